@@ -1,0 +1,221 @@
+//! [`Appender`] and the event path: an event takes one clock reading, pins the slot of its period and is one
+//! `write(2)`. What happens when the slot cannot take it is in `rollover` and `detour`.
+
+use crate::clock::{Clock, Moment};
+use crate::latest::Link;
+use crate::name::Pattern;
+use crate::report::{Counters, Reporter};
+use crate::slots::{Pin, Slots};
+use crate::sys::Mode;
+use crate::{Builder, Error, Period, Stats, Timer, timer};
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
+use tracing_subscriber::Layer;
+use tracing_subscriber::registry::LookupSpan;
+
+/// Rolling log files that any number of processes and threads write together.
+///
+/// A handle: clones write to the same files through the same two descriptors. Give it to
+/// `tracing_subscriber::fmt().with_writer(...)`, or use [`layer`](Self::layer).
+///
+/// ```
+/// use tracing_prefork::{Appender, Rotation};
+/// use tracing_subscriber::prelude::*;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let logs = Appender::builder()
+///     .rotation(Rotation::DAILY)
+///     .filename_prefix("app")
+///     .filename_suffix("log")
+///     .build(directory.path())?;
+/// let subscriber = tracing_subscriber::registry().with(logs.layer());
+///
+/// tracing::subscriber::with_default(subscriber, || tracing::info!(user = 7, "logged in"));
+/// assert!(std::fs::read_to_string(logs.path())?.ends_with("logged in user=7\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Threads and processes
+///
+/// Any thread may write at any time; there is no lock on the way and no thread in the background. Fork whenever you
+/// like: the child goes on logging with the handle that it inherited, there is nothing to call in it.
+///
+/// # Allocation
+///
+/// None per event, but for a line that arrives in pieces and is longer than any before it on its thread.
+///
+/// # Durability
+///
+/// A line is in the kernel's page cache when the call that wrote it returns: it survives the process, not a power failure.
+pub struct Appender {
+    inner: Arc<Inner>,
+    /// What `io::Write` was given of a line that has not ended yet.
+    pub(crate) partial: crate::writer::Partial,
+}
+
+/// The appender behind its handles.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    /// Tells the timers of different appenders apart.
+    pub(crate) id: u64,
+    pub(crate) pattern: Pattern,
+    pub(crate) clock: Clock,
+    pub(crate) mode: Option<Mode>,
+    pub(crate) max_log_files: Option<NonZeroUsize>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) reporter: Reporter,
+    pub(crate) slots: Slots,
+    /// The forks that libc had counted when the first file was opened, in this process or the one it was forked from.
+    pub(crate) libc_forks: AtomicU64,
+}
+
+impl Inner {
+    /// The event path. Appends a line to the file of its time: the reading of the appender's timer that the line shows,
+    /// or else the clock's.
+    #[inline]
+    pub(crate) fn log(self: &Arc<Self>, line: &[u8]) -> io::Result<()> {
+        let at = timer::reading_in(line, self.id).unwrap_or_else(|| Moment::from(self.clock.now()).secs);
+        if self.duties().is_new_second(at) {
+            self.each_second(at);
+        }
+        match self.slots.pin(at) {
+            Some(pin) => self.append(pin, line, at),
+            None => self.append_across_boundary(line, at),
+        }
+    }
+
+    /// One event, one `write(2)`.
+    #[inline]
+    pub(crate) fn append(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> io::Result<()> {
+        if self.duties().torn.load(Relaxed) {
+            return self.append_after_fragment(pin, line, at);
+        }
+        match pin.append(line) {
+            Ok(length) if length == line.len() => Ok(()),
+            outcome => self.append_failed(pin, outcome, line, at),
+        }
+    }
+
+    pub(crate) fn duties(&self) -> &crate::rollover::Duties {
+        &self.slots.state.duties
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.slots.state.counters
+    }
+}
+
+impl Appender {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self { inner, partial: Default::default() }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
+        &self.inner
+    }
+
+    /// Options for a new appender; see [`Builder`].
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The file that an event would go to now.
+    pub fn path(&self) -> PathBuf {
+        self.path_at(self.inner.clock.now())
+    }
+
+    /// The file of an event at `time`: its absolute path. Pure arithmetic, whether or not the file exists.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
+    /// let launch = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    /// assert!(logs.path_at(launch).ends_with("app.log.2001-09-09"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn path_at(&self, time: SystemTime) -> PathBuf {
+        // The builder has written the longest name, so this cannot fail.
+        let path = self.inner.pattern.path_at(Moment::from(time).secs);
+        path.map_or_else(|_| self.inner.pattern.directory().to_owned(), |path| path.as_path().to_owned())
+    }
+
+    /// The period of the file of `time`: the interval around it in which events go to the same file.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::hourly(directory.path(), "app.log");
+    /// let period = logs.period_at(UNIX_EPOCH + Duration::from_secs(5_000));
+    /// assert_eq!(period.start, UNIX_EPOCH + Duration::from_secs(3_600));
+    /// assert_eq!(period.end, Some(UNIX_EPOCH + Duration::from_secs(7_200)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn period_at(&self, time: SystemTime) -> Period {
+        self.inner.pattern.period_at(Moment::from(time).secs)
+    }
+
+    /// A timer whose reading also chooses the file: the line is in the file that its own timestamp names, even if its
+    /// thread was kept waiting across a boundary between the two.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
+    /// let subscriber = tracing_subscriber::fmt().json().with_timer(logs.timer()).with_writer(logs.clone());
+    /// # let _ = subscriber.finish();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn timer(&self) -> Timer {
+        Timer::new(self.inner.clone())
+    }
+
+    /// A layer that prints events as `tracing_subscriber::fmt::layer()` does, without colours, with this appender's
+    /// [timer](Self::timer), into its files.
+    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    where
+        S: tracing_subscriber::layer::SubscriberExt + for<'a> LookupSpan<'a>,
+    {
+        tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            // Failures are counted and reported by the appender, at a bounded rate.
+            .log_internal_errors(false)
+            .with_timer(self.timer())
+            .with_writer(self.clone())
+    }
+
+    /// Removes the files that [`max_log_files`](Builder::max_log_files) does not keep, and says how many. It happens by
+    /// itself at build and after each rollover; this is for an administrator's command.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be read, a file cannot be removed, or another process has been pruning for five seconds.
+    pub fn prune(&self) -> Result<usize, Error> {
+        self.inner.prune_now()
+    }
+
+    /// What this process has written, lost and removed. A forked child starts at zero.
+    pub fn stats(&self) -> Stats {
+        let counters = self.inner.counters();
+        counters.stats(self.inner.slots.lines())
+    }
+}
+
+impl Clone for Appender {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone())
+    }
+}
+
+impl fmt::Debug for Appender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Appender").field("path", &self.path()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! The clock of an appender, and an instant as its files see it.
+
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// An instant: whole seconds since 1970-01-01 00:00 UTC, rounded down, and the rest of the second.
+///
+/// File names depend on the seconds alone, because every boundary in every time zone falls on a whole
+/// second. Instants outside the years 1 to 9998 are taken for the first or the last of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    pub(crate) secs: i64,
+    pub(crate) nanos: u32,
+}
+
+/// 0001-01-02 00:00 UTC: a day inside what `time` can write, so that any offset fits.
+pub(crate) const FIRST: i64 = -62_135_510_400;
+/// 9999-01-01 00:00 UTC.
+const LAST: i64 = 253_370_764_800;
+
+impl From<SystemTime> for Moment {
+    fn from(time: SystemTime) -> Self {
+        let (secs, nanos) = match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => (i64::try_from(since.as_secs()).unwrap_or(LAST), since.subsec_nanos()),
+            Err(before) => {
+                let before = before.duration();
+                let secs = i64::try_from(before.as_secs()).map_or(FIRST, |secs| -secs);
+                match before.subsec_nanos() {
+                    0 => (secs, 0),
+                    nanos => (secs - 1, 1_000_000_000 - nanos),
+                }
+            }
+        };
+        Self { secs: secs.clamp(FIRST, LAST), nanos }
+    }
+}
+
+/// The instant `secs` seconds after 1970-01-01 00:00 UTC.
+pub(crate) fn system_time(secs: i64) -> SystemTime {
+    let distance = Duration::from_secs(secs.unsigned_abs());
+    if secs < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
+}
+
+/// Where an appender reads the time: the system's clock, or the one that the user handed over.
+#[derive(Default)]
+pub(crate) struct Clock(Option<Box<dyn Fn() -> SystemTime + Send + Sync>>);
+
+impl Clock {
+    pub(crate) fn custom(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(clock)))
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> SystemTime {
+        match &self.0 {
+            None => SystemTime::now(),
+            Some(clock) => clock(),
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "custom" } else { "system" })
+    }
+}

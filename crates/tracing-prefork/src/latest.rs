@@ -1,0 +1,101 @@
+//! The link to the latest file: renewed in one step, and only ever forward in time.
+
+use crate::clock::{Clock, Moment};
+use crate::name::Pattern;
+use crate::sys::{LogPath, unique_hidden};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt, symlink};
+use std::path::Path;
+
+/// A link beside the files that leads to the latest of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Relative, so that it survives a move of the directory and is right in a container.
+    Symbolic(String),
+    /// Followed by `tail -F` without polling.
+    Hard(String),
+}
+
+impl Link {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Symbolic(name) | Self::Hard(name) => name,
+        }
+    }
+
+    /// Lets the link lead to the file of `at`, unless it leads there, or to a later one, already.
+    ///
+    /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
+    /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
+    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
+        let path = pattern.directory().join(self.name());
+        let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
+        loop {
+            if self.leads_to(&path, pattern)?.is_some_and(|start| start >= span.start) {
+                return Ok(());
+            }
+            self.replace(&path, &target)?;
+            if span.contains(Moment::from(clock.now()).secs) {
+                return Ok(());
+            }
+            let Some(newest) = newest(pattern)?.filter(|&newest| newest > span.start) else { return Ok(()) };
+            (span, target) = (pattern.calendar().span(newest), pattern.path_at(newest)?);
+        }
+    }
+
+    /// The start of the period of the file that the link leads to now. An error if there is something else under its
+    /// name, which is not ours to replace.
+    fn leads_to(&self, path: &Path, pattern: &Pattern) -> io::Result<Option<i64>> {
+        let found = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            found => found?,
+        };
+        let start_of = |name: &OsStr| name.to_str().and_then(|name| pattern.span_of_name(name)).map(|span| span.start);
+        match self {
+            Self::Symbolic(_) if found.is_symlink() => {
+                // One that leads elsewhere, or to a file of another pattern, is replaced.
+                Ok(fs::read_link(path)?.file_name().and_then(start_of))
+            }
+            Self::Hard(_) if found.is_file() && found.nlink() > 1 => {
+                for entry in fs::read_dir(pattern.directory())? {
+                    let entry = entry?;
+                    if entry.ino() == found.ino()
+                        && let Some(start) = start_of(&entry.file_name())
+                    {
+                        return Ok(Some(start));
+                    }
+                }
+                Ok(None)
+            }
+            _ => Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "there is something else under the link's name, which is not replaced; move it away",
+            )),
+        }
+    }
+
+    fn replace(&self, path: &Path, target: &LogPath) -> io::Result<()> {
+        let hidden = unique_hidden(path);
+        match self {
+            Self::Symbolic(_) => symlink(OsStr::from_bytes(target.file_name()), &hidden)?,
+            Self::Hard(_) => fs::hard_link(target.as_path(), &hidden)?,
+        }
+        let renamed = fs::rename(&hidden, path);
+        // If both names lead to one file already, rename(2) does nothing and leaves the hidden one.
+        let _ = fs::remove_file(&hidden);
+        renamed
+    }
+}
+
+/// The start of the period of the newest file there is.
+fn newest(pattern: &Pattern) -> io::Result<Option<i64>> {
+    let mut newest = None;
+    for entry in fs::read_dir(pattern.directory())? {
+        let span = entry?.file_name().to_str().and_then(|name| pattern.span_of_name(name));
+        newest = newest.max(span.map(|span| span.start));
+    }
+    Ok(newest)
+}

@@ -1,0 +1,234 @@
+//! What went wrong: [`Error`] for the user's hook, [`Stats`] to read, and the limit on how often to speak.
+
+use crate::sys;
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Seconds between two reports of failures of one [`Operation`].
+const INTERVAL: u64 = 60;
+
+/// What an appender was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Writing a line. The line is lost, and its caller has been told so.
+    Write,
+    /// Opening the file of a new period. Nothing is lost: the file before keeps being written.
+    Rollover,
+    /// Removing old files. They stay for the next time.
+    Retention,
+    /// Renewing the link to the latest file. It stays as it was.
+    Link,
+}
+
+impl Operation {
+    const COUNT: usize = 4;
+
+    fn index(self) -> usize {
+        match self {
+            Self::Write => 0,
+            Self::Rollover => 1,
+            Self::Retention => 2,
+            Self::Link => 3,
+        }
+    }
+
+    fn sentence(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Write => {
+                ("cannot write to", "the line is lost and its caller was told so; the next line is tried as usual")
+            }
+            Self::Rollover => {
+                ("cannot open", "lines go on into the file before it; the next try follows within a second")
+            }
+            Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
+            Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
+        }
+    }
+}
+
+/// A failure while the appender runs, as [`Builder::on_error`](crate::Builder::on_error) is told of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Error {
+    operation: Operation,
+    path: PathBuf,
+    source: io::Error,
+    lines_lost: u64,
+    bytes_lost: u64,
+    suppressed: u64,
+}
+
+impl Error {
+    /// What was being done.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The file or link that it was done to.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the system answered; also the [`source`](std::error::Error::source).
+    pub fn io_error(&self) -> &io::Error {
+        &self.source
+    }
+
+    /// Lines that this process has lost so far.
+    pub fn lines_lost(&self) -> u64 {
+        self.lines_lost
+    }
+
+    /// The bytes of those lines.
+    pub fn bytes_lost(&self) -> u64 {
+        self.bytes_lost
+    }
+
+    /// Failures of the same operation since the last report of one, which were counted and not reported.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (failed, next) = self.operation.sentence();
+        write!(f, "{failed} {}: {}; {next}", self.path.display(), self.source)?;
+        if self.lines_lost > 0 {
+            write!(f, "; {} lines ({} bytes) lost so far", self.lines_lost, self.bytes_lost)?;
+        }
+        if self.suppressed > 0 {
+            write!(f, "; {} more failures like this since the last report", self.suppressed)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// What this process has done with an appender, from [`Appender::stats`](crate::Appender::stats). A forked child
+/// starts at zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Lines written.
+    pub lines: u64,
+    /// Lines that could not be written; each caller got the error.
+    pub lines_lost: u64,
+    /// The bytes of those lines.
+    pub bytes_lost: u64,
+    /// Failures of any kind, reported or not.
+    pub errors: u64,
+    /// Files opened because an event's time asked for another one; the first counts too.
+    pub rollovers: u64,
+    /// Old files removed.
+    pub files_pruned: u64,
+}
+
+/// The counters behind [`Stats`], in memory that a forked child finds zero.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    /// Lines written by way of a descriptor of their own, and writes to a slot that failed.
+    pub(crate) lines_apart: AtomicU64,
+    pub(crate) lines_failed: AtomicU64,
+    pub(crate) lines_lost: AtomicU64,
+    pub(crate) bytes_lost: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) rollovers: AtomicU64,
+    pub(crate) files_pruned: AtomicU64,
+    limits: [Limit; Operation::COUNT],
+}
+
+impl Counters {
+    /// `through_slots`: the writes to a slot, failed ones too.
+    pub(crate) fn stats(&self, through_slots: u64) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Relaxed);
+        Stats {
+            lines: (through_slots + read(&self.lines_apart)).saturating_sub(read(&self.lines_failed)),
+            lines_lost: read(&self.lines_lost),
+            bytes_lost: read(&self.bytes_lost),
+            errors: read(&self.errors),
+            rollovers: read(&self.rollovers),
+            files_pruned: read(&self.files_pruned),
+        }
+    }
+}
+
+/// When an operation's failure was last reported (seconds since the build plus [`INTERVAL`], 0 for never), and how many
+/// have been passed over since.
+#[derive(Debug)]
+struct Limit {
+    reported: AtomicU64,
+    suppressed: AtomicU64,
+}
+
+pub(crate) type Hook = Box<dyn Fn(&Error) + Send + Sync>;
+
+/// Tells the user of failures, at most once a minute for each operation.
+pub(crate) struct Reporter {
+    hook: Option<Hook>,
+    built: Instant,
+}
+
+impl Reporter {
+    pub(crate) fn new(hook: Option<Hook>) -> Self {
+        Self { hook, built: Instant::now() }
+    }
+
+    pub(crate) fn report(&self, counters: &Counters, operation: Operation, path: &Path, source: io::Error) {
+        counters.errors.fetch_add(1, Relaxed);
+        let limit = &counters.limits[operation.index()];
+        let now = self.built.elapsed().as_secs() + INTERVAL;
+        let reported = limit.reported.load(Relaxed);
+        let due =
+            now >= reported + INTERVAL && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
+        if !due || !self.tell(counters, limit, operation, path, source) {
+            limit.suppressed.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// An error for a caller, who is told at once.
+    pub(crate) fn error(&self, counters: &Counters, operation: Operation, path: &Path, source: io::Error) -> Error {
+        Error {
+            operation,
+            path: path.to_owned(),
+            source,
+            lines_lost: counters.lines_lost.load(Relaxed),
+            bytes_lost: counters.bytes_lost.load(Relaxed),
+            suppressed: 0,
+        }
+    }
+
+    /// Calls the hook, unless this thread is in it already: a hook may log, and that may fail again.
+    fn tell(&self, counters: &Counters, limit: &Limit, operation: Operation, path: &Path, source: io::Error) -> bool {
+        thread_local! {
+            static TELLING: Cell<bool> = const { Cell::new(false) };
+        }
+        if TELLING.try_with(|telling| telling.replace(true)).unwrap_or(true) {
+            return false;
+        }
+        let suppressed = limit.suppressed.swap(0, Relaxed);
+        let error = Error { suppressed, ..self.error(counters, operation, path, source) };
+        match &self.hook {
+            Some(hook) => hook(&error),
+            None => sys::write_to_stderr(&format!("tracing-prefork: {error}\n")),
+        }
+        let _ = TELLING.try_with(|telling| telling.set(false));
+        true
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.hook.is_some() { "hook" } else { "standard error" })
+    }
+}

@@ -1,0 +1,263 @@
+//! The rollover, and the few things that are due beside it: letting go of the file before, renewing the links,
+//! pruning. None of it is waited for by another thread.
+
+use crate::Error;
+use crate::appender::Inner;
+use crate::report::Operation;
+use crate::retention;
+use crate::sys::{self, HousekeepingLock, LogFile, LogPath};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+
+/// Seconds for which the file of a period that has ended stays open for lines that are still on their way.
+const GRACE: i64 = 5;
+/// Seconds until a file that could not be pruned, because a process still had it open, is looked at again: first, when
+/// the others have let go, then ever more rarely.
+const PRUNE_AGAIN: std::ops::RangeInclusive<i64> = GRACE + 2..=3600;
+
+/// What a process remembers beside its slots; a forked child finds it zero.
+#[derive(Debug)]
+pub(crate) struct Duties {
+    /// Not set: a child that has just been forked.
+    started: AtomicBool,
+    /// Differs between a process and those it was forked from; 0 until somebody asks.
+    process: AtomicU64,
+    /// The second of the event for which [`Inner::each_second`] ran last.
+    checked: AtomicI64,
+    /// The second of the event for which a file could not be opened: not tried again within it.
+    failed: AtomicI64,
+    /// A write fell short, so the file may end in a piece of a line.
+    pub(crate) torn: AtomicBool,
+    /// A thread prunes.
+    pruning: AtomicBool,
+    /// When to prune again because a file was held, 0 for not at all; and how many seconds were left for that.
+    prune_at: AtomicI64,
+    prune_delay: AtomicI64,
+    /// A child of a raw `clone`, which libc does not know of: its allocator may be locked by a thread that does not exist
+    /// here, and it must not start threads. It only opens and writes.
+    bare: AtomicBool,
+}
+
+impl Duties {
+    /// A number that differs between this process and those it was forked from.
+    pub(crate) fn process(&self) -> u64 {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        match self.process.load(Relaxed) {
+            0 => {
+                let new = LAST.fetch_add(1, Relaxed) + 1;
+                self.process.compare_exchange(0, new, Relaxed, Relaxed).map_or_else(|known| known, |_| new)
+            }
+            known => known,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_new_second(&self, at: i64) -> bool {
+        self.checked.load(Relaxed) != at
+    }
+}
+
+/// What a rollover came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rolled {
+    /// A file of a later period than any that was open.
+    Forward { created: bool },
+    /// A file of an earlier period: a late line, or a clock that was set back.
+    Back,
+    /// Not here: another thread has just done it, is at it, or still writes to the slot that is wanted.
+    No,
+}
+
+impl Inner {
+    /// Opens the file of `at` and puts it into the slot that is not in use. If that fails, nothing has changed, and the
+    /// next try follows in the next second.
+    pub(crate) fn roll_over(&self, at: i64) -> io::Result<Rolled> {
+        let Some(rolling) = self.slots.try_roll() else { return Ok(Rolled::No) };
+        if rolling.has(at) {
+            return Ok(Rolled::No);
+        }
+        if self.duties().failed.load(Relaxed) == at {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.look_at_fork();
+        let forward = rolling.is_forward(at);
+        let path = self.pattern.path_at(at)?;
+        let file = self.open(&path).inspect_err(|_| self.duties().failed.store(at, Relaxed));
+        let installed = file.and_then(|LogFile { file, id, created }| {
+            let installed = rolling.install(self.pattern.calendar().span(at), file, id)?;
+            Ok(installed.then_some(created))
+        });
+        drop(rolling);
+        match installed {
+            Ok(None) => Ok(Rolled::No),
+            Ok(Some(created)) => {
+                self.counters().rollovers.fetch_add(1, Relaxed);
+                Ok(if forward { Rolled::Forward { created } } else { Rolled::Back })
+            }
+            Err(error) => {
+                self.report(Operation::Rollover, path.as_path(), copy_of(&error));
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a log file, making its directory again if somebody has removed it.
+    pub(crate) fn open(&self, path: &LogPath) -> io::Result<LogFile> {
+        sys::open_log(path, self.mode).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                fs::create_dir_all(path.directory())?;
+                sys::open_log(path, self.mode)
+            }
+            _ => Err(error),
+        })
+    }
+
+    /// Does, for the new period of `at`, what one process has to do for all.
+    #[cold]
+    pub(crate) fn after_rollover(self: &Arc<Self>, at: i64, created: bool) {
+        if self.duties().bare.load(Relaxed) {
+            return;
+        }
+        self.renew_links(at);
+        // Whoever made the period's file prunes. A child that has just been forked and found it there need not.
+        if created {
+            self.duties().prune_delay.store(0, Relaxed);
+            self.start_pruning(at);
+        }
+    }
+
+    fn renew_links(&self, at: i64) {
+        for link in &self.links {
+            if let Err(error) = link.renew(&self.pattern, &self.clock, at) {
+                self.report(Operation::Link, &self.pattern.directory().join(link.name()), error);
+            }
+        }
+    }
+
+    /// Runs at the first event of each second.
+    #[cold]
+    pub(crate) fn each_second(self: &Arc<Self>, at: i64) {
+        let duties = self.duties();
+        duties.checked.store(at, Relaxed);
+        if let Some(rolling) = self.slots.try_roll() {
+            // A failure keeps a file open longer than need be: the next rollover replaces it.
+            let _ = rolling.let_go_of_ended(at, GRACE);
+        }
+        let due = duties.prune_at.load(Relaxed);
+        if due != 0 && at >= due && duties.prune_at.compare_exchange(due, 0, Relaxed, Relaxed).is_ok() {
+            self.start_pruning(at);
+        }
+    }
+
+    /// Prunes in a short-lived thread, because removing a gigabyte takes 158 ms (measured), or in place if none can
+    /// be started. Does nothing if another process is pruning.
+    fn start_pruning(self: &Arc<Self>, at: i64) {
+        if self.max_log_files.is_none() || self.duties().bare.load(Relaxed) {
+            return;
+        }
+        if self.duties().pruning.swap(true, Acquire) {
+            return;
+        }
+        match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
+            Ok(Some(lock)) => {
+                let inner = self.clone();
+                if sys::spawn("log-retention", move || inner.prune_behind(lock, at)).is_err() {
+                    // The lock went with the closure.
+                    match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
+                        Ok(Some(lock)) => self.prune_behind(lock, at),
+                        _ => self.duties().pruning.store(false, Release),
+                    }
+                }
+            }
+            Ok(None) => self.duties().pruning.store(false, Release),
+            Err(error) => {
+                self.duties().pruning.store(false, Release);
+                self.report(Operation::Retention, &self.lock_path(), error);
+            }
+        }
+    }
+
+    fn prune_behind(&self, lock: HousekeepingLock, at: i64) {
+        let outcome = self.prune_files(at);
+        drop(lock);
+        let duties = self.duties();
+        match outcome {
+            Ok(outcome) => {
+                if outcome.held > 0 {
+                    let delay = (duties.prune_delay.load(Relaxed) * 2).clamp(*PRUNE_AGAIN.start(), *PRUNE_AGAIN.end());
+                    duties.prune_delay.store(delay, Relaxed);
+                    duties.prune_at.store(at + delay, Relaxed);
+                }
+                if let Some((path, error)) = outcome.failed {
+                    self.report(Operation::Retention, &path, error);
+                }
+            }
+            Err(error) => self.report(Operation::Retention, self.pattern.directory(), error),
+        }
+        duties.pruning.store(false, Release);
+    }
+
+    fn prune_files(&self, at: i64) -> io::Result<retention::Outcome> {
+        let Some(keep) = self.max_log_files else { return Ok(retention::Outcome::default()) };
+        let outcome = retention::prune(&self.pattern, &self.links, keep, at)?;
+        self.counters().files_pruned.fetch_add(outcome.removed as u64, Relaxed);
+        Ok(outcome)
+    }
+
+    /// Prunes in place, waiting for another process to finish.
+    pub(crate) fn prune_now(&self) -> Result<usize, Error> {
+        let at = crate::clock::Moment::from(self.clock.now()).secs;
+        let error = |path: &Path, error| self.reporter.error(self.counters(), Operation::Retention, path, error);
+        let lock = HousekeepingLock::take(&self.lock_path(), self.mode);
+        let _lock = lock.map_err(|failed| error(&self.lock_path(), failed))?;
+        let outcome = self.prune_files(at).map_err(|failed| error(self.pattern.directory(), failed))?;
+        match outcome.failed {
+            None => Ok(outcome.removed),
+            Some((path, failed)) => Err(error(&path, failed)),
+        }
+    }
+
+    fn lock_path(&self) -> std::path::PathBuf {
+        self.pattern.hidden("lock")
+    }
+
+    /// At the first event of a forked child, finds out whether libc knows of the fork.
+    fn look_at_fork(&self) {
+        if !self.duties().started.swap(true, Relaxed) {
+            let forks = sys::libc_forks();
+            self.duties().bare.store(self.libc_forks.swap(forks, Relaxed) == forks, Relaxed);
+        }
+    }
+
+    /// Opens the first file, as part of building the appender.
+    pub(crate) fn start(self: &Arc<Self>, at: i64) -> io::Result<()> {
+        let path = self.pattern.path_at(at)?;
+        self.duties().started.store(true, Relaxed);
+        let LogFile { file, id, .. } = self.open(&path)?;
+        if let Some(rolling) = self.slots.try_roll() {
+            rolling.install(self.pattern.calendar().span(at), file, id)?;
+        }
+        self.counters().rollovers.fetch_add(1, Relaxed);
+        self.renew_links(at);
+        // In place: no thread is left running when the program goes on to fork.
+        if self.max_log_files.is_some()
+            && let Ok(Some(lock)) = HousekeepingLock::try_take(&self.lock_path(), self.mode)
+        {
+            self.prune_behind(lock, at);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn report(&self, operation: Operation, path: &Path, error: io::Error) {
+        self.reporter.report(self.counters(), operation, path, error);
+    }
+}
+
+/// The same error once more, for the report and for the caller.
+pub(crate) fn copy_of(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
+}

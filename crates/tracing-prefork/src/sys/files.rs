@@ -1,0 +1,165 @@
+//! Opening and creating log files: regular files only, never through a symbolic link, never truncated.
+
+use super::locks::{self, Lease};
+use super::path::LogPath;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
+use nix::sys::stat::{FileStat, SFlag, fchmod, fstat, lstat};
+use nix::unistd::linkat;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+pub(crate) use nix::sys::stat::Mode;
+
+/// Which file a descriptor or a path leads to (`st_dev`, `st_ino`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl From<FileStat> for FileId {
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between platforms")]
+    fn from(stat: FileStat) -> Self {
+        Self { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
+    }
+}
+
+/// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the name
+/// is refused instead of waited for.
+const LOG: OFlag = OFlag::O_RDWR
+    .union(OFlag::O_APPEND)
+    .union(OFlag::O_CLOEXEC)
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_NOCTTY)
+    .union(OFlag::O_NONBLOCK);
+
+/// The file a descriptor leads to.
+pub(crate) fn identity(file: impl AsFd) -> io::Result<FileId> {
+    Ok(fstat(file)?.into())
+}
+
+/// A log file, opened for appending.
+#[derive(Debug)]
+pub(crate) struct LogFile {
+    pub(crate) file: File,
+    pub(crate) id: FileId,
+    /// It did not exist before.
+    pub(crate) created: bool,
+}
+
+/// Opens a log file for appending, creates it if need be, and takes a shared lease on it.
+///
+/// `mode` is the exact mode of a new file; without one it is 0666 less the umask.
+pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>) -> io::Result<LogFile> {
+    for attempt in 0..40 {
+        let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
+            Err(Errno::ENOENT) => match create(path.as_path(), mode) {
+                // Another process was faster: open what it made.
+                Err(Errno::EEXIST) => continue,
+                created => (created?, true),
+            },
+            opened => (opened?, false),
+        };
+        let stat = fstat(&file)?;
+        must_be_regular(&stat)?;
+        let (file, id) = (File::from(file), FileId::from(stat));
+        match locks::share(&file) {
+            // A pruner holds it for the moment in which it removes the name; afterwards the name is free.
+            Lease::Busy if attempt < 30 => thread::yield_now(),
+            Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
+            // Was the name removed, or given to another file, before the lease was there?
+            _ if lstat(path.as_c_str()).is_ok_and(|stat| FileId::from(stat) == id) => {
+                return Ok(LogFile { file, id, created });
+            }
+            _ => {}
+        }
+    }
+    Err(io::Error::other("the file was removed or replaced each time it had been opened"))
+}
+
+fn must_be_regular(stat: &FileStat) -> io::Result<()> {
+    let found = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFREG => return Ok(()),
+        SFlag::S_IFDIR => "a directory",
+        SFlag::S_IFIFO => "a FIFO",
+        SFlag::S_IFSOCK => "a socket",
+        _ => "a device",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{found}, where a regular file is wanted")))
+}
+
+/// Creates the file, or says EEXIST.
+pub(super) fn create(path: &Path, mode: Option<Mode>) -> nix::Result<OwnedFd> {
+    match mode {
+        None => open(path, LOG | OFlag::O_CREAT | OFlag::O_EXCL, Mode::from_bits_truncate(0o666)),
+        Some(mode) => create_unnamed(path, mode).or_else(|error| match error {
+            // What a file system, or a kernel, without O_TMPFILE answers (open(2)); ENOENT: no /proc to link through.
+            Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => create_hidden(path, mode),
+            error => Err(error),
+        }),
+    }
+}
+
+/// The file gets its name when its mode is right already, so nobody ever finds it with another.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn create_unnamed(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
+    let flags = (LOG | OFlag::O_TMPFILE).difference(OFlag::O_NOFOLLOW);
+    let file = open(path.parent().unwrap_or(path), flags, mode)?;
+    fchmod(&file, mode)?;
+    let mut source = [0; 32];
+    let _ = write!(&mut source[..], "/proc/self/fd/{}\0", file.as_raw_fd());
+    let source = std::ffi::CStr::from_bytes_until_nul(&source).map_err(|_| Errno::EINVAL)?;
+    linkat(AT_FDCWD, source, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)?;
+    Ok(file)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn create_unnamed(_path: &Path, _mode: Mode) -> nix::Result<OwnedFd> {
+    Err(Errno::EOPNOTSUPP)
+}
+
+/// The same by way of a hidden name, which a crash could leave behind; `retention` clears those away.
+fn create_hidden(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
+    let hidden = super::unique_hidden(path);
+    let file = open(&hidden, LOG | OFlag::O_CREAT | OFlag::O_EXCL, Mode::from_bits_truncate(0o600))?;
+    let linked = fchmod(&file, mode).and_then(|()| linkat(AT_FDCWD, &hidden, AT_FDCWD, path, AtFlags::empty()));
+    let _ = nix::unistd::unlink(&hidden);
+    linked.map(|()| file)
+}
+
+/// What became of a file that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    Removed,
+    /// Somebody has it open for writing.
+    Held,
+    /// It was not there any more, or is something else now.
+    Gone,
+}
+
+/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count.
+pub(crate) fn claim_and_remove(path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
+    let file = match open(path, LOG, Mode::empty()) {
+        Err(Errno::ENOENT | Errno::ELOOP) => return Ok(Removal::Gone),
+        opened => File::from(opened?),
+    };
+    // Held until the name is gone: an opener that comes meanwhile waits, and then finds the name free.
+    let claim = locks::claim(&file);
+    if claim.is_none() && !regardless() {
+        return Ok(Removal::Held);
+    }
+    let stat = fstat(&file)?;
+    let still_there = lstat(path).is_ok_and(|found| FileId::from(found) == FileId::from(stat));
+    if must_be_regular(&stat).is_err() || !still_there {
+        return Ok(Removal::Gone);
+    }
+    match nix::unistd::unlink(path) {
+        Err(Errno::ENOENT) => Ok(Removal::Gone),
+        unlinked => Ok(unlinked.map(|()| Removal::Removed)?),
+    }
+}

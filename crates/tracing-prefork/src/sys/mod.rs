@@ -1,0 +1,49 @@
+//! Everything that needs a system call's own name, `nix` or `unsafe`. Nothing in here knows about logging.
+
+mod descriptor;
+mod files;
+mod fork;
+mod locks;
+mod path;
+
+pub(crate) use descriptor::{Descriptor, append};
+pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, open_log};
+pub(crate) use fork::{ForkWiped, libc_forks};
+pub(crate) use locks::HousekeepingLock;
+pub(crate) use path::LogPath;
+
+use nix::sys::signal::{SigSet, SigmaskHow};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A hidden name beside `path` that no other process and no other thread uses: `.app.log.65a2-1b9c3d.tmp`.
+pub(crate) fn unique_hidden(path: &Path) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Containers that share a directory may share process ids; the clock tells those apart.
+    let unique = (now.as_nanos() as u64).wrapping_add(COUNT.fetch_add(1, Relaxed).into());
+    path.with_file_name(format!(".{name}.{:x}-{unique:x}.tmp", std::process::id()))
+}
+
+/// Writes to standard error in one `write(2)`. Unlike `eprintln!` it takes no lock, which a forked child could
+/// have inherited locked, and never panics.
+pub(crate) fn write_to_stderr(text: &str) {
+    // SAFETY: descriptor 2 is borrowed for this one call; if the process has closed it, the kernel says EBADF.
+    let stderr = unsafe { BorrowedFd::borrow_raw(2) };
+    let _ = nix::unistd::write(stderr, text.as_bytes());
+}
+
+/// Starts a short-lived thread in which no signal handler of the program runs.
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    // A new thread inherits the mask of the one that starts it (pthread_sigmask(3)).
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    // With the size given, std does not look at RUST_MIN_STACK, so it takes no lock of the environment.
+    let spawned = thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024).spawn(work);
+    mask.thread_set_mask()?;
+    spawned.map(drop)
+}

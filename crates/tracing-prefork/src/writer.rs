@@ -1,0 +1,221 @@
+//! [`EventWriter`]: one event, one write. And `io::Write` for the appender itself.
+
+use crate::Appender;
+use crate::appender::Inner;
+use std::cell::RefCell;
+use std::fmt;
+use std::io::{self, Write};
+use std::sync::Arc;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// A buffer that has grown beyond this is not kept for the next event: 64 KiB.
+const KEPT: usize = 64 * 1024;
+
+/// The writer of one event, from [`MakeWriter::make_writer`].
+///
+/// A `write_all` that ends in a newline goes straight to the file, as one `write(2)`. Pieces are put together, and
+/// written as one when the writer is flushed or dropped, with a final newline if they lack it.
+///
+/// # Errors
+///
+/// What the system answered, when the line could not be written whole; it is lost then, and counted in
+/// [`Stats::lines_lost`](crate::Stats::lines_lost). A failure on drop has no caller to be returned to and goes to
+/// [`Builder::on_error`](crate::Builder::on_error) alone.
+///
+/// ```
+/// use std::io::Write;
+/// use tracing_subscriber::fmt::MakeWriter;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let logs = tracing_prefork::rolling::never(directory.path(), "app.log");
+/// let mut event = logs.make_writer();
+/// event.write_all(b"in pieces, ")?;
+/// event.write_all(b"yet whole")?;
+/// drop(event);
+/// assert_eq!(std::fs::read_to_string(logs.path())?, "in pieces, yet whole\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct EventWriter<'a> {
+    inner: &'a Arc<Inner>,
+    pieces: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for Appender {
+    type Writer = EventWriter<'a>;
+
+    #[inline]
+    fn make_writer(&'a self) -> EventWriter<'a> {
+        EventWriter { inner: self.inner(), pieces: Vec::new() }
+    }
+}
+
+impl Write for EventWriter<'_> {
+    #[inline]
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_all(buf)?;
+        Ok(buf.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
+        if self.pieces.is_empty() && buf.ends_with(b"\n") {
+            return self.inner.log(buf);
+        }
+        if self.pieces.capacity() == 0 {
+            self.pieces = take_buffer();
+        }
+        append(&mut self.pieces, buf)
+    }
+
+    /// Ends the event: writes what has been put together.
+    fn flush(&mut self) -> io::Result<()> {
+        log_pieces(self.inner, &mut self.pieces)
+    }
+}
+
+impl Drop for EventWriter<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.pieces.capacity() > 0 {
+            // Counted and reported where it fails.
+            let _ = self.flush();
+            keep_buffer(std::mem::take(&mut self.pieces));
+        }
+    }
+}
+
+impl fmt::Debug for EventWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventWriter").field("pieces", &self.pieces.len()).finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// This thread's buffer; an empty one while another event of the thread, further out, has it.
+fn take_buffer() -> Vec<u8> {
+    BUFFER.try_with(|buffer| buffer.take()).unwrap_or_default()
+}
+
+fn keep_buffer(mut buffer: Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() <= KEPT {
+        let _ = BUFFER.try_with(|kept| kept.replace(buffer));
+    }
+}
+
+fn append(pieces: &mut Vec<u8>, buf: &[u8]) -> io::Result<()> {
+    pieces.try_reserve(buf.len() + 1).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    pieces.extend_from_slice(buf);
+    Ok(())
+}
+
+/// Writes the pieces as one line and forgets them.
+fn log_pieces(inner: &Arc<Inner>, pieces: &mut Vec<u8>) -> io::Result<()> {
+    if pieces.is_empty() {
+        return Ok(());
+    }
+    if !pieces.ends_with(b"\n") {
+        pieces.push(b'\n');
+    }
+    let logged = inner.log(pieces);
+    pieces.clear();
+    logged
+}
+
+/// For whatever writes to an [`io::Write`]: `tracing_appender::non_blocking`, `env_logger`, `BufWriter`.
+///
+/// Whole lines go to the file at once, all that one call brings as one `write(2)`. The piece of a line at the end of a
+/// call stays in this handle until the rest of its line comes, or until `flush` or drop, which give it a newline. It is
+/// not inherited by a forked child.
+///
+/// ```
+/// use std::io::Write;
+///
+/// # let directory = tempfile::tempdir()?;
+/// let mut logs = tracing_prefork::rolling::never(directory.path(), "app.log");
+/// writeln!(logs, "{} and {}", 1, 2)?;
+/// assert_eq!(std::fs::read_to_string(logs.path())?, "1 and 2\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+impl Write for Appender {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_all(buf)?;
+        Ok(buf.len())
+    }
+
+    fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
+        let process = self.inner().duties().process();
+        let inner = self.inner().clone();
+        let pieces = self.partial.of(process);
+        let (lines, rest) = match buf.iter().rposition(|&byte| byte == b'\n') {
+            Some(last) => buf.split_at(last + 1),
+            None => (&buf[..0], buf),
+        };
+        if !lines.is_empty() {
+            if pieces.is_empty() {
+                inner.log(lines)?;
+            } else {
+                append(pieces, lines)?;
+                log_pieces(&inner, pieces)?;
+            }
+        }
+        if rest.is_empty() { Ok(()) } else { append(pieces, rest) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let process = self.inner().duties().process();
+        let inner = self.inner().clone();
+        log_pieces(&inner, self.partial.of(process))
+    }
+}
+
+impl Drop for Appender {
+    fn drop(&mut self) {
+        let _ = self.flush();
+    }
+}
+
+/// Each call is one event: written at once, with a final newline if it lacks one. `write!` and `writeln!` are one call.
+impl Write for &Appender {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.write_all(buf)?;
+        Ok(buf.len())
+    }
+
+    fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
+        let mut event = self.make_writer();
+        event.write_all(buf)?;
+        event.flush()
+    }
+
+    fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
+        let mut event = self.make_writer();
+        event.write_fmt(arguments)?;
+        event.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The piece of a line that a handle was given last, and the process that it was given to.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    process: u64,
+    pieces: Vec<u8>,
+}
+
+impl Partial {
+    /// The pieces that belong to this process: what was inherited through a fork is the parent's to write.
+    fn of(&mut self, process: u64) -> &mut Vec<u8> {
+        if self.process != process {
+            self.process = process;
+            self.pieces.clear();
+        }
+        &mut self.pieces
+    }
+}

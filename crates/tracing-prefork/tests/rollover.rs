@@ -1,0 +1,155 @@
+//! Which file an event goes to, and what happens at boundaries. All clocks are injected.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tracing_prefork::{Appender, Builder, Rotation, Zone};
+use tracing_subscriber::prelude::*;
+
+/// A clock that is set by hand, in nanoseconds since 1970.
+#[derive(Clone, Default)]
+struct Hand(Arc<AtomicU64>);
+
+impl Hand {
+    fn at(seconds: u64) -> Self {
+        let hand = Self::default();
+        hand.set(seconds, 0);
+        hand
+    }
+
+    fn set(&self, seconds: u64, nanos: u64) {
+        self.0.store(seconds * 1_000_000_000 + nanos, Relaxed);
+    }
+
+    fn builder(&self) -> Builder {
+        let clock = self.clone();
+        Appender::builder()
+            .filename_prefix("app")
+            .filename_suffix("log")
+            .clock(move || UNIX_EPOCH + Duration::from_nanos(clock.0.load(Relaxed)))
+    }
+}
+
+/// 2026-11-21 08:33:01 UTC, a Saturday.
+const NOW: u64 = 1_795_249_981;
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .expect("the directory is there")
+        .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    names.sort();
+    names
+}
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+#[test]
+fn each_unit_names_its_files_as_documented() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (rotation, name) in [
+        (Rotation::NEVER, "app.log"),
+        (Rotation::SECONDLY, "app.2026-11-21-08-33-01.log"),
+        (Rotation::MINUTELY, "app.2026-11-21-08-33.log"),
+        (Rotation::HOURLY, "app.2026-11-21-08.log"),
+        (Rotation::DAILY, "app.2026-11-21.log"),
+        (Rotation::WEEKLY, "app.2026-11-15.log"),
+        (Rotation::MONTHLY, "app.2026-11.log"),
+    ] {
+        let logs = Hand::at(NOW).builder().rotation(rotation.clone()).build(directory.path()).expect("builds");
+        assert_eq!(logs.path(), directory.path().join(name), "{rotation}");
+    }
+}
+
+#[test]
+fn a_line_goes_to_the_file_of_its_nanosecond() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let mut logs = hand.builder().rotation(Rotation::HOURLY).build(directory.path()).expect("builds");
+    let end = logs.period_at(at(NOW)).end.expect("an hour ends").duration_since(UNIX_EPOCH).expect("after 1970");
+    hand.set(end.as_secs() - 1, 999_999_999);
+    writeln!(logs, "last of the hour").expect("writes");
+    hand.set(end.as_secs(), 0);
+    writeln!(logs, "first of the next").expect("writes");
+    hand.set(end.as_secs() - 1, 999_999_999);
+    writeln!(logs, "the clock went back").expect("writes");
+    let read = |name| fs::read_to_string(directory.path().join(name)).expect("readable");
+    assert_eq!(read("app.2026-11-21-08.log"), "last of the hour\nthe clock went back\n");
+    assert_eq!(read("app.2026-11-21-09.log"), "first of the next\n");
+}
+
+#[test]
+fn the_clock_may_jump_anywhere_and_the_file_follows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let mut logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    for days in [0, 400, 1, 0, 3, 2, 1, 0, 5000] {
+        hand.set(NOW + days * 86_400, 7);
+        writeln!(logs, "{days}").expect("writes");
+        let written = fs::read_to_string(logs.path()).expect("the file of now exists");
+        assert!(written.ends_with(&format!("{days}\n")), "{days} is missing from {written:?}");
+    }
+    assert_eq!(logs.stats().lines, 9);
+}
+
+#[test]
+fn a_fixed_zone_shifts_names_boundaries_and_timestamps() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let build = |zone| hand.builder().rotation(Rotation::DAILY).zone(zone).build(directory.path()).expect("builds");
+    let east = build(Zone::Fixed(16 * 3600));
+    assert!(east.path().ends_with("app.2026-11-22.log"));
+    let period = east.period_at(at(NOW));
+    let start = NOW - (NOW + 16 * 3600) % 86_400;
+    assert_eq!((period.start, period.end), (at(start), Some(at(start + 86_400))));
+    let subscriber = tracing_subscriber::registry().with(east.layer());
+    tracing::subscriber::with_default(subscriber, || tracing::info!("hello"));
+    let written = fs::read_to_string(east.path()).expect("written");
+    assert!(written.starts_with("2026-11-22T00:33:01.000000+16:00  INFO"), "{written}");
+}
+
+#[test]
+fn the_timestamp_that_a_line_shows_chooses_its_file_although_the_boundary_passed_meanwhile() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    // Each reading moves the clock on by 0.4 s: what is read for one event is never what is read for the next.
+    let clock = {
+        let hand = hand.clone();
+        move || UNIX_EPOCH + Duration::from_nanos(hand.0.fetch_add(400_000_000, Relaxed))
+    };
+    let logs = hand.builder().rotation(Rotation::SECONDLY).clock(clock).build(directory.path()).expect("builds");
+    let json = tracing_subscriber::fmt::layer().json().with_timer(logs.timer()).with_writer(logs.clone());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(json), || {
+        for number in 0..50 {
+            tracing::info!(number, "an event");
+        }
+    });
+    let mut lines = 0;
+    for name in names(directory.path()) {
+        for line in fs::read_to_string(directory.path().join(&name)).expect("readable").lines() {
+            let stamp = line.split('"').nth(3).expect("JSON with a timestamp first");
+            let expected = format!("app.{}.log", stamp[..19].replace(['T', ':'], "-"));
+            assert_eq!(name, expected, "{line}");
+            lines += 1;
+        }
+    }
+    assert_eq!(lines, 50);
+}
+
+#[test]
+fn a_reading_that_went_to_another_writer_does_not_choose_the_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let mut logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    let console = tracing_subscriber::fmt::layer().with_timer(logs.timer()).with_writer(std::io::sink);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(console), || tracing::info!("console"));
+    hand.set(NOW + 86_400, 0);
+    writeln!(logs, "a day later, without that timer").expect("writes");
+    assert!(fs::read_to_string(directory.path().join("app.2026-11-22.log")).is_ok_and(|text| !text.is_empty()));
+}
