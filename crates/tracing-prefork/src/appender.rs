@@ -77,10 +77,10 @@ pub(crate) struct Inner {
 
 impl Inner {
     /// The event path. Appends a line to the file of its time: the reading of the appender's timer that the line shows,
-    /// or else the clock's.
+    /// else the one that was taken when the event `began`, else one that is taken now.
     #[inline]
-    pub(crate) fn log(self: &Arc<Self>, line: &[u8]) -> io::Result<()> {
-        let at = timer::reading_in(line, self.id).unwrap_or_else(|| Moment::from(self.clock.now()).secs);
+    pub(crate) fn log(self: &Arc<Self>, line: &[u8], began: Option<i64>) -> io::Result<()> {
+        let at = timer::reading_in(line, self.id).or(began).unwrap_or_else(|| self.now());
         if self.duties().is_new_second(at) {
             self.each_second(at);
         }
@@ -100,6 +100,12 @@ impl Inner {
             Ok(length) if length == line.len() => Ok(()),
             outcome => self.append_failed(pin, outcome, line, at),
         }
+    }
+
+    /// Seconds since 1970 by the appender's clock.
+    #[inline]
+    pub(crate) fn now(&self) -> i64 {
+        Moment::from(self.clock.now()).secs
     }
 
     pub(crate) fn duties(&self) -> &crate::rollover::Duties {

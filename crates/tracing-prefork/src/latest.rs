@@ -10,6 +10,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, MetadataExt, symlink};
 use std::path::Path;
 
+/// A link that leads further into the future than this many seconds was made by a clock that was wrong, and is put back.
+const AHEAD: i64 = 3600;
+
 /// A link beside the files that leads to the latest of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -34,7 +37,8 @@ impl Link {
         let path = pattern.directory().join(self.name());
         let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
         loop {
-            if self.leads_to(&path, pattern)?.is_some_and(|start| start >= span.start) {
+            let ahead = Moment::from(clock.now()).secs.saturating_add(AHEAD);
+            if self.leads_to(&path, pattern)?.is_some_and(|start| (span.start..=ahead).contains(&start)) {
                 return Ok(());
             }
             self.replace(&path, &target)?;

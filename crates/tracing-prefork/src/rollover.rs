@@ -6,12 +6,13 @@ use crate::appender::Inner;
 use crate::report::Operation;
 use crate::retention;
 use crate::sys::{self, HousekeepingLock, LogFile, LogPath};
+use nix::errno::Errno;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64};
 
 /// Seconds for which the file of a period that has ended stays open for lines that are still on their way.
 const GRACE: i64 = 5;
@@ -28,8 +29,9 @@ pub(crate) struct Duties {
     process: AtomicU64,
     /// The second of the event for which [`Inner::each_second`] ran last.
     checked: AtomicI64,
-    /// The second of the event for which a file could not be opened: not tried again within it.
+    /// The second of the event for which a file could not be opened, and the `errno`: not tried again within it.
     failed: AtomicI64,
+    errno: AtomicI32,
     /// A write fell short, so the file may end in a piece of a line.
     pub(crate) torn: AtomicBool,
     /// A thread prunes.
@@ -81,13 +83,12 @@ impl Inner {
             return Ok(Rolled::No);
         }
         if self.duties().failed.load(Relaxed) == at {
-            return Err(io::ErrorKind::WouldBlock.into());
+            return Err(io::Error::from_raw_os_error(self.duties().errno.load(Relaxed)));
         }
         self.look_at_fork();
         let forward = rolling.is_forward(at);
         let path = self.pattern.path_at(at)?;
-        let file = self.open(&path).inspect_err(|_| self.duties().failed.store(at, Relaxed));
-        let installed = file.and_then(|LogFile { file, id, created }| {
+        let installed = self.open(&path).and_then(|LogFile { file, id, created }| {
             let installed = rolling.install(self.pattern.calendar().span(at), file, id)?;
             Ok(installed.then_some(created))
         });
@@ -99,6 +100,8 @@ impl Inner {
                 Ok(if forward { Rolled::Forward { created } } else { Rolled::Back })
             }
             Err(error) => {
+                self.duties().errno.store(error.raw_os_error().unwrap_or(Errno::EIO as i32), Relaxed);
+                self.duties().failed.store(at, Relaxed);
                 self.report(Operation::Rollover, path.as_path(), copy_of(&error));
                 Err(error)
             }
@@ -210,7 +213,7 @@ impl Inner {
 
     /// Prunes in place, waiting for another process to finish.
     pub(crate) fn prune_now(&self) -> Result<usize, Error> {
-        let at = crate::clock::Moment::from(self.clock.now()).secs;
+        let at = self.now();
         let error = |path: &Path, error| self.reporter.error(self.counters(), Operation::Retention, path, error);
         let lock = HousekeepingLock::take(&self.lock_path(), self.mode);
         let _lock = lock.map_err(|failed| error(&self.lock_path(), failed))?;

@@ -178,6 +178,7 @@ impl Rolling<'_> {
         let first = self.nothing_open();
         let bounds = &self.state.bounds[slot];
         self.slots.descriptors[slot].install(file, id)?;
+        self.slots.descriptors[slot ^ 1].leave_to(&self.slots.descriptors[slot]);
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
         bounds.open.store(true, SeqCst);

@@ -38,6 +38,8 @@ const KEPT: usize = 64 * 1024;
 pub struct EventWriter<'a> {
     inner: &'a Arc<Inner>,
     pieces: Vec<u8>,
+    /// When the first piece came, in seconds since 1970.
+    began: i64,
 }
 
 impl<'a> MakeWriter<'a> for Appender {
@@ -45,7 +47,7 @@ impl<'a> MakeWriter<'a> for Appender {
 
     #[inline]
     fn make_writer(&'a self) -> EventWriter<'a> {
-        EventWriter { inner: self.inner(), pieces: Vec::new() }
+        EventWriter { inner: self.inner(), pieces: Vec::new(), began: 0 }
     }
 }
 
@@ -59,7 +61,10 @@ impl Write for EventWriter<'_> {
     #[inline]
     fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
         if self.pieces.is_empty() && buf.ends_with(b"\n") {
-            return self.inner.log(buf);
+            return self.inner.log(buf, None);
+        }
+        if self.pieces.is_empty() {
+            self.began = self.inner.now();
         }
         if self.pieces.capacity() == 0 {
             self.pieces = take_buffer();
@@ -69,7 +74,7 @@ impl Write for EventWriter<'_> {
 
     /// Ends the event: writes what has been put together.
     fn flush(&mut self) -> io::Result<()> {
-        log_pieces(self.inner, &mut self.pieces)
+        log_pieces(self.inner, &mut self.pieces, Some(self.began))
     }
 }
 
@@ -113,14 +118,14 @@ fn append(pieces: &mut Vec<u8>, buf: &[u8]) -> io::Result<()> {
 }
 
 /// Writes the pieces as one line and forgets them.
-fn log_pieces(inner: &Arc<Inner>, pieces: &mut Vec<u8>) -> io::Result<()> {
+fn log_pieces(inner: &Arc<Inner>, pieces: &mut Vec<u8>, began: Option<i64>) -> io::Result<()> {
     if pieces.is_empty() {
         return Ok(());
     }
     if !pieces.ends_with(b"\n") {
         pieces.push(b'\n');
     }
-    let logged = inner.log(pieces);
+    let logged = inner.log(pieces, began);
     pieces.clear();
     logged
 }
@@ -156,10 +161,10 @@ impl Write for Appender {
         };
         if !lines.is_empty() {
             if pieces.is_empty() {
-                inner.log(lines)?;
+                inner.log(lines, None)?;
             } else {
                 append(pieces, lines)?;
-                log_pieces(&inner, pieces)?;
+                log_pieces(&inner, pieces, None)?;
             }
         }
         if rest.is_empty() { Ok(()) } else { append(pieces, rest) }
@@ -168,7 +173,7 @@ impl Write for Appender {
     fn flush(&mut self) -> io::Result<()> {
         let process = self.inner().duties().process();
         let inner = self.inner().clone();
-        log_pieces(&inner, self.partial.of(process))
+        log_pieces(&inner, self.partial.of(process), None)
     }
 }
 

@@ -1,54 +1,14 @@
 //! Which file an event goes to, and what happens at boundaries. All clocks are injected.
 
+mod common;
+
+use common::{Hand, NOW, at, names};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tracing_prefork::{Appender, Builder, Rotation, Zone};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, UNIX_EPOCH};
+use tracing_prefork::{Rotation, Zone};
 use tracing_subscriber::prelude::*;
-
-/// A clock that is set by hand, in nanoseconds since 1970.
-#[derive(Clone, Default)]
-struct Hand(Arc<AtomicU64>);
-
-impl Hand {
-    fn at(seconds: u64) -> Self {
-        let hand = Self::default();
-        hand.set(seconds, 0);
-        hand
-    }
-
-    fn set(&self, seconds: u64, nanos: u64) {
-        self.0.store(seconds * 1_000_000_000 + nanos, Relaxed);
-    }
-
-    fn builder(&self) -> Builder {
-        let clock = self.clone();
-        Appender::builder()
-            .filename_prefix("app")
-            .filename_suffix("log")
-            .clock(move || UNIX_EPOCH + Duration::from_nanos(clock.0.load(Relaxed)))
-    }
-}
-
-/// 2026-11-21 08:33:01 UTC, a Saturday.
-const NOW: u64 = 1_795_249_981;
-
-fn names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(directory)
-        .expect("the directory is there")
-        .map(|entry| entry.expect("readable").file_name().into_string().expect("UTF-8"))
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    names
-}
-
-fn at(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
-}
 
 #[test]
 fn each_unit_names_its_files_as_documented() {

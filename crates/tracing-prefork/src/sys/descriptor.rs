@@ -6,7 +6,7 @@ use nix::sys::stat::fstat;
 use nix::sys::uio::{pread, pwrite, pwritev};
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
 /// A descriptor that changes its file by `dup3(2)`: whoever uses the number meanwhile writes to the file before or to
@@ -28,17 +28,16 @@ impl Descriptor {
         Self { number: AtomicI32::new(-1), ours: [const { [const { AtomicU64::new(0) }; 2] }; 2] }
     }
 
-    /// Lets this descriptor lead to `file`. One thread at a time: the caller rolls over.
+    /// Lets this descriptor lead to `file`. One thread at a time: the one that rolls over.
     pub(crate) fn install(&self, file: File, id: FileId) -> io::Result<()> {
-        let [last, before] = &self.ours;
-        for (newer, older) in last.iter().zip(before) {
-            older.store(newer.load(Relaxed), Relaxed);
-        }
-        for (note, value) in last.iter().zip([id.device, id.inode]) {
-            note.store(value, Relaxed);
-        }
         let number = self.number.load(Relaxed);
-        if self.is_ours(number) {
+        let ours = self.is_ours(number);
+        let [last, before] = &self.ours;
+        for ((newer, older), value) in last.iter().zip(before).zip([id.device, id.inode]) {
+            older.store(newer.load(Relaxed), Relaxed);
+            newer.store(value, Relaxed);
+        }
+        if ours && number != file.as_raw_fd() {
             duplicate(&file, number)?;
         } else {
             self.number.store(file.into_raw_fd(), Relaxed);
@@ -48,13 +47,21 @@ impl Descriptor {
 
     /// Lets this descriptor lead to the file of `other`, so that its own is let go.
     pub(crate) fn follow(&self, other: &Self) -> io::Result<()> {
-        let number = self.number.load(Relaxed);
-        if number < 0 {
+        if !self.is_ours(self.number.load(Relaxed)) {
+            self.number.store(-1, Relaxed);
             return Ok(());
         }
         let copy = File::from(other.borrow().try_clone_to_owned()?);
         let id = identity(&copy)?;
         self.install(copy, id)
+    }
+
+    /// Gives the number up if `other` has it: after the program has closed both, a new file may have been given the number
+    /// that was this one's.
+    pub(crate) fn leave_to(&self, other: &Self) {
+        if self.number.load(Relaxed) == other.number.load(Relaxed) {
+            self.number.store(-1, Relaxed);
+        }
     }
 
     /// The file that the number leads to now, if it still is one of ours.

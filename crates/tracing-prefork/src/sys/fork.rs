@@ -11,7 +11,8 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// A type for which memory full of zeros is a value: its empty one.
 ///
@@ -30,7 +31,7 @@ unsafe impl ZeroIsEmpty for crate::slots::State {}
 #[derive(Debug)]
 pub(crate) struct ForkWiped<T: ZeroIsEmpty> {
     page: NonNull<T>,
-    /// Where the kernel does not wipe: the count of forks that the content belongs to.
+    /// Where the kernel does not wipe: twice the count of forks that the content belongs to, and one more while it is wiped.
     counted: Option<AtomicU64>,
 }
 
@@ -51,18 +52,28 @@ impl<T: ZeroIsEmpty> ForkWiped<T> {
         let memory = unsafe {
             mmap_anonymous(None, Self::SIZE, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE)?
         };
-        let counted = (!wipe_on_fork(memory, Self::SIZE.get())).then(|| AtomicU64::new(libc_forks()));
+        let counted = (!wipe_on_fork(memory, Self::SIZE.get())).then(|| AtomicU64::new(2 * libc_forks()));
         Ok(Self { page: memory.cast(), counted })
     }
 
-    /// What `Deref` does where the kernel does not wipe.
+    /// What `Deref` does where the kernel does not wipe: the first thread of a child that comes here does it, others wait
+    /// for that moment. A child that was forked in that very moment finds another count again, and starts over.
     #[cold]
-    fn wipe_if_forked(&self, counted: &AtomicU64) {
-        let forks = libc_forks();
-        if counted.swap(forks, Relaxed) != forks {
-            // SAFETY: the page is ours and as large as T, and zero is a T. The first to come here after a fork is the
-            // child's only thread (fork(2)), so nobody else looks at it meanwhile.
-            unsafe { self.page.write_bytes(0, 1) };
+    fn wipe_once(&self, counted: &AtomicU64) {
+        let (wiping, wiped) = (2 * libc_forks() + 1, 2 * libc_forks());
+        loop {
+            match counted.load(Acquire) {
+                found if found == wiped => return,
+                found if found == wiping => std::thread::yield_now(),
+                found => {
+                    if counted.compare_exchange(found, wiping, Acquire, Relaxed).is_ok() {
+                        // SAFETY: the page is ours and as large as T, and zero is a T. No other thread of this process
+                        // looks at it before the store below.
+                        unsafe { self.page.write_bytes(0, 1) };
+                        counted.store(wiped, Release);
+                    }
+                }
+            }
         }
     }
 }
@@ -73,9 +84,9 @@ impl<T: ZeroIsEmpty> Deref for ForkWiped<T> {
     #[inline]
     fn deref(&self) -> &T {
         if let Some(counted) = &self.counted
-            && counted.load(Relaxed) != libc_forks()
+            && counted.load(Acquire) != 2 * libc_forks()
         {
-            self.wipe_if_forked(counted);
+            self.wipe_once(counted);
         }
         // SAFETY: mapped until drop, aligned to a page, and any content is either zero or what `T`'s atomics stored.
         unsafe { self.page.as_ref() }

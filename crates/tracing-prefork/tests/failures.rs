@@ -1,0 +1,129 @@
+//! Failures are counted and reported, the reports are limited, and logging goes on when the cause is gone.
+
+mod common;
+
+use common::{DAY, Hand, NOW, names, read};
+use std::fs;
+use std::io::Write;
+use std::sync::{Arc, Mutex, OnceLock};
+use tracing_prefork::{Appender, Operation, Rotation};
+
+type Reports = Arc<Mutex<Vec<(Operation, String)>>>;
+
+fn reporting(hand: &Hand) -> (Reports, tracing_prefork::Builder) {
+    let reports = Reports::default();
+    let told = reports.clone();
+    let hook = move |error: &tracing_prefork::Error| {
+        told.lock().expect("unpoisoned").push((error.operation(), error.to_string()));
+    };
+    (reports, hand.builder().rotation(Rotation::DAILY).on_error(hook))
+}
+
+fn log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
+    writeln!(logs, "{text}")
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_each_second() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let (reports, builder) = reporting(&hand);
+    let logs = builder.build(directory.path()).expect("builds");
+    let obstacle = directory.path().join("app.2026-11-22.log");
+    fs::create_dir(&obstacle).expect("a directory in the way");
+    hand.set(NOW + DAY, 0);
+    for number in 0..100 {
+        log(&logs, &number.to_string()).expect("goes to the file before");
+    }
+    assert_eq!(logs.stats().errors, 1, "tried once within the second");
+    hand.set(NOW + DAY + 1, 0);
+    log(&logs, "100").expect("goes to the file before");
+    assert_eq!(logs.stats().errors, 2, "tried again in the next second");
+    fs::remove_dir(&obstacle).expect("the cause is gone");
+    log(&logs, "101").expect("goes to the file before");
+    hand.set(NOW + DAY + 2, 0);
+    log(&logs, "caught up").expect("writes");
+    assert_eq!(read(directory.path(), "app.2026-11-21.log").lines().count(), 102);
+    assert_eq!(read(directory.path(), "app.2026-11-22.log"), "caught up\n");
+    let reports = reports.lock().expect("unpoisoned");
+    let [(operation, text)] = &reports[..] else { panic!("one report a minute: {reports:?}") };
+    assert_eq!(*operation, Operation::Rollover);
+    for part in ["app.2026-11-22.log", "irectory", "file before"] {
+        assert!(text.contains(part), "{text:?} does not say {part:?}");
+    }
+    assert_eq!((logs.stats().lines, logs.stats().lines_lost), (103, 0));
+}
+
+#[test]
+fn a_directory_that_was_removed_is_made_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs_directory = directory.path().join("a/b");
+    let hand = Hand::at(NOW);
+    let logs = hand.builder().rotation(Rotation::DAILY).build(&logs_directory).expect("builds");
+    fs::remove_dir_all(directory.path().join("a")).expect("removed");
+    hand.set(NOW + DAY, 0);
+    log(&logs, "a line").expect("writes");
+    assert_eq!(names(&logs_directory), ["app.2026-11-22.log"]);
+}
+
+#[test]
+fn a_line_that_is_lost_is_counted_reported_and_told_to_its_caller() {
+    // No write to /dev/full ever succeeds; but a device is not a log file, so a file is given its place behind our back.
+    let directory = tempfile::tempdir().expect("a directory");
+    let (reports, builder) = reporting(&Hand::at(NOW));
+    let logs = builder.build(directory.path()).expect("builds");
+    let slot = fs::read_dir("/proc/self/fd")
+        .expect("listed")
+        .filter_map(|entry| entry.ok())
+        .find(|entry| fs::read_link(entry.path()).is_ok_and(|file| file == logs.path()))
+        .expect("the log file is open");
+    let slot: i32 = slot.file_name().to_str().expect("a number").parse().expect("a number");
+    let full = fs::OpenOptions::new().append(true).open("/dev/full").expect("opens");
+    // SAFETY: a descriptor of the log file, which stays open; what it leads to is exchanged for the test.
+    std::mem::forget(unsafe { nix::unistd::dup2_raw(&full, slot) }.expect("exchanged"));
+    for _ in 0..10 {
+        let error = log(&logs, "12345").expect_err("the disk is full");
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    }
+    let stats = logs.stats();
+    assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost, stats.errors), (0, 10, 60, 10));
+    let reports = reports.lock().expect("unpoisoned");
+    let [(operation, text)] = &reports[..] else { panic!("one report a minute: {reports:?}") };
+    assert_eq!(*operation, Operation::Write);
+    for part in ["app.2026-11-21.log", "No space left", "1 lines (6 bytes) lost"] {
+        assert!(text.contains(part), "{text:?} does not say {part:?}");
+    }
+}
+
+#[test]
+fn a_hook_that_logs_to_the_same_appender_neither_recurses_nor_blocks() {
+    static LOGS: OnceLock<Appender> = OnceLock::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let builder = hand.builder().rotation(Rotation::DAILY).on_error(|error| {
+        if let Some(logs) = LOGS.get() {
+            log(logs, &format!("the logger itself: {error}")).expect("writes");
+        }
+    });
+    let logs = LOGS.get_or_init(|| builder.build(directory.path()).expect("builds"));
+    fs::create_dir(directory.path().join("app.2026-11-22.log")).expect("a directory in the way");
+    hand.set(NOW + DAY, 0);
+    log(logs, "a line").expect("writes");
+    let text = read(directory.path(), "app.2026-11-21.log");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("the logger itself: cannot open"), "{text}");
+}
+
+#[test]
+fn a_timestamp_far_away_is_still_a_file_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs = Hand::at(NOW).builder().rotation(Rotation::MONTHLY).build(directory.path()).expect("builds");
+    let far = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1 << 60);
+    let past = std::time::UNIX_EPOCH - std::time::Duration::from_secs(100_000_000_000);
+    assert!(logs.path_at(far).ends_with("app.9999-01.log"), "{:?}", logs.path_at(far));
+    assert!(logs.path_at(past).ends_with("app.0001-01.log"), "{:?}", logs.path_at(past));
+    for time in [far, past] {
+        let period = logs.period_at(time);
+        assert!(period.start < period.end.expect("a month ends"));
+    }
+}

@@ -1,0 +1,221 @@
+//! What a process does with its descriptors and children: fork, exec, daemons. Each test runs in a process of its own.
+
+mod common;
+
+use common::{DAY, Hand, NOW, names, read};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::Command;
+use tracing_prefork::{Appender, Rotation};
+
+/// Runs `test` in a fresh process with a single thread, so that it may fork and close what it likes.
+fn alone(name: &str, test: impl FnOnce(&Path)) {
+    const MARK: &str = "TEST_RUNS_ALONE_IN";
+    if let Some(directory) = std::env::var_os(MARK) {
+        return test(Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = Command::new(std::env::current_exe().expect("this program"))
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(MARK, directory.path())
+        .output()
+        .expect("starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// Runs `child` in a forked process, and fails if it panics.
+fn in_child(child: impl FnOnce()) {
+    // SAFETY: the process has one thread that runs code of ours; the child ends by `_exit`.
+    match unsafe { fork() }.expect("forks") {
+        ForkResult::Child => {
+            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+            // SAFETY: leaves without running the parent's exit handlers.
+            unsafe { nix::libc::_exit(i32::from(ended.is_err())) }
+        }
+        ForkResult::Parent { child } => {
+            assert_eq!(waitpid(child, None).expect("waits"), WaitStatus::Exited(child, 0), "the child failed");
+        }
+    }
+}
+
+fn daily(hand: &Hand, directory: &Path) -> Appender {
+    hand.builder().rotation(Rotation::DAILY).build(directory).expect("builds")
+}
+
+fn log(mut logs: &Appender, text: &str) {
+    writeln!(logs, "{text}").expect("writes");
+}
+
+/// What the open descriptors of this process lead to.
+fn descriptors() -> Vec<(i32, String)> {
+    let entries = fs::read_dir("/proc/self/fd").expect("listed");
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let number = path.file_name()?.to_str()?.parse().ok()?;
+            Some((number, fs::read_link(path).ok()?.to_str()?.to_owned()))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn a_child_starts_its_own_count_and_writes_to_the_same_file() {
+    alone("a_child_starts_its_own_count_and_writes_to_the_same_file", |directory| {
+        let logs = daily(&Hand::at(NOW), directory);
+        log(&logs, "parent");
+        in_child(|| {
+            assert_eq!(logs.stats().lines, 0);
+            log(&logs, "child");
+            assert_eq!(logs.stats().lines, 1);
+        });
+        log(&logs, "parent again");
+        assert_eq!(logs.stats().lines, 2);
+        assert_eq!(read(directory, "app.2026-11-21.log"), "parent\nchild\nparent again\n");
+    });
+}
+
+#[test]
+fn the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write() {
+    alone("the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write", |directory| {
+        let mut logs = daily(&Hand::at(NOW), directory);
+        logs.write_all(b"the parent's ").expect("writes");
+        in_child(|| {
+            logs.write_all(b"the child's\n").expect("writes");
+            logs.flush().expect("nothing to write");
+        });
+        logs.write_all(b"own\n").expect("writes");
+        assert_eq!(read(directory, "app.2026-11-21.log"), "the child's\nthe parent's own\n");
+    });
+}
+
+#[test]
+fn an_appender_keeps_two_descriptors_at_most_however_often_it_rolls_over() {
+    alone("an_appender_keeps_two_descriptors_at_most_however_often_it_rolls_over", |directory| {
+        let hand = Hand::at(NOW);
+        let before = descriptors().len();
+        let logs = daily(&hand, directory);
+        for day in 0..50 {
+            hand.set(NOW + day * DAY, 0);
+            log(&logs, "a line");
+            assert!(descriptors().len() <= before + 2, "{:?}", descriptors());
+        }
+        // Some seconds into the day the file of the day before is let go.
+        hand.set(NOW + 49 * DAY + 60, 0);
+        log(&logs, "a line");
+        let files: std::collections::BTreeSet<_> =
+            descriptors().into_iter().map(|(_, file)| file).filter(|file| file.ends_with(".log")).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        drop(logs);
+        assert_eq!(descriptors().len(), before);
+    });
+}
+
+#[test]
+fn a_child_lets_go_of_the_file_it_inherited_when_it_logs_into_a_later_one() {
+    alone("a_child_lets_go_of_the_file_it_inherited_when_it_logs_into_a_later_one", |directory| {
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, directory);
+        hand.set(NOW + DAY, 0);
+        log(&logs, "both slots are in use now");
+        in_child(|| {
+            hand.set(NOW + 2 * DAY, 0);
+            log(&logs, "child");
+            let open: Vec<_> = descriptors().into_iter().filter(|(_, file)| file.ends_with(".log")).collect();
+            assert!(open.iter().all(|(_, file)| file.ends_with("app.2026-11-23.log")), "{open:?}");
+        });
+    });
+}
+
+#[test]
+fn a_program_started_by_exec_finds_no_descriptor_of_ours() {
+    alone("a_program_started_by_exec_finds_no_descriptor_of_ours", |directory| {
+        let hand = Hand::at(NOW);
+        let builder = hand.builder().rotation(Rotation::DAILY).max_log_files(5).latest_symlink("latest");
+        let logs = builder.build(directory).expect("builds");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "both slots are in use now");
+        let listed = Command::new("ls").args(["-l", "/proc/self/fd"]).output().expect("runs").stdout;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        assert!(listed.contains(" 0 ->") && !listed.contains("app."), "{listed}");
+    });
+}
+
+#[test]
+fn a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_next_owner() {
+    alone("a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_next_owner", |directory| {
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, directory);
+        hand.set(NOW + DAY, 0);
+        log(&logs, "before");
+        let ours: Vec<_> = descriptors().into_iter().filter(|(_, file)| file.ends_with(".log")).collect();
+        assert_eq!(ours.len(), 2);
+        for (number, _) in &ours {
+            nix::unistd::close(*number).expect("closed behind our back");
+        }
+        log(&logs, "closed");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "before\nclosed\n");
+        log(&logs, "as usual");
+        hand.set(NOW + 2 * DAY, 0);
+        log(&logs, "rolled over");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "before\nclosed\nas usual\n");
+        assert_eq!(read(directory, "app.2026-11-23.log"), "rolled over\n");
+        assert_eq!(logs.stats().lines, 4);
+        assert_eq!(logs.stats().lines_lost, 0);
+    });
+}
+
+#[test]
+fn a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them() {
+    alone("a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them", |directory| {
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, directory);
+        hand.set(NOW + DAY, 0);
+        log(&logs, "before");
+        let ours: Vec<_> = descriptors().into_iter().filter(|(_, file)| file.ends_with(".log")).collect();
+        in_child(|| {
+            for (number, _) in &ours {
+                nix::unistd::close(*number).expect("closed");
+            }
+            // The lowest free numbers are given out again: to a socket and to a file of the daemon's own.
+            let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+            let mut own =
+                fs::File::options().create_new(true).read(true).write(true).open(directory.join("own")).expect("opens");
+            let numbers = [listener.as_raw_fd(), own.as_raw_fd()];
+            assert!(ours.iter().all(|(number, _)| numbers.contains(number)), "{ours:?} {numbers:?}");
+            log(&logs, "the daemon");
+            hand.set(NOW + 2 * DAY, 0);
+            log(&logs, "rolled over");
+            let client = TcpStream::connect(listener.local_addr().expect("bound")).expect("connects");
+            listener.accept().expect("still a listener");
+            drop(client);
+            own.write_all(b"its own").expect("writes");
+            own.seek(SeekFrom::Start(0)).expect("seeks");
+            let mut text = String::new();
+            own.read_to_string(&mut text).expect("reads");
+            assert_eq!(text, "its own");
+        });
+        assert_eq!(read(directory, "app.2026-11-22.log"), "before\nthe daemon\n");
+        assert_eq!(read(directory, "app.2026-11-23.log"), "rolled over\n");
+    });
+}
+
+#[test]
+fn a_changed_working_directory_changes_nothing() {
+    alone("a_changed_working_directory_changes_nothing", |directory| {
+        std::env::set_current_dir(directory).expect("changes");
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, Path::new("logs"));
+        std::env::set_current_dir("/").expect("changes");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "a line");
+        assert_eq!(names(&directory.join("logs")), ["app.2026-11-21.log", "app.2026-11-22.log"]);
+    });
+}

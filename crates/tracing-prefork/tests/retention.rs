@@ -1,0 +1,144 @@
+//! What pruning removes and what it never touches.
+
+mod common;
+
+use common::{DAY, Hand, NOW, all_names, eventually, names};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use tracing_prefork::{Appender, Rotation};
+
+fn touch(directory: &Path, files: &[&str]) {
+    for name in files {
+        fs::write(directory.join(name), "x\n").expect("written");
+    }
+}
+
+fn daily(hand: &Hand, keep: usize, directory: &Path) -> Appender {
+    hand.builder().rotation(Rotation::DAILY).max_log_files(keep).build(directory).expect("builds")
+}
+
+const FOREIGN: [&str; 15] = [
+    "app.conf",
+    "app.log",
+    "app.log.2020-01-01",
+    "app.2020-01-01.log.gz",
+    "app.2020-01-01.log.bak",
+    "app.2020-13-45.log",
+    "app.2020-02-30.log",
+    "app.2020-1-1.log",
+    "app.+2020-01-01.log",
+    "app.02020-01-01.log",
+    "app.2020-01-01-00.log",
+    "app.2020-01-01 .log",
+    "application.2020-01-01.log",
+    "2020-01-01.log",
+    "app..log",
+];
+
+#[test]
+fn n_files_are_kept_the_current_one_included() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old: Vec<_> = (1..=9).map(|day| format!("app.2026-11-0{day}.log")).collect();
+    touch(directory.path(), &old.iter().map(String::as_str).collect::<Vec<_>>());
+    daily(&Hand::at(NOW), 3, directory.path());
+    assert_eq!(names(directory.path()), ["app.2026-11-08.log", "app.2026-11-09.log", "app.2026-11-21.log"]);
+    daily(&Hand::at(NOW), 1, directory.path());
+    assert_eq!(names(directory.path()), ["app.2026-11-21.log"]);
+}
+
+#[test]
+fn files_that_are_not_of_the_pattern_are_never_touched() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let elsewhere = directory.path().join("elsewhere");
+    touch(directory.path(), &FOREIGN);
+    touch(directory.path(), &["elsewhere", "app.2020-01-05.log"]);
+    fs::create_dir(directory.path().join("app.2020-01-02.log")).expect("a directory");
+    symlink(&elsewhere, directory.path().join("app.2020-01-03.log")).expect("a link");
+    nix::unistd::mkfifo(&directory.path().join("app.2020-01-04.log"), nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+    let before = names(directory.path());
+    daily(&Hand::at(NOW), 1, directory.path());
+    let mut after = names(directory.path());
+    after.retain(|name| name != "app.2026-11-21.log");
+    let mut expected = before;
+    expected.retain(|name| name != "app.2020-01-05.log");
+    assert_eq!(after, expected);
+}
+
+#[test]
+fn a_rollover_prunes_and_nothing_of_the_current_or_a_later_period_goes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    touch(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log", "app.2027-01-01.log"]);
+    let logs = daily(&hand, 10, directory.path());
+    drop(logs);
+    let mut logs = daily(&hand, 2, directory.path());
+    // The one of 2027 counts, but neither it nor the current one goes.
+    assert_eq!(names(directory.path()), ["app.2026-11-21.log", "app.2027-01-01.log"]);
+    hand.set(NOW + DAY, 0);
+    writeln!(logs, "the next day").expect("writes");
+    // The file of the day before is let go some seconds into the new day, and goes at the next look.
+    hand.set(NOW + DAY + 6, 0);
+    writeln!(logs, "lets go").expect("writes");
+    hand.set(NOW + DAY + 8, 0);
+    writeln!(logs, "looks again").expect("writes");
+    eventually("the day before is pruned", || names(directory.path()) == ["app.2026-11-22.log", "app.2027-01-01.log"]);
+    // Two at build, and this one.
+    assert_eq!(logs.stats().files_pruned, 3);
+}
+
+#[test]
+fn a_file_that_somebody_may_still_write_to_stays_until_they_let_go() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let yesterday = Hand::at(NOW - DAY);
+    let idle = daily(&yesterday, 1, directory.path());
+    let logs = daily(&Hand::at(NOW), 1, directory.path());
+    assert_eq!(names(directory.path()), ["app.2026-11-20.log", "app.2026-11-21.log"]);
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    writeln!(&idle, "still yesterday here").expect("writes");
+    drop(idle);
+    assert_eq!(logs.prune().expect("prunes"), 1);
+    assert_eq!(names(directory.path()), ["app.2026-11-21.log"]);
+}
+
+#[test]
+fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let idle = daily(&Hand::at(NOW - 3 * DAY), 1, directory.path());
+    let logs = daily(&Hand::at(NOW), 1, directory.path());
+    // Its period is long over, but it was written to just now: the clocks of the two may differ.
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    let file = File::open(idle.path()).expect("opens");
+    file.set_modified(SystemTime::now() - Duration::from_secs(DAY + 1)).expect("sets the time");
+    assert_eq!(logs.prune().expect("prunes"), 1);
+    // The other way round: last written long ago, but its period has only just ended.
+    let idle = daily(&Hand::at(NOW - DAY), 1, directory.path());
+    let file = File::open(idle.path()).expect("opens");
+    file.set_modified(SystemTime::now() - Duration::from_secs(DAY + 1)).expect("sets the time");
+    assert_eq!(logs.prune().expect("prunes"), 0);
+}
+
+#[test]
+fn what_a_killed_process_left_behind_is_cleared_away() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let left = [".app.2026-11-20.log.1f-65a2.tmp", ".latest.1f-65a3.tmp"];
+    let kept = [".app.2026-11-20.log.notours.tmp", ".other.1f-65a4.tmp", ".app.conf.1f-65a2.tmp"];
+    touch(directory.path(), &left);
+    touch(directory.path(), &kept);
+    let build = || {
+        let builder = Hand::at(NOW).builder().rotation(Rotation::DAILY).max_log_files(3).latest_symlink("latest");
+        builder.build(directory.path()).expect("builds")
+    };
+    drop(build());
+    assert!(left.iter().all(|name| all_names(directory.path()).contains(&(*name).to_owned())), "may still be in use");
+    for name in left.iter().chain(&kept) {
+        let file = File::open(directory.path().join(name)).expect("opens");
+        file.set_modified(SystemTime::now() - Duration::from_secs(61)).expect("sets the time");
+    }
+    drop(build());
+    let names = all_names(directory.path());
+    assert!(left.iter().all(|name| !names.contains(&(*name).to_owned())), "{names:?}");
+    assert!(kept.iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+}
