@@ -1,7 +1,7 @@
 //! [`Appender`] and the event path: an event takes one clock reading, pins the slot of its period and is one
 //! `write(2)`. What happens when the slot cannot take it is in `rollover` and `detour`.
 
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, Second};
 use crate::latest::Link;
 use crate::name::Pattern;
 use crate::report::{Counters, Reporter};
@@ -14,7 +14,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
@@ -78,34 +77,29 @@ pub(crate) struct Inner {
 impl Inner {
     /// The event path. Appends a line to the file of its time: the reading of the appender's timer that the line shows,
     /// else the one that was taken when the event `began`, else one that is taken now.
-    #[inline]
     pub(crate) fn log(self: &Arc<Self>, line: &[u8], began: Option<i64>) -> io::Result<()> {
-        let at = timer::reading_in(line, self.id).or(began).unwrap_or_else(|| self.now());
-        if self.duties().is_new_second(at) {
-            self.each_second(at);
+        let known = timer::reading_in(line, self.id).or(began).map(Second::exact);
+        let now = known.unwrap_or_else(|| self.clock.rough_second());
+        let state = &*self.slots.state;
+        if state.duties.is_new_second(now.at) {
+            self.each_second(now.at);
         }
-        match self.slots.pin(at) {
-            Some(pin) => self.append(pin, line, at),
-            None => self.append_across_boundary(line, at),
+        match self.slots.pin(state, now) {
+            Some(pin) => self.append(pin, line, now.at),
+            None => self.append_across_boundary(line, known),
         }
     }
 
     /// One event, one `write(2)`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn append(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> io::Result<()> {
-        if self.duties().torn.load(Relaxed) {
+        if pin.is_torn() {
             return self.append_after_fragment(pin, line, at);
         }
         match pin.append(line) {
             Ok(length) if length == line.len() => Ok(()),
             outcome => self.append_failed(pin, outcome, line, at),
         }
-    }
-
-    /// Seconds since 1970 by the appender's clock.
-    #[inline]
-    pub(crate) fn now(&self) -> i64 {
-        Moment::from(self.clock.now()).secs
     }
 
     pub(crate) fn duties(&self) -> &crate::rollover::Duties {
@@ -210,7 +204,7 @@ impl Appender {
     /// What this process has written, lost and removed. A forked child starts at zero.
     pub fn stats(&self) -> Stats {
         let counters = self.inner.counters();
-        counters.stats(self.inner.slots.lines())
+        counters.stats(self.inner.slots.state.pins.done())
     }
 }
 

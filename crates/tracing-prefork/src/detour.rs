@@ -1,6 +1,7 @@
 //! What becomes of a line that its slot cannot take: at a boundary, after a failure, behind a fragment.
 
 use crate::appender::Inner;
+use crate::clock::Second;
 use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::slots::Pin;
@@ -10,11 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 impl Inner {
-    /// The file of this event is not open: rolls over, and appends.
+    /// A boundary is near, or the file of this event is not open: finds the exact time if it is not `known`, rolls over if
+    /// need be, and appends.
     #[cold]
-    pub(crate) fn append_across_boundary(self: &Arc<Self>, line: &[u8], at: i64) -> io::Result<()> {
+    pub(crate) fn append_across_boundary(self: &Arc<Self>, line: &[u8], known: Option<Second>) -> io::Result<()> {
+        let now = known.unwrap_or_else(|| Second::exact(self.clock.exact_second()));
+        let at = now.at;
+        if let Some(pin) = self.slots.pin(&self.slots.state, now) {
+            return self.append(pin, line, at);
+        }
         let rolled = self.roll_over(at);
-        let appended = match (self.slots.pin(at), &rolled) {
+        let appended = match (self.slots.pin(&self.slots.state, now), &rolled) {
             (Some(pin), _) => self.append(pin, line, at),
             // Another thread is rolling over, or the slot is still in use: not waited for.
             (None, Ok(_)) => self.append_apart(line, at),

@@ -1,6 +1,6 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
-use crate::clock::{Clock, Moment};
+use crate::clock::Clock;
 use crate::name::Pattern;
 use crate::sys::{LogPath, unique_hidden};
 use std::ffi::OsStr;
@@ -37,12 +37,12 @@ impl Link {
         let path = pattern.directory().join(self.name());
         let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
         loop {
-            let ahead = Moment::from(clock.now()).secs.saturating_add(AHEAD);
+            let ahead = clock.exact_second().saturating_add(AHEAD);
             if self.leads_to(&path, pattern)?.is_some_and(|start| (span.start..=ahead).contains(&start)) {
                 return Ok(());
             }
             self.replace(&path, &target)?;
-            if span.contains(Moment::from(clock.now()).secs) {
+            if span.contains(clock.exact_second()) {
                 return Ok(());
             }
             let Some(newest) = newest(pattern)?.filter(|&newest| newest > span.start) else { return Ok(()) };

@@ -1,4 +1,72 @@
 //! Rolling log files for `tracing` that any number of processes write together.
+//!
+//! ```no_run
+//! use tracing_prefork::{Appender, Rotation};
+//! use tracing_subscriber::prelude::*;
+//!
+//! let logs = Appender::builder()
+//!     .rotation(Rotation::DAILY)
+//!     .filename_prefix("app")
+//!     .filename_suffix("log") // app.2026-11-21.log
+//!     .max_log_files(14)
+//!     .latest_symlink("app.log")
+//!     .build("/var/log/app")?;
+//! tracing_subscriber::registry().with(logs.layer()).init();
+//! # Ok::<(), tracing_prefork::BuildError>(())
+//! ```
+//!
+//! Build it before you fork or after, in one process or in fifty, in threads or not: there is nothing else to call. Coming
+//! from `tracing_appender::rolling`, change the `use` line to [`tracing_prefork::rolling`](rolling) and the files
+//! keep their names.
+//!
+//! # What it promises
+//!
+//! For one directory and one pattern of file names, written by any number of processes and threads:
+//!
+//! * **No line is lost**: what a write acknowledged is in one file, once.
+//! * **No line is torn**: an event is one `write(2)` on an `O_APPEND` descriptor, lines of a megabyte included.
+//! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
+//! * **Retention removes our files only**, never the current one, never one that a process still writes to.
+//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run. A child
+//!   forked at any moment logs on.
+//! * **No failure is silent**: each is counted, and reported at a bounded rate; logging resumes by itself.
+//! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
+//!
+//! `docs/guarantees.md` in the repository names the test behind each, and the limits.
+//!
+//! # File names
+//!
+//! `{prefix}.{date}.{suffix}`, less what was not given. The date shows the beginning of the file's [`Period`], in the
+//! appender's [`Zone`]: `2026-11-21` for days, with `-08`, `-33` and `-01` behind it for hours, minutes and seconds,
+//! `2026-11` for months, the Sunday for weeks. [`Rotation::NEVER`] has no date.
+//!
+//! # When files roll
+//!
+//! The file of an event follows from the event's time, and from nothing else. So all processes agree on it without
+//! talking to each other, and nothing is ever renamed: rolling over is opening the file of the new period. The event
+//! that comes first in the new period does that. A clock that is set back leads back to the earlier file.
+//!
+//! The time of an event is the one that its timestamp shows, if [`Appender::timer`] (or [`Appender::layer`]) wrote it,
+//! else a reading of the clock when its writing begins.
+//!
+//! # Failures
+//!
+//! A line that cannot be written is an `Err` for the caller, and counted in [`Stats`]. A new file that cannot be opened
+//! (out of descriptors, out of inodes, no permission) costs no line: the file before keeps being written, and each second
+//! brings another try. [`Builder::on_error`] hears of both. `tracing_subscriber::fmt()` prints every failed write to
+//! standard error by itself; turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
+//!
+//! # Forking
+//!
+//! What the threads of a process are doing is kept in memory that a forked child finds empty
+//! (`madvise(2)`, MADV_WIPEONFORK). The child's first event opens the file anew. Two things that are not ours can hang
+//! in a child forked from a process with several threads: `EnvFilter` with span or field directives, which takes a lock, and the
+//! `LocalTime` timer, which calls `localtime_r`.
+//!
+//! # Where it runs
+//!
+//! Unix; made for Linux 4.14 or newer and tested there. The directory should be on a local file system: network file
+//! systems do not append atomically (`open(2)`).
 
 #![deny(
     unsafe_code,
@@ -18,13 +86,14 @@ mod clock;
 mod detour;
 mod latest;
 mod name;
+mod pins;
 mod report;
 mod retention;
 pub mod rolling;
 mod rollover;
 mod rotation;
 mod slots;
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
 mod timer;
 mod writer;
@@ -37,3 +106,12 @@ pub use rotation::{Period, Rotation};
 pub use timer::Timer;
 pub use writer::EventWriter;
 pub use zone::Zone;
+
+/// The code in the repository's pages compiles and runs.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
+}

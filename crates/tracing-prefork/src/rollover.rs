@@ -57,6 +57,11 @@ impl Duties {
         }
     }
 
+    /// Not in a child that libc may not know of.
+    pub(crate) fn may_allocate(&self) -> bool {
+        self.started.load(Relaxed) && !self.bare.load(Relaxed)
+    }
+
     #[inline]
     pub(crate) fn is_new_second(&self, at: i64) -> bool {
         self.checked.load(Relaxed) != at
@@ -213,7 +218,7 @@ impl Inner {
 
     /// Prunes in place, waiting for another process to finish.
     pub(crate) fn prune_now(&self) -> Result<usize, Error> {
-        let at = self.now();
+        let at = self.clock.exact_second();
         let error = |path: &Path, error| self.reporter.error(self.counters(), Operation::Retention, path, error);
         let lock = HousekeepingLock::take(&self.lock_path(), self.mode);
         let _lock = lock.map_err(|failed| error(&self.lock_path(), failed))?;
@@ -233,6 +238,7 @@ impl Inner {
         if !self.duties().started.swap(true, Relaxed) {
             let forks = sys::libc_forks();
             self.duties().bare.store(self.libc_forks.swap(forks, Relaxed) == forks, Relaxed);
+            self.slots.state.pins.expedite();
         }
     }
 
@@ -240,6 +246,7 @@ impl Inner {
     pub(crate) fn start(self: &Arc<Self>, at: i64) -> io::Result<()> {
         let path = self.pattern.path_at(at)?;
         self.duties().started.store(true, Relaxed);
+        self.slots.state.pins.expedite();
         let LogFile { file, id, .. } = self.open(&path)?;
         if let Some(rolling) = self.slots.try_roll() {
             rolling.install(self.pattern.calendar().span(at), file, id)?;

@@ -7,28 +7,21 @@
 //! * A writer *pins* a slot by raising a count, then looks whether the slot is open for its instant, writes, and
 //!   lowers the count.
 //! * The thread that rolls over closes a slot (for new pins), and exchanges its file only if nobody has it
-//!   pinned. Both sides do "announce, then look", sequentially consistent, so at least one of them sees the other: a
-//!   slot never changes its file under a writer, however long that writer is kept from running.
+//!   pinned. Both sides announce first and look then, so at least one of them sees the other (`pins`): a slot never
+//!   changes its file under a writer, however long that writer is kept from running.
 //! * A pinned slot is not waited for. The line in hand then goes to its file by way of a descriptor of its own.
 //!
 //! All of it lies in memory that a forked child finds empty: no pin of a thread that does not exist there, no rollover
 //! that nobody will finish, no period that belongs to another descriptor table. The child opens its file anew.
 
+use crate::clock::Second;
+use crate::pins::{Pins, Raised};
 use crate::rotation::Span;
 use crate::sys::{Descriptor, FileId, ForkWiped};
-use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize};
-
-/// Threads that count on different cache lines do not slow each other down; more threads share them.
-const STRIPES: usize = 16;
-
-/// A pin adds one; taking it back adds this. So the low 16 bits count the writes under way, and the rest those that
-/// are done: the number of lines costs nothing.
-const UNPIN: u64 = (1 << 16) - 1;
-const UNDER_WAY: u64 = (1 << 16) - 1;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize};
 
 /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
 #[derive(Debug)]
@@ -38,7 +31,7 @@ pub(crate) struct State {
     latest: AtomicUsize,
     /// A thread rolls over, or lets a file go.
     rolling: AtomicBool,
-    pins: [Stripe; STRIPES],
+    pub(crate) pins: Pins,
     pub(crate) duties: crate::rollover::Duties,
     pub(crate) counters: crate::report::Counters,
 }
@@ -49,10 +42,6 @@ struct Bounds {
     start: AtomicI64,
     end: AtomicI64,
 }
-
-#[derive(Debug)]
-#[repr(align(128))]
-struct Stripe([AtomicU64; 2]);
 
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -66,13 +55,21 @@ impl Slots {
         Ok(Self { state: ForkWiped::new()?, descriptors: [Descriptor::none(), Descriptor::none()] })
     }
 
-    /// The slot whose period `at` (seconds since 1970) lies in, held until the pin is dropped.
-    #[inline]
-    pub(crate) fn pin(&self, at: i64) -> Option<Pin<'_>> {
-        let state = &*self.state;
+    /// The slot whose period `now` lies in, held until the pin is dropped. A second that may be behind must lie so far inside
+    /// that the true one does too.
+    #[inline(always)]
+    pub(crate) fn pin<'a>(&'a self, state: &'a State, now: Second) -> Option<Pin<'a>> {
         let latest = state.latest.load(Relaxed) & 1;
-        self.pin_if(state, latest, |bounds| bounds.contain(at))
-            .or_else(|| self.pin_if(state, latest ^ 1, |bounds| bounds.contain(at)))
+        match self.pin_if(state, latest, |bounds| bounds.contain(now)) {
+            None => self.pin_other(state, latest ^ 1, now),
+            pinned => pinned,
+        }
+    }
+
+    /// At a boundary: the line may be one of the period before.
+    #[cold]
+    fn pin_other<'a>(&'a self, state: &'a State, slot: usize, now: Second) -> Option<Pin<'a>> {
+        self.pin_if(state, slot, |bounds| bounds.contain(now))
     }
 
     /// Any open slot, the one filled last first: for when the right file cannot be opened.
@@ -82,16 +79,15 @@ impl Slots {
         self.pin_if(state, latest, |_| true).or_else(|| self.pin_if(state, latest ^ 1, |_| true))
     }
 
-    #[inline]
+    #[inline(always)]
     fn pin_if<'a>(&'a self, state: &'a State, slot: usize, wanted: impl Fn(&Bounds) -> bool) -> Option<Pin<'a>> {
-        let count = &state.pins[stripe()].0[slot];
-        count.fetch_add(1, SeqCst);
+        let raised = state.pins.raise(slot, || state.duties.may_allocate());
         let bounds = &state.bounds[slot];
         // Pinned and open: from here on nobody changes the bounds or the file.
-        if bounds.open.load(SeqCst) && wanted(bounds) {
-            return Some(Pin { count, descriptor: &self.descriptors[slot] });
+        if bounds.open.load(Acquire) && wanted(bounds) {
+            return Some(Pin { _raised: raised, state, descriptor: &self.descriptors[slot] });
         }
-        count.fetch_sub(1, Release);
+        raised.withdraw();
         None
     }
 
@@ -105,30 +101,32 @@ impl Slots {
         let state = &*self.state;
         (!state.rolling.swap(true, Acquire)).then_some(Rolling { slots: self, state })
     }
-
-    /// How many lines this process has written through its slots.
-    pub(crate) fn lines(&self) -> u64 {
-        let stripes = self.state.pins.iter().flat_map(|stripe| &stripe.0);
-        stripes.map(|count| count.load(Relaxed) >> 16).sum()
-    }
 }
 
 impl Bounds {
-    fn contain(&self, at: i64) -> bool {
-        (self.start.load(Relaxed)..self.end.load(Relaxed)).contains(&at)
+    #[inline]
+    fn contain(&self, now: Second) -> bool {
+        self.start.load(Relaxed) <= now.at && now.at < self.end.load(Relaxed) - now.behind
     }
 }
 
 /// A slot that keeps its file until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Pin<'a> {
-    count: &'a AtomicU64,
+    _raised: Raised<'a>,
+    state: &'a State,
     descriptor: &'a Descriptor,
 }
 
 impl Pin<'_> {
-    /// One `write(2)`; returns how much of the line went in.
+    /// Whether an earlier write fell short, so that the file may end in a piece of a line.
     #[inline]
+    pub(crate) fn is_torn(&self) -> bool {
+        self.state.duties.torn.load(Relaxed)
+    }
+
+    /// One `write(2)`; returns how much of the line went in.
+    #[inline(always)]
     pub(crate) fn append(&self, line: &[u8]) -> io::Result<usize> {
         self.descriptor.append(line)
     }
@@ -136,13 +134,6 @@ impl Pin<'_> {
     /// The same, beginning with a newline if the file does not end in one. Returns how much of the line went in.
     pub(crate) fn append_on_new_line(&self, line: &[u8]) -> io::Result<usize> {
         self.descriptor.append_on_new_line(line)
-    }
-}
-
-impl Drop for Pin<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.count.fetch_add(UNPIN, Release);
     }
 }
 
@@ -155,7 +146,7 @@ pub(crate) struct Rolling<'a> {
 
 impl Rolling<'_> {
     pub(crate) fn has(&self, at: i64) -> bool {
-        self.state.bounds.iter().any(|bounds| bounds.open.load(Relaxed) && bounds.contain(at))
+        self.state.bounds.iter().any(|bounds| bounds.open.load(Relaxed) && bounds.contain(Second::exact(at)))
     }
 
     /// Whether nothing is open yet: at build, and at the first event of a forked child.
@@ -181,7 +172,7 @@ impl Rolling<'_> {
         self.slots.descriptors[slot ^ 1].leave_to(&self.slots.descriptors[slot]);
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
-        bounds.open.store(true, SeqCst);
+        bounds.open.store(true, Release);
         self.state.latest.store(slot, Relaxed);
         if first {
             // What the other descriptor still leads to was inherited through a fork.
@@ -216,12 +207,11 @@ impl Rolling<'_> {
     fn close(&self, slot: usize) -> bool {
         let bounds = &self.state.bounds[slot];
         let was_open = bounds.open.swap(false, SeqCst);
-        let pinned = |stripe: &Stripe| stripe.0[slot].load(SeqCst) & UNDER_WAY != 0;
-        if self.state.pins.iter().any(pinned) {
-            bounds.open.store(was_open, SeqCst);
-            return false;
+        let unused = self.state.pins.is_unused(slot);
+        if !unused {
+            bounds.open.store(was_open, Release);
         }
-        true
+        unused
     }
 }
 
@@ -229,20 +219,4 @@ impl Drop for Rolling<'_> {
     fn drop(&mut self) {
         self.state.rolling.store(false, Release);
     }
-}
-
-/// The stripe of this thread: given out in turn.
-#[inline]
-fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static MINE: Cell<usize> = const { Cell::new(usize::MAX) };
-    }
-    MINE.try_with(|mine| {
-        if mine.get() == usize::MAX {
-            mine.set(NEXT.fetch_add(1, Relaxed) % STRIPES);
-        }
-        mine.get()
-    })
-    .unwrap_or(0)
 }

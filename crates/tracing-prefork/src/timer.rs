@@ -7,7 +7,7 @@
 
 use crate::appender::Inner;
 use crate::clock::Moment;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -61,11 +61,18 @@ struct Memory {
 
 thread_local! {
     static MEMORY: RefCell<Memory> = const { RefCell::new(Memory::new()) };
+    /// Whether a timer of ours has ever printed on this thread.
+    static PRINTED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The second of the reading that `line` shows, if the appender's timer has printed it on this thread.
 #[inline]
 pub(crate) fn reading_in(line: &[u8], appender: u64) -> Option<i64> {
+    if PRINTED.get() { find_reading(line, appender) } else { None }
+}
+
+#[inline(never)]
+fn find_reading(line: &[u8], appender: u64) -> Option<i64> {
     MEMORY.try_with(|memory| memory.try_borrow().ok()?.find(line, appender)).ok().flatten()
 }
 
@@ -79,6 +86,7 @@ impl FormatTime for Timer {
     fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
         let now = Moment::from(self.inner.clock.now());
         let print = |memory: &mut Memory| memory.print(&self.inner, now);
+        PRINTED.set(true);
         let text = MEMORY.try_with(|memory| memory.try_borrow_mut().ok().map(|mut memory| print(&mut memory)));
         // A thread that is just ending has no memory left.
         let text = text.ok().flatten().unwrap_or_else(|| print(&mut Memory::new()));

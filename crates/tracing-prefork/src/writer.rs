@@ -64,7 +64,7 @@ impl Write for EventWriter<'_> {
             return self.inner.log(buf, None);
         }
         if self.pieces.is_empty() {
-            self.began = self.inner.now();
+            self.began = self.inner.clock.exact_second();
         }
         if self.pieces.capacity() == 0 {
             self.pieces = take_buffer();

@@ -5,12 +5,14 @@ mod files;
 mod fork;
 mod locks;
 mod path;
+mod processor;
 
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, open_log};
 pub(crate) use fork::{ForkWiped, libc_forks};
 pub(crate) use locks::HousekeepingLock;
 pub(crate) use path::LogPath;
+pub(crate) use processor::{barrier_in_all_threads, register_barriers, time};
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io;

@@ -1,0 +1,36 @@
+//! What the kernel offers so that an event need not pay for it: barriers in other threads, and a cheap clock.
+
+use nix::libc;
+
+/// Seconds since 1970, by `time(2)`.
+#[inline]
+#[allow(clippy::useless_conversion, reason = "time_t is not 64 bits wide everywhere")]
+pub(crate) fn time() -> i64 {
+    // SAFETY: with a null pointer time(2) touches no memory and cannot fail.
+    unsafe { libc::time(std::ptr::null_mut()) }.into()
+}
+
+/// Announces that this process will ask for [`barrier_in_all_threads`]; says whether the kernel agrees.
+pub(crate) fn register_barriers() -> bool {
+    membarrier(REGISTER_PRIVATE_EXPEDITED)
+}
+
+/// Returns when every thread of this process that was running has passed a full memory barrier.
+pub(crate) fn barrier_in_all_threads() -> bool {
+    membarrier(PRIVATE_EXPEDITED)
+}
+
+/// `MEMBARRIER_CMD_PRIVATE_EXPEDITED` and its registration, of `linux/membarrier.h`; `membarrier(2)`, since Linux 4.14.
+const PRIVATE_EXPEDITED: i32 = 1 << 3;
+const REGISTER_PRIVATE_EXPEDITED: i32 = 1 << 4;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn membarrier(command: i32) -> bool {
+    // SAFETY: membarrier(2) takes two integers and touches no memory of ours; neither nix nor libc wraps it.
+    unsafe { libc::syscall(libc::SYS_membarrier, command, 0) == 0 }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn membarrier(_command: i32) -> bool {
+    false
+}
