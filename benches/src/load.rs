@@ -1,0 +1,196 @@
+//! Runs a subject: with one thread, with two, or in two processes; takes the time and checks that
+//! every line is in the file. Nothing of a measurement is left behind: each has a new directory,
+//! removed before the next one, so that no subject appends to a longer file than another and the
+//! disk has little time to begin writing back.
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, BufRead, BufReader, Read, Write},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Barrier,
+    thread,
+    time::Duration,
+};
+
+use nix::time::{ClockId, clock_gettime};
+
+use crate::subject::{Group, Kind, Subject};
+
+/// Who writes the one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    OneThread,
+    TwoThreads,
+    TwoProcesses,
+}
+
+impl Shape {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OneThread => "1 thread",
+            Self::TwoThreads => "2 threads, one file",
+            Self::TwoProcesses => "2 processes, one file",
+        }
+    }
+
+    fn writers(self) -> u64 {
+        match self {
+            Self::OneThread => 1,
+            Self::TwoThreads | Self::TwoProcesses => 2,
+        }
+    }
+}
+
+/// Lines of each writer before its time is taken: buffers get their size, the file its first blocks.
+const WARM_UP: u64 = 200;
+
+/// From the first writer's first line to the last writer's last, on the clock that all processes
+/// share (`CLOCK_MONOTONIC`).
+struct Span {
+    start: Duration,
+    end: Duration,
+}
+
+/// Wall-clock nanoseconds per line of one measurement: with two writers that each need 800 ns a
+/// line and do not hinder each other it is 400.
+pub(crate) fn measure(kind: Kind, shape: Shape, parent: &Path, lines: u64) -> Result<f64, Box<dyn Error>> {
+    let directory = tempfile::Builder::new().prefix("peer-benches.").tempdir_in(parent)?;
+    let writers = shape.writers();
+    let each = lines / writers;
+    let spans = match shape {
+        Shape::OneThread | Shape::TwoThreads => in_threads(&*kind.open(directory.path())?, writers, each)?,
+        Shape::TwoProcesses => in_processes(kind, directory.path(), writers, each)?,
+    };
+    if kind.group() != Group::Timers {
+        expect_lines(kind, directory.path(), writers * (WARM_UP + each))?;
+    }
+    directory.close()?;
+
+    let start = spans.iter().map(|span| span.start).min().ok_or("no writer")?;
+    let end = spans.iter().map(|span| span.end).max().ok_or("no writer")?;
+    Ok((end - start).as_nanos() as f64 / (writers * each) as f64)
+}
+
+/// Lines of one kind and nothing else, without a check: for a tool that counts instructions. The
+/// difference between two runs of different length is free of what happens once.
+pub(crate) fn repeat(kind: Kind, parent: &Path, times: u64) -> Result<(), Box<dyn Error>> {
+    let directory = tempfile::tempdir_in(parent)?;
+    kind.open(directory.path())?.run(times);
+    directory.close()?;
+    Ok(())
+}
+
+fn in_threads(subject: &dyn Subject, writers: u64, each: u64) -> Result<Vec<Span>, Box<dyn Error>> {
+    let barrier = Barrier::new(usize::try_from(writers)?);
+    let write = || {
+        subject.run(WARM_UP);
+        barrier.wait();
+        time(subject, each)
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..writers).map(|_| scope.spawn(write)).collect();
+        let mut spans = vec![write()?];
+        for other in others {
+            spans.push(other.join().map_err(|_| "a writer panicked")??);
+        }
+        Ok(spans)
+    })
+}
+
+fn time(subject: &dyn Subject, times: u64) -> nix::Result<Span> {
+    let start = now()?;
+    subject.run(times);
+    Ok(Span { start, end: now()? })
+}
+
+fn now() -> nix::Result<Duration> {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from)
+}
+
+/// This program once more for each writer. All of them report that they are ready before the
+/// first is told to go.
+fn in_processes(kind: Kind, directory: &Path, writers: u64, each: u64) -> Result<Vec<Span>, Box<dyn Error>> {
+    let mut children = Vec::new();
+    for _ in 0..writers {
+        children.push(Worker::start(kind, directory, each)?);
+    }
+    for child in &mut children {
+        child.expect_ready()?;
+    }
+    for child in &mut children {
+        child.go();
+    }
+    children.into_iter().map(Worker::finish).collect()
+}
+
+struct Worker {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Worker {
+    fn start(kind: Kind, directory: &Path, lines: u64) -> Result<Self, Box<dyn Error>> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["--worker", kind.name(), "--lines", &lines.to_string(), "--dir"])
+            .arg(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = BufReader::new(child.stdout.take().ok_or("a worker without an output")?);
+        Ok(Self { child, output })
+    }
+
+    fn expect_ready(&mut self) -> Result<(), Box<dyn Error>> {
+        let mut word = String::new();
+        self.output.read_line(&mut word)?;
+        if word == READY { Ok(()) } else { Err(format!("a worker said {word:?}").into()) }
+    }
+
+    /// The worker waits for the end of its input.
+    fn go(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    fn finish(mut self) -> Result<Span, Box<dyn Error>> {
+        let mut text = String::new();
+        self.output.read_to_string(&mut text)?;
+        if !self.child.wait()?.success() {
+            return Err("a worker failed".into());
+        }
+        let (start, end) = text.trim().split_once(' ').ok_or("a worker gave no times")?;
+        let instant = |text: &str| text.parse().map(Duration::from_nanos);
+        Ok(Span { start: instant(start)?, end: instant(end)? })
+    }
+}
+
+const READY: &str = "ready\n";
+
+/// What a started worker does: the other end of [`Worker`].
+pub(crate) fn work(kind: Kind, directory: &Path, lines: u64) -> Result<(), Box<dyn Error>> {
+    let subject = kind.open(directory)?;
+    subject.run(WARM_UP);
+    io::stdout().write_all(READY.as_bytes())?;
+    io::stdout().flush()?;
+    io::stdin().read_to_end(&mut Vec::new())?;
+    let span = time(&*subject, lines)?;
+    println!("{} {}", span.start.as_nanos(), span.end.as_nanos());
+    Ok(())
+}
+
+/// A measurement of lines that are not there is none.
+fn expect_lines(kind: Kind, directory: &Path, wanted: u64) -> Result<(), Box<dyn Error>> {
+    let mut found = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            let text = fs::read(entry.path())?;
+            found += text.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        }
+    }
+    if found == wanted {
+        return Ok(());
+    }
+    Err(format!("{}: {found} lines in the file, {wanted} were written", kind.name()).into())
+}

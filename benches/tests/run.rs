@@ -1,0 +1,87 @@
+//! The benchmark runs to its end and measures what it says. Times are never looked at.
+
+use std::process::{Command, Output};
+
+fn peer_benches(arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let output = Command::new(env!("CARGO_BIN_EXE_peer-benches"))
+        .arg("--dir")
+        .arg(directory.path())
+        .args(arguments)
+        .output()
+        .expect("the binary starts");
+    let left: Vec<_> = directory.path().read_dir().expect("still there").collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    output
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let output = peer_benches(arguments);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// The first column of all rows of a table, by its title.
+fn rows<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
+    let table = text.lines().skip_while(|line| *line != title).skip(2);
+    table.take_while(|line| !line.is_empty()).map(|row| row.split("  ").nth(1).unwrap_or(row)).collect()
+}
+
+#[test]
+fn every_subject_is_measured_in_every_shape_and_all_its_lines_are_found() {
+    let text = printed(&["--rounds", "2", "--lines", "400"]);
+    for shape in ["1 thread", "2 threads, one file", "2 processes, one file"] {
+        assert_eq!(
+            rows(&text, &format!("lines, {shape}")),
+            [
+                "write(2), O_APPEND",
+                "pwrite(2), O_APPEND",
+                "tracing_prefork, make_writer().write_all()",
+                "tracing_appender, make_writer().write_all()",
+            ],
+            "{text}"
+        );
+        assert_eq!(
+            rows(&text, &format!("events, {shape}")),
+            [
+                "fmt::layer() into a File, O_APPEND",
+                "tracing_prefork, layer()",
+                "tracing_prefork, fmt::layer().with_writer()",
+                "tracing_appender, fmt::layer().with_writer()",
+            ],
+            "{text}"
+        );
+    }
+    assert_eq!(
+        rows(&text, "timers, 1 thread"),
+        ["tracing_prefork, timer()", "tracing_subscriber, SystemTime"],
+        "{text}"
+    );
+}
+
+#[test]
+fn only_what_was_asked_for_is_measured() {
+    let text = printed(&["--rounds", "1", "--lines", "20", "--only", "pwrite,timers"]);
+    assert_eq!(rows(&text, "lines, 1 thread"), ["pwrite(2), O_APPEND"]);
+    assert_eq!(rows(&text, "timers, 1 thread").len(), 2, "{text}");
+    assert!(!text.contains("events,"), "{text}");
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_names_that_there_are() {
+    let output = peer_benches(&["--only", "pwrites"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && text.contains("tracing-appender"), "{text}");
+}
+
+#[test]
+fn a_loop_for_counting_instructions_runs_for_each_kind() {
+    let refusal = peer_benches(&["--callgrind-loop", "1", "?"]);
+    let text = String::from_utf8_lossy(&refusal.stderr);
+    let (_, kinds) = text.trim().split_once("there are: ").expect("the refusal lists the kinds");
+    let kinds: Vec<&str> = kinds.split(", ").collect();
+    assert_eq!(kinds.len(), 10, "{kinds:?}");
+    for kind in kinds {
+        assert_eq!(printed(&["--callgrind-loop", "10", kind]), "");
+    }
+}

@@ -1,0 +1,244 @@
+//! An event is one `write(2)` or `pwrite(2)` and no other system call (promise P7): counted by
+//! `strace`, between two calls that mark the beginning and the end.
+//!
+//! Each test runs itself once more under `strace`, so that only one thread of the traced process
+//! does anything. Where `strace` is missing or may not trace, the tests say so and count nothing.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::{self, File, OpenOptions},
+    hint::black_box,
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant, SystemTime},
+};
+
+use nix::unistd::{AccessFlags, access};
+use tracing::{Dispatch, dispatcher, info};
+use tracing_prefork::{Appender, Builder, Rotation};
+use tracing_subscriber::{Registry, fmt::MakeWriter, layer::SubscriberExt};
+
+/// Set in the traced process: the directory for its log files.
+const TRACED: &str = "TRACING_PREFORK_TRACED_DIRECTORY";
+
+/// A call with this path marks something; nothing has this path.
+const MARK: &str = "/nowhere/mark/";
+
+const EVENTS: u64 = 1000;
+
+/// A system call of the traced process, of any of its threads.
+#[derive(Debug, Clone)]
+struct Call {
+    name: String,
+    /// As `strace` wrote it.
+    text: String,
+    /// Seconds since 1970.
+    at: f64,
+}
+
+/// Runs `work` under `strace` in a process of its own: the test called `test`, once more. `None`
+/// in that process, and where nothing can be traced.
+fn traced(test: &str, work: impl FnOnce(&Path)) -> Option<Vec<Call>> {
+    if let Some(directory) = env::var_os(TRACED) {
+        work(&PathBuf::from(directory));
+        return None;
+    }
+    if let Some(reason) = why_nothing_can_be_traced() {
+        // Not by `println!`, which a test that passes does not show.
+        writeln!(io::stderr(), "SKIPPED {test}: {reason}").expect("a standard error");
+        return None;
+    }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let trace = directory.path().join("trace");
+    let output = Command::new("strace")
+        .args(["-f", "-qq", "-ttt", "-s", "200", "-o"])
+        .arg(&trace)
+        .arg(env::current_exe().expect("the path of this test"))
+        .args(["--exact", test, "--test-threads=1"])
+        .env(TRACED, directory.path().join("logs"))
+        .output()
+        .expect("strace starts");
+    assert!(output.status.success(), "{output:?}");
+    let text = fs::read(trace).expect("the trace");
+    Some(String::from_utf8_lossy(&text).lines().filter_map(parse).collect())
+}
+
+fn why_nothing_can_be_traced() -> Option<String> {
+    match Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Some("strace is not installed".into()),
+        Err(error) => Some(format!("strace does not start: {error}")),
+        Ok(output) if !output.status.success() => {
+            Some(format!("strace may not trace: {}", String::from_utf8_lossy(&output.stderr)))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// `1234 1700000000.123456 write(3, "...", 120) = 120`. Signals, exits and the second half of a
+/// call that another thread interrupted are no calls.
+fn parse(line: &str) -> Option<Call> {
+    let (_process, rest) = line.split_once(' ')?;
+    let (at, text) = rest.trim_start().split_once(' ')?;
+    let (name, _) = text.split_once('(')?;
+    let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_name.then(|| Call { name: name.into(), text: text.into(), at: at.parse().expect("a time") })
+}
+
+/// A system call that the trace shows by its text.
+fn mark(what: &str) {
+    access(format!("{MARK}{what}").as_str(), AccessFlags::F_OK).expect_err("nothing is there");
+}
+
+/// The calls between `mark("begin {name}")` and `mark("end {name}")`.
+fn between<'a>(calls: &'a [Call], name: &str) -> &'a [Call] {
+    let position = |what: &str| {
+        let found = calls.iter().rposition(|call| call.text.contains(&format!("{MARK}{what} {name}")));
+        found.unwrap_or_else(|| panic!("the trace has no mark {what} {name}"))
+    };
+    &calls[position("begin") + 1..position("end")]
+}
+
+fn is_write(call: &&Call) -> bool {
+    matches!(call.name.as_str(), "write" | "pwrite64")
+}
+
+/// Where the kernel has no fast clock, its one reading an event is a system call.
+fn is_clock(call: &&Call) -> bool {
+    matches!(call.name.as_str(), "clock_gettime" | "clock_gettime64" | "gettimeofday" | "time")
+}
+
+/// What is neither a write nor a reading of the clock, by name.
+fn others(calls: &[Call]) -> BTreeMap<&str, u64> {
+    let mut counts = BTreeMap::new();
+    for call in calls.iter().filter(|call| !is_write(call) && !is_clock(call)) {
+        *counts.entry(call.name.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+/// The ways in which an event reaches the file.
+const WAYS: [&str; 5] = ["whole", "pieces", "reference", "layer", "fmt"];
+
+/// Calls `use_it` with what writes one event in that way.
+fn in_the_way(way: &str, appender: &Appender, use_it: &mut dyn FnMut(&mut dyn FnMut())) {
+    let mut subscribed = |subscriber: Dispatch| {
+        dispatcher::with_default(&subscriber, || {
+            use_it(&mut || info!(request = 17, path = "/orders", "answered"));
+        });
+    };
+    match way {
+        "whole" => use_it(&mut || {
+            appender.make_writer().write_all(b"one whole line of a log\n").expect("written");
+        }),
+        "pieces" => use_it(&mut || {
+            let mut writer = appender.make_writer();
+            writeln!(writer, "line {} of a log", black_box(17)).expect("taken");
+        }),
+        "reference" => use_it(&mut || {
+            let mut writer = appender;
+            writer.write_all(b"one whole line of a log\n").expect("written");
+        }),
+        "layer" => subscribed(Dispatch::new(Registry::default().with(appender.layer()))),
+        "fmt" => {
+            let fmt = tracing_subscriber::fmt().with_ansi(false).with_writer(appender.clone());
+            subscribed(Dispatch::new(fmt.finish()));
+        }
+        _ => panic!("no such way: {way}"),
+    }
+}
+
+fn daily(directory: &Path) -> Builder {
+    fs::create_dir_all(directory).expect("a directory");
+    Appender::builder().rotation(Rotation::DAILY).filename_prefix("app.log")
+}
+
+#[test]
+fn an_event_is_one_write_and_no_other_call() {
+    let calls = traced("an_event_is_one_write_and_no_other_call", |directory| {
+        for way in WAYS {
+            // The clock stands still: nothing that is done once in a while falls due.
+            let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_262_400);
+            let builder = daily(directory).clock(move || noon);
+            let appender = builder.build(directory.join(way)).expect("an appender");
+            in_the_way(way, &appender, &mut |event| {
+                (0..10).for_each(|_| event());
+                mark(&format!("begin {way}"));
+                (0..EVENTS).for_each(|_| event());
+                mark(&format!("end {way}"));
+            });
+            let lines = fs::read_to_string(appender.path()).expect("the log").lines().count();
+            assert_eq!(lines as u64, 10 + EVENTS, "{way}");
+        }
+    });
+    let Some(calls) = calls else { return };
+    for way in WAYS {
+        let calls = between(&calls, way);
+        assert_eq!(calls.iter().filter(is_write).count() as u64, EVENTS, "{way}");
+        assert_eq!(others(calls), BTreeMap::new(), "{way}");
+        assert!(calls.iter().filter(is_clock).count() as u64 <= EVENTS, "{way}");
+    }
+}
+
+/// What is looked after once a second (is the file still there?) is a handful of calls.
+const CALLS_A_SECOND: f64 = 8.0;
+
+#[test]
+fn with_the_real_clock_there_is_a_handful_of_other_calls_a_second() {
+    let test = "with_the_real_clock_there_is_a_handful_of_other_calls_a_second";
+    let calls = traced(test, |directory| {
+        let appender = daily(directory).build(directory.join("real")).expect("an appender");
+        in_the_way("layer", &appender, &mut |event| {
+            let mut path = PathBuf::new();
+            // Once more if a day ended in between.
+            while path != appender.path() {
+                path = appender.path();
+                (0..10).for_each(|_| event());
+                let lines = |path: &Path| fs::read(path).expect("the log").split(|&b| b == b'\n').count();
+                let before = lines(&path);
+                let start = Instant::now();
+                mark("begin real");
+                while start.elapsed() < Duration::from_millis(1500) {
+                    event();
+                }
+                mark("end real");
+                mark(&format!("events {}.", lines(&path) - before));
+            }
+        });
+    });
+    let Some(calls) = calls else { return };
+    let counted = calls.iter().rev().find_map(|call| call.text.split_once("mark/events "));
+    let (_, events) = counted.expect("the trace has the number of events");
+    let events: usize = events.split_once('.').expect("a number").0.parse().expect("a number");
+    let calls = between(&calls, "real");
+    assert!(events as u64 > EVENTS, "{events} events in more than a second");
+    assert_eq!(calls.iter().filter(is_write).count(), events);
+
+    let seconds = calls[calls.len() - 1].at - calls[0].at;
+    let others = others(calls);
+    let allowed = CALLS_A_SECOND * (seconds.ceil() + 1.0);
+    assert!(others.values().sum::<u64>() as f64 <= allowed, "in {seconds} s: {others:?}");
+}
+
+#[test]
+fn the_count_sees_what_a_careless_writer_does() {
+    let calls = traced("the_count_sees_what_a_careless_writer_does", |directory| {
+        fs::create_dir_all(directory).expect("a directory");
+        let path = directory.join("careless.log");
+        let mut file: File = OpenOptions::new().append(true).create(true).open(&path).expect("a file");
+        mark("begin careless");
+        for n in 0..EVENTS {
+            file.write_all(b"a line in pieces").expect("written");
+            file.write_all(b"\n").expect("written");
+            if n % 100 == 0 {
+                fs::metadata(&path).expect("metadata");
+            }
+        }
+        mark("end careless");
+    });
+    let Some(calls) = calls else { return };
+    let calls = between(&calls, "careless");
+    assert_eq!(calls.iter().filter(is_write).count() as u64, 2 * EVENTS);
+    assert_eq!(others(calls).values().sum::<u64>(), EVENTS / 100, "{:?}", others(calls));
+}
