@@ -99,7 +99,8 @@ impl Slots {
     /// The right to exchange files, or `None` if another thread is at it. Never waited for.
     pub(crate) fn try_roll(&self) -> Option<Rolling<'_>> {
         let state = &*self.state;
-        (!state.rolling.swap(true, Acquire)).then_some(Rolling { slots: self, state })
+        // Not `then_some`: a `Rolling` that is made releases the right when it goes.
+        (!state.rolling.swap(true, Acquire)).then(|| Rolling { slots: self, state })
     }
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn share(file: &File) -> Lease {
 
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may.
 pub(crate) fn claim(file: &File) -> Option<Claim<'_>> {
-    (set_lease(file, libc::F_WRLCK as libc::c_int) == Lease::Held).then_some(Claim(file))
+    (set_lease(file, libc::F_WRLCK as libc::c_int) == Lease::Held).then(|| Claim(file))
 }
 
 /// An exclusive lease. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.

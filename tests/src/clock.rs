@@ -1,0 +1,83 @@
+//! The clock of a run: the system's, or one that stands or runs in memory all processes share.
+
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::time::{Duration, SystemTime};
+
+use crate::ledger::{Ledger, Word};
+
+/// What a run takes the time from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticking {
+    /// The system's clock, `speed` times as fast (see [`crate::speed`]); 1 is the clock itself.
+    System {
+        /// How many times as fast.
+        speed: u64,
+    },
+    /// Injected: stands at an instant, in nanoseconds since 1970, until somebody sets it.
+    Standing(u64),
+    /// Injected: starts at an instant and runs `rate` times as fast as time.
+    Running(u64, u64),
+}
+
+/// A handle on the clock of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    shared: Option<Ledger>,
+}
+
+impl Clock {
+    /// The clock of a run; the one that creates the ledger also `start`s it.
+    #[must_use]
+    pub fn new(ticking: Ticking, ledger: Ledger) -> Self {
+        let shared = !matches!(ticking, Ticking::System { .. });
+        Self { shared: shared.then_some(ledger) }
+    }
+
+    /// Sets an injected clock to its first instant.
+    pub fn start(ticking: Ticking, ledger: &Ledger) {
+        let (at, rate) = match ticking {
+            Ticking::System { .. } => return,
+            Ticking::Standing(at) => (at, 0),
+            Ticking::Running(at, rate) => (at, rate),
+        };
+        ledger.set(Word::Clock, at);
+        ledger.set(Word::ClockStart, monotonic());
+        ledger.set(Word::ClockRate, rate);
+    }
+
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        let Some(ledger) = self.shared else {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            return since.map_or(0, |since| since.as_nanos() as u64);
+        };
+        let standing = ledger.word(Word::Clock).load(SeqCst);
+        match ledger.word(Word::ClockRate).load(Relaxed) {
+            0 => standing,
+            rate => standing + (monotonic() - ledger.word(Word::ClockStart).load(Relaxed)) * rate,
+        }
+    }
+
+    /// Sets an injected clock.
+    pub fn set(&self, nanos: u64) {
+        if let Some(ledger) = self.shared {
+            ledger.word(Word::Clock).store(nanos, SeqCst);
+        }
+    }
+
+    /// What `Builder::clock` takes; `None` for the system's clock, which is the library's own business.
+    #[must_use]
+    pub fn injected(&self) -> Option<impl Fn() -> SystemTime + Send + Sync + use<>> {
+        let clock = *self;
+        self.shared.map(|_| move || SystemTime::UNIX_EPOCH + Duration::from_nanos(clock.now()))
+    }
+}
+
+/// Nanoseconds of the monotonic clock, the same for all processes.
+fn monotonic() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a timespec that this thread owns.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

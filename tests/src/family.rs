@@ -1,0 +1,199 @@
+//! The processes of a run: the parent, with one thread or with several, and its children.
+
+use std::error::Error;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock::Ticking;
+use crate::heap;
+use crate::ledger::{State, Word};
+use crate::line::Pen;
+use crate::load::Until;
+use crate::process::{Birth, clone, daemon, execute, fork};
+use crate::run::Stage;
+use crate::scenario::Built;
+use crate::watch;
+use crate::writer::Writer;
+
+impl Stage {
+    /// The process that starts the others.
+    pub(crate) fn parent(&self) -> i32 {
+        let ledger = self.ground.ledger;
+        let me = ledger.member(0);
+        me.born();
+        me.enter(State::Waiting);
+        let start = self.scenario.start;
+        let code = if start.busy > 0 { self.busy_parent() } else { self.quiet_parent() };
+        if let Err(error) = code {
+            eprintln!("fork-tests: parent: {error}");
+            return 1;
+        }
+        me.enter(State::Done);
+        0
+    }
+
+    /// One thread: starts all children, lifts the starting line, then writes as they do.
+    fn quiet_parent(&self) -> Result<(), Box<dyn Error>> {
+        let (ground, start) = (&self.ground, self.scenario.start);
+        let mut pen = Pen::new(ground.load.sizes);
+        let mine = ground.ledger.thread(0, 0);
+        let inherited = match start.built {
+            Built::BeforeFork => Some(self.build()?),
+            Built::AfterFork => None,
+        };
+        if let Some(writer) = inherited.as_deref() {
+            ground.write(writer, mine, &mut pen, Until::Lines(10));
+        }
+        for process in 1..start.members() {
+            self.bear(process, inherited.as_deref(), &mut pen)?;
+        }
+        let begin = || match self.scenario.ticking {
+            Ticking::Standing(_) => 0,
+            // The part of a period that is left does not count.
+            _ => ground.pattern.boundary_after(ground.clock.now(), 1 + ground.load.rollovers),
+        };
+        ground.ledger.lift(start.members() - 1, begin);
+        ground.ledger.member(0).enter(State::Working);
+        let writer = inherited.map_or_else(|| self.build(), Ok)?;
+        ground.write(writer.as_ref(), mine, &mut pen, Until::End);
+        Ok(())
+    }
+
+    /// Several threads that log all the time, while children are forked one after the other.
+    fn busy_parent(&self) -> Result<(), Box<dyn Error>> {
+        let (ground, start) = (&self.ground, self.scenario.start);
+        // SAFETY: no other thread runs yet. One arena for all threads makes it likely that a raw
+        // clone finds the allocator's lock taken.
+        unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+        let writer = self.build()?;
+        let writer = writer.as_ref();
+        // Events find their call sites registered and the forking thread known.
+        let mut pen = Pen::new(ground.load.sizes);
+        ground.write(writer, ground.ledger.thread(0, 0), &mut pen, Until::Lines(10));
+        ground.ledger.member(0).enter(State::Working);
+        ground.ledger.lift(0, || ground.pattern.boundary_after(ground.clock.now(), 1 + ground.load.rollovers));
+        thread::scope(|scope| {
+            for thread in 0..start.busy {
+                scope.spawn(move || {
+                    let mut pen = Pen::new(ground.load.sizes);
+                    let thread = ground.ledger.thread(0, thread);
+                    ground.write(writer, thread, &mut pen, Until::End);
+                });
+            }
+            let threads = || (0..start.busy).map(|thread| ground.ledger.thread(0, thread));
+            while threads().any(|thread| thread.begun() < 20) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            // Spread over the run so that those that stay see their rollovers before its end.
+            let children = start.members() - 1;
+            let every = self.time_left().saturating_sub(Duration::from_secs(4)) / children as u32;
+            let begin = Instant::now();
+            for process in 1..=children {
+                thread::sleep((every * process as u32).saturating_sub(begin.elapsed()));
+                self.bear(process, Some(writer), &mut pen)?;
+                watch::note_deaths(&ground.ledger);
+                // The threads may have ended before the last child is there.
+                ground.ledger.thread(0, 0).alive();
+            }
+            Ok::<(), io::Error>(())
+        })?;
+        Ok(())
+    }
+
+    /// How long it is until the run ends, by the system's clock as it really is.
+    fn time_left(&self) -> Duration {
+        let ground = &self.ground;
+        let left = ground.ledger.get(Word::End).saturating_sub(ground.clock.now());
+        let speed = match ground.ticking {
+            Ticking::System { speed } => speed,
+            Ticking::Running(_, rate) => rate,
+            Ticking::Standing(_) => 1,
+        };
+        Duration::from_nanos(left / speed.max(1))
+    }
+
+    /// Starts one child. `pen` was made before, so that a raw clone need not allocate.
+    fn bear(&self, process: usize, inherited: Option<&dyn Writer>, pen: &mut Pen) -> io::Result<()> {
+        let birth = self.scenario.start.birth;
+        let mut life = || self.child(process, inherited, pen);
+        match birth {
+            Birth::Fork => fork(life).map(drop),
+            Birth::Clone => {
+                let life = || {
+                    heap::count();
+                    let code = life();
+                    let count = self.ground.ledger.word(Word::Allocations);
+                    count.fetch_add(heap::counted(), Relaxed);
+                    code
+                };
+                clone(life).map(drop)
+            }
+            Birth::Daemon => daemon(life),
+            Birth::Exec => {
+                let home = self.record.parent().unwrap_or(Path::new("/"));
+                let home = format!("--stage={}", home.display());
+                execute(&[home, format!("--process={process}")])
+            }
+        }
+    }
+
+    /// The life of a child, from its birth to its exit code.
+    pub fn child(&self, process: usize, inherited: Option<&dyn Writer>, pen: &mut Pen) -> i32 {
+        let (ledger, start) = (self.ground.ledger, self.scenario.start);
+        let me = ledger.member(process);
+        me.born();
+        me.enter(State::Waiting);
+        if start.busy == 0 {
+            ledger.wait_for_go();
+        }
+        me.enter(State::Working);
+        if let Some(writer) = inherited {
+            self.live(process, writer, pen);
+        } else {
+            match self.build() {
+                Ok(writer) => self.live(process, writer.as_ref(), pen),
+                Err(error) => {
+                    eprintln!("fork-tests: process {process}: {error}");
+                    return 1;
+                }
+            }
+        }
+        me.enter(State::Done);
+        0
+    }
+
+    fn live(&self, process: usize, writer: &dyn Writer, pen: &mut Pen) {
+        let (ground, start) = (&self.ground, self.scenario.start);
+        // Where both kinds are asked for they alternate: visitors are spread evenly.
+        let (until, threads) = match (self.is_visitor(process), start.busy) {
+            (true, _) => (Until::Lines(10), 1),
+            (false, 0) => (Until::End, start.threads),
+            (false, _) => (Until::Rollovers(3), start.threads),
+        };
+        let first = ground.ledger.thread(process, 0);
+        if threads == 1 {
+            // A raw clone must not allocate, and a scope does.
+            return ground.write(writer, first, pen, until);
+        }
+        thread::scope(|scope| {
+            for thread in 1..threads {
+                scope.spawn(move || {
+                    let mut pen = Pen::new(ground.load.sizes);
+                    let thread = ground.ledger.thread(process, thread);
+                    ground.write(writer, thread, &mut pen, until);
+                });
+            }
+            ground.write(writer, first, pen, until);
+        });
+    }
+
+    /// Whether a child only visits: `visitors` of the children, spread evenly.
+    fn is_visitor(&self, process: usize) -> bool {
+        let (visitors, all) = (self.scenario.start.visitors, self.scenario.start.members() - 1);
+        let up_to = |count: usize| count * visitors / all.max(1);
+        process > 0 && up_to(process) > up_to(process - 1)
+    }
+}

@@ -1,0 +1,111 @@
+//! What befalls a run: processes that are stopped for a while, clocks that jump.
+//!
+//! Each of these runs in a process of its own, beside those that log, and sees them in the ledger.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::ledger::State;
+use crate::process::signal;
+use crate::run::Stage;
+
+/// Stops one child after the other across two boundaries, while the others go on.
+pub fn pause_across_two_boundaries(stage: &Stage) {
+    let ground = &stage.ground;
+    let (ledger, pattern) = (ground.ledger, &ground.pattern);
+    let children = stage.scenario.start.processes;
+    let end = ledger.get(crate::ledger::Word::End);
+    for round in 0.. {
+        let process = 1 + round % children;
+        let (member, thread) = (ledger.member(process), ledger.thread(process, 0));
+        let boundary = pattern.next_boundary(ground.clock.now());
+        let over = pattern.boundary_after(boundary, 1);
+        if pattern.boundary_after(boundary, 3) >= end {
+            return;
+        }
+        // In turn: just before the boundary, just after it, and at any time in the middle of a write.
+        match round % 3 {
+            0 => wait_until(stage, boundary - 300_000),
+            1 => wait_until(stage, boundary + 50_000),
+            _ => {
+                wait_until(stage, boundary - 2_000_000);
+                let since = Instant::now();
+                while !thread.in_flight() && since.elapsed() < Duration::from_millis(50) {
+                    std::hint::spin_loop();
+                }
+            }
+        }
+        member.pause(true);
+        signal(member.pid(), Signal::SIGSTOP);
+        let resumed_after = pattern.next_boundary(pattern.next_boundary(ground.clock.now()));
+        wait_until(stage, resumed_after.max(over) + 20_000_000);
+        signal(member.pid(), Signal::SIGCONT);
+        member.pause(false);
+    }
+}
+
+/// Lets the injected clock stand one nanosecond before each boundary, on it, and one after it,
+/// until every thread has logged three lines in each place.
+pub fn stand_around_boundaries(stage: &Stage) {
+    let ground = &stage.ground;
+    let mut boundary = ground.pattern.next_boundary(ground.clock.now());
+    for _ in 0..ground.load.rollovers {
+        for at in [boundary - 1, boundary, boundary + 1] {
+            ground.clock.set(at);
+            wait_for_lines(stage, 3);
+        }
+        boundary = ground.pattern.next_boundary(boundary);
+    }
+}
+
+/// Makes the injected clock step forth and back, by up to five periods at a time.
+pub fn step_back_and_forth(stage: &Stage) {
+    let ground = &stage.ground;
+    let start = ground.pattern.next_boundary(ground.clock.now());
+    let mut instants = vec![start];
+    for _ in 0..ground.load.rollovers.max(5) {
+        let last = instants.last().copied().unwrap_or(start);
+        instants.push(ground.pattern.next_boundary(last));
+    }
+    let count = instants.len() as i64;
+    let mut at = 0_i64;
+    for step in (1..=5).cycle().take(4 * count as usize) {
+        let direction = if step % 2 == 0 { -1 } else { 1 };
+        at = (at + direction * step).rem_euclid(count);
+        ground.clock.set(instants[at as usize] + step as u64 % 3);
+        wait_for_lines(stage, 3);
+    }
+}
+
+/// Waits until every thread that is alive has begun and ended `lines` more lines.
+fn wait_for_lines(stage: &Stage, lines: u64) {
+    let ledger = stage.ground.ledger;
+    let done = |process: usize, thread: usize| {
+        let thread = ledger.thread(process, thread);
+        thread.acknowledged() + thread.refused()
+    };
+    for process in 0..ledger.members() {
+        let threads = if process == 0 { 1 } else { stage.scenario.start.threads };
+        let from: Vec<u64> = (0..threads).map(|thread| done(process, thread)).collect();
+        let alive = || matches!(ledger.member(process).state(), State::Waiting | State::Working);
+        let behind = || (0..threads).any(|thread| done(process, thread) < from[thread] + lines);
+        let full = || (0..threads).any(|thread| ledger.thread(process, thread).begun() >= ledger.rows() as u64);
+        while alive() && behind() && !full() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Waits until the clock of the run shows `instant`.
+fn wait_until(stage: &Stage, instant: u64) {
+    loop {
+        let left = instant.saturating_sub(stage.ground.clock.now());
+        match left {
+            0 => return,
+            1..2_000_000 => std::hint::spin_loop(),
+            _ => sleep(Duration::from_nanos(left - 1_500_000)),
+        }
+    }
+}

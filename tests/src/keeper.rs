@@ -1,0 +1,94 @@
+//! Looks at what is written to files after retention has removed them.
+//!
+//! In the end nobody could tell: such lines are gone with the rest of their file. So a process of its
+//! own opens each log file when it appears, and once the file has no name any more watches whether
+//! it still grows.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::atomic::Ordering::SeqCst;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nix::unistd::Pid;
+
+use crate::ledger::{Ledger, Word};
+use crate::line::{Id, parse};
+use crate::pattern::Pattern;
+use crate::process::fork;
+
+/// How often the keeper looks.
+const EVERY: Duration = Duration::from_millis(3);
+
+/// Starts the keeper; it ends when the run is over and has then put into the file `orphans` what was
+/// written to files after they had lost their names.
+///
+/// # Errors
+///
+/// Those of fork(2).
+pub fn keep(directory: &Path, pattern: &Pattern, ledger: Ledger, orphans: &Path) -> io::Result<Pid> {
+    fork(|| {
+        let mut kept: HashMap<u64, Kept> = HashMap::new();
+        while ledger.get(Word::Over) == 0 {
+            if look(directory, pattern, ledger, &mut kept).is_err() {
+                return 1;
+            }
+            sleep(EVERY);
+        }
+        let tails: io::Result<Vec<Vec<u8>>> = kept.values().map(Kept::tail).collect();
+        let written = tails.and_then(|tails| fs::write(orphans, tails.concat()));
+        i32::from(written.is_err())
+    })
+}
+
+/// The lines that the keeper found; none where there was no keeper.
+#[must_use]
+pub fn orphans(orphans: &Path) -> HashSet<Id> {
+    let text = fs::read(orphans).unwrap_or_default();
+    let lines = text.split(|byte| *byte == b'\n').filter_map(parse);
+    lines.map(|line| line.id).collect()
+}
+
+/// A log file, open as long as the keeper lives.
+struct Kept {
+    file: File,
+    /// Its length when it was first seen without a name.
+    removed_at: Option<u64>,
+}
+
+impl Kept {
+    /// What was written after the file had lost its name.
+    fn tail(&self) -> io::Result<Vec<u8>> {
+        let Some(from) = self.removed_at else { return Ok(Vec::new()) };
+        let mut tail = vec![0; (self.file.metadata()?.len() - from) as usize];
+        self.file.read_exact_at(&mut tail, from)?;
+        Ok(tail)
+    }
+}
+
+fn look(directory: &Path, pattern: &Pattern, ledger: Ledger, kept: &mut HashMap<u64, Kept>) -> io::Result<()> {
+    let mut named = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let log = name.to_str().is_some_and(|name| pattern.key_of_name(name).is_some());
+        if !log || !entry.file_type()?.is_file() {
+            continue;
+        }
+        named += 1;
+        // It may have gone in the meantime.
+        let Ok(file) = File::open(entry.path()) else { continue };
+        kept.entry(file.metadata()?.ino()).or_insert(Kept { file, removed_at: None });
+    }
+    ledger.word(Word::MostFiles).fetch_max(named, SeqCst);
+    for kept in kept.values_mut().filter(|kept| kept.removed_at.is_none()) {
+        let found = kept.file.metadata()?;
+        if found.nlink() == 0 {
+            kept.removed_at = Some(found.len());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! Forks and re-executes real processes that write one log directory, and checks every line.
+//!
+//! A [`scenario::Scenario`] says how the processes start, how their appender is built, what they
+//! write, what befalls them, and what must be true in the end. [`run::Stage`] plays it: every line
+//! is noted in a [`ledger::Ledger`] that all processes share before its write and after it, and in
+//! the end the [`checker::Checker`] holds each file against the ledger. Scenarios are played by the
+//! program `fork-tests`, whose own process has one thread, never by a test's.
+
+pub mod bad;
+pub mod checker;
+pub mod clock;
+mod family;
+pub mod faults;
+pub mod heap;
+pub mod keeper;
+pub mod ledger;
+pub mod line;
+pub mod links;
+pub mod load;
+pub mod page;
+pub mod pattern;
+pub mod peer;
+pub mod process;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod scenarios;
+pub mod speed;
+pub mod stamp;
+pub mod watch;
+pub mod writer;

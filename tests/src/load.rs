@@ -1,0 +1,153 @@
+//! The load: what one thread of a writing process does from its first line to its last.
+
+use std::time::{Duration, Instant};
+
+use crate::clock::{Clock, Ticking};
+use crate::ledger::{Ledger, Thread, Word};
+use crate::line::{Pen, Sizes, Way};
+use crate::pattern::Pattern;
+use crate::stamp::Stamp;
+use crate::writer::{Text, Writer};
+
+/// What the threads of a run write.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// How many rollovers the run lasts.
+    pub rollovers: u64,
+    /// How many lines all threads that live through the run write together, at least; spread over
+    /// its time. 0: as fast as they can, and only as many as the time allows.
+    pub lines: u64,
+    /// The ways in which lines are handed over, in turn.
+    pub ways: &'static [Way],
+    /// How long the lines are.
+    pub sizes: Sizes,
+}
+
+/// When a thread ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// When the run ends: its time is over and its lines are written, or it is stopped.
+    End,
+    /// After so many rollovers since the thread's own start.
+    Rollovers(u64),
+    /// After so many lines.
+    Lines(u64),
+}
+
+/// All that the threads of a run have in common.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// The record.
+    pub ledger: Ledger,
+    /// The clock.
+    pub clock: Clock,
+    /// How the clock was chosen.
+    pub ticking: Ticking,
+    /// Names and periods.
+    pub pattern: Pattern,
+    /// What is written.
+    pub load: Load,
+    /// How many lines each thread that lives through the run writes.
+    pub share: u64,
+}
+
+/// Threads do not pause this close to a boundary of the system's clock, so that all of them write
+/// at full speed there.
+const RUSH: u64 = 4_000_000;
+/// A thread that is ahead of its plan by less than this goes on.
+const AHEAD: Duration = Duration::from_millis(5);
+/// The pause after each line where the clock stands.
+const TURN: Duration = Duration::from_micros(100);
+
+impl Ground {
+    /// Writes until the end. Allocates nothing when all ways are [`Way::Direct`], the writer
+    /// allocates nothing, and the pen has room.
+    pub fn write(&self, writer: &dyn Writer, thread: Thread, pen: &mut Pen, until: Until) {
+        let plan = Plan { begin: Instant::now(), span: self.span(until) };
+        let end = match until {
+            Until::Rollovers(count) => self.pattern.boundary_after(self.clock.now(), count),
+            _ => u64::MAX,
+        };
+        let mut last = None;
+        loop {
+            let now = self.clock.now();
+            let over = match until {
+                Until::Lines(count) => thread.begun() >= count,
+                Until::Rollovers(_) => now >= end,
+                Until::End => self.ledger.get(Word::Stop) != 0 || self.time_is_over(now, thread),
+            };
+            if over {
+                return;
+            }
+            let key = self.pattern.key_at(now);
+            if last.replace(key).is_some_and(|last| last != key) {
+                thread.rolled_over();
+            }
+            if !self.write_line(writer, thread, pen) {
+                // The record is full: nothing more to do until the end.
+                thread.alive();
+                std::thread::sleep(AHEAD);
+            }
+            self.pause(now, &plan, thread);
+        }
+    }
+
+    /// Writes one line; false when the record has no room for it.
+    pub fn write_line(&self, writer: &dyn Writer, thread: Thread, pen: &mut Pen) -> bool {
+        let ways = self.load.ways;
+        let before = self.clock.now();
+        let Some(id) = thread.begin(before) else { return false };
+        let way = ways[(id.hash() >> 8) as usize % ways.len()];
+        let padding = self.load.sizes.padding(id);
+        let answer = if way.timed() {
+            writer.put(way, Text::Message(pen.message(id, way, padding)))
+        } else {
+            let stamp = Stamp::at(before, self.pattern.offset);
+            writer.put(way, Text::Line(pen.line(id, way, &stamp, padding)))
+        };
+        thread.end(id.sequence, answer.is_ok().then(|| self.clock.now()));
+        true
+    }
+
+    fn time_is_over(&self, now: u64, thread: Thread) -> bool {
+        let end = self.ledger.get(Word::End);
+        end != 0 && now >= end && thread.begun() >= self.share.min(self.ledger.rows() as u64)
+    }
+
+    /// Waits while the thread is ahead of its plan, but not across a boundary of the system's clock.
+    fn pause(&self, now: u64, plan: &Plan, thread: Thread) {
+        if let Ticking::Standing(_) = self.ticking {
+            // Whoever sets the clock waits until all threads have logged: give each its turn.
+            return std::thread::sleep(TURN);
+        }
+        let (Some(span), Ticking::System { speed }) = (plan.span, self.ticking) else { return };
+        let due = span.mul_f64(thread.begun() as f64 / self.share as f64);
+        let ahead = due.saturating_sub(plan.begin.elapsed());
+        let rush = RUSH * speed;
+        let to_boundary = self.pattern.next_boundary(now) - now;
+        let just_crossed = self.pattern.key_at(now - rush) != self.pattern.key_at(now);
+        if ahead < AHEAD || to_boundary <= rush || just_crossed {
+            return;
+        }
+        let to_rush = Duration::from_nanos((to_boundary - rush) / speed);
+        std::thread::sleep(ahead.min(to_rush).min(Duration::from_millis(500)));
+        thread.alive();
+    }
+
+    /// How long the run lasts, where its lines are to be spread over that time.
+    fn span(&self, until: Until) -> Option<Duration> {
+        let Ticking::System { speed } = self.ticking else { return None };
+        let planned = self.share > 0 && !matches!(until, Until::Lines(_));
+        planned.then(|| {
+            let first = self.pattern.next_boundary(self.clock.now());
+            let period = self.pattern.next_boundary(first).saturating_sub(first);
+            Duration::from_nanos(period / speed * self.load.rollovers.max(1))
+        })
+    }
+}
+
+/// When a thread began, and over which time it spreads its lines.
+struct Plan {
+    begin: Instant,
+    span: Option<Duration>,
+}

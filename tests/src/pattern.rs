@@ -1,0 +1,145 @@
+//! Which file an instant belongs to, worked out from the digits of its timestamp alone.
+
+use clap::ValueEnum;
+
+use crate::stamp::{Stamp, date_of_day};
+
+/// How long a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Unit {
+    Never,
+    Secondly,
+    Minutely,
+    Hourly,
+    Daily,
+    Weekly,
+    Monthly,
+}
+
+/// The naming of one run: `{prefix}.{date}.{suffix}`, without an empty part.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// Before the date.
+    pub prefix: String,
+    /// After the date.
+    pub suffix: String,
+    /// The length of a period.
+    pub unit: Unit,
+    /// Seconds east of UTC.
+    pub offset: i32,
+}
+
+/// A period by the digits of its date: `20261121083301`, fewer for longer units. Keys sort by time.
+pub type Key = u64;
+
+impl Pattern {
+    /// The period that a timestamp names.
+    #[must_use]
+    pub fn key(&self, stamp: &Stamp) -> Key {
+        let (year, month, day) = match self.unit {
+            // A week is named by its Sunday; 1970-01-01 was a Thursday.
+            Unit::Weekly => {
+                let day = stamp.day_number();
+                date_of_day(day - (day + 4).rem_euclid(7))
+            }
+            _ => (stamp.year, stamp.month, stamp.day),
+        };
+        let parts = [month, day, stamp.hour, stamp.minute, stamp.second];
+        match self.parts() {
+            None => 0,
+            Some(count) => parts[..count].iter().fold(year as u64, |key, part| key * 100 + u64::from(*part)),
+        }
+    }
+
+    /// The period of an instant, in nanoseconds since 1970.
+    #[must_use]
+    pub fn key_at(&self, nanos: u64) -> Key {
+        self.key(&Stamp::at(nanos, self.offset))
+    }
+
+    /// The file name of a period.
+    #[must_use]
+    pub fn name(&self, key: Key) -> String {
+        let mut parts = Vec::new();
+        if !self.prefix.is_empty() {
+            parts.push(self.prefix.clone());
+        }
+        if let Some(count) = self.parts() {
+            let digits = format!("{key:0width$}", width = 4 + 2 * count);
+            let mut date = digits[..4].to_owned();
+            for part in 0..count {
+                date.push('-');
+                date.push_str(&digits[4 + 2 * part..6 + 2 * part]);
+            }
+            parts.push(date);
+        }
+        if !self.suffix.is_empty() {
+            parts.push(self.suffix.clone());
+        }
+        parts.join(".")
+    }
+
+    /// The period of a file name; `None` unless the whole name is one of this pattern's.
+    #[must_use]
+    pub fn key_of_name(&self, name: &str) -> Option<Key> {
+        let Some(count) = self.parts() else {
+            return (name == self.name(0)).then_some(0);
+        };
+        let mut date = name;
+        if !self.prefix.is_empty() {
+            date = date.strip_prefix(&self.prefix)?.strip_prefix('.')?;
+        }
+        if !self.suffix.is_empty() {
+            date = date.strip_suffix(&self.suffix)?.strip_suffix('.')?;
+        }
+        let digits: String = date.chars().filter(char::is_ascii_digit).collect();
+        let key = digits.parse().ok()?;
+        // The instant that the digits name must be in a period of that very name.
+        let two = |at: usize| digits.get(at..at + 2).map_or("00", |part| part);
+        let (month, day) = (two(4), if count < 2 { "01" } else { two(6) });
+        let text = format!("{}-{month}-{day}T{}:{}:{}.000000Z", digits.get(..4)?, two(8), two(10), two(12));
+        let real = Stamp::parse(text.as_bytes()).is_some_and(|stamp| self.key(&stamp) == key);
+        (real && self.name(key) == name).then_some(key)
+    }
+
+    /// The first instant after `nanos` that belongs to another file.
+    #[must_use]
+    pub fn next_boundary(&self, nanos: u64) -> u64 {
+        let offset = i64::from(self.offset);
+        let local = (nanos / 1_000_000_000) as i64 + offset;
+        let next = match self.unit {
+            Unit::Never => return u64::MAX,
+            Unit::Monthly => {
+                let stamp = Stamp::at(nanos, self.offset);
+                let (year, month) = if stamp.month == 12 { (stamp.year + 1, 1) } else { (stamp.year, stamp.month + 1) };
+                crate::stamp::day_of_date(year, month, 1) * 86_400
+            }
+            // Weeks are counted from Sunday, 1970-01-04.
+            Unit::Weekly => (local - 259_200).div_euclid(604_800) * 604_800 + 604_800 + 259_200,
+            Unit::Daily => (local.div_euclid(86_400) + 1) * 86_400,
+            Unit::Hourly => (local.div_euclid(3600) + 1) * 3600,
+            Unit::Minutely => (local.div_euclid(60) + 1) * 60,
+            Unit::Secondly => local + 1,
+        };
+        (next - offset) as u64 * 1_000_000_000
+    }
+
+    /// The instant `periods` boundaries after `nanos`.
+    #[must_use]
+    pub fn boundary_after(&self, nanos: u64, periods: u64) -> u64 {
+        (0..periods).fold(nanos, |at, _| self.next_boundary(at))
+    }
+
+    /// How many two-digit parts follow the year; `None` where the name has no date.
+    fn parts(&self) -> Option<usize> {
+        Some(match self.unit {
+            Unit::Never => return None,
+            Unit::Monthly => 1,
+            Unit::Daily | Unit::Weekly => 2,
+            Unit::Hourly => 3,
+            Unit::Minutely => 4,
+            Unit::Secondly => 5,
+        })
+    }
+}

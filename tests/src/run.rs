@@ -1,0 +1,201 @@
+//! A run of a scenario: its processes, and the watch over them.
+//!
+//! ```text
+//! harness (one thread, never logs): watches the ledger, kills what hangs, checks in the end
+//! ├── keeper: watches what retention removes
+//! ├── faults: stops processes, sets the clock
+//! ├── parent: builds, forks, logs
+//! │   └── children: log
+//! └── last one: builds the appender once more and prunes, where files are to be counted
+//! ```
+
+use std::error::Error;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+
+use nix::sys::prctl::set_child_subreaper;
+
+use crate::bad::Simple;
+use crate::checker::Checker;
+use crate::clock::{Clock, Ticking};
+use crate::keeper;
+use crate::ledger::{Ledger, Word};
+use crate::links;
+use crate::load::Ground;
+use crate::peer::Peer;
+use crate::process::fork;
+use crate::report::Report;
+use crate::scenario::{Scenario, Subject};
+use crate::speed;
+use crate::watch;
+use crate::writer::{Prefork, Writer};
+
+/// The most lines of one thread.
+const ROWS: usize = 1 << 18;
+
+/// A scenario on its way.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// What is played.
+    pub scenario: Scenario,
+    /// Where the log files are.
+    pub directory: PathBuf,
+    /// Where the ledger is.
+    pub record: PathBuf,
+    /// What all threads have in common.
+    pub ground: Ground,
+}
+
+impl Stage {
+    /// Sets up a run: an empty log directory and a new ledger in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be created.
+    pub fn create(scenario: Scenario, directory: &Path) -> io::Result<Self> {
+        let start = scenario.start;
+        let lasting = start.lasting_threads() as u64;
+        let share = scenario.load.lines.div_ceil(lasting);
+        let rows = ROWS.max(share as usize * 2);
+        let logs = directory.join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let record = directory.join("ledger");
+        let ledger = Ledger::create(&record, start.members(), start.most_threads(), rows)?;
+        Clock::start(scenario.ticking, &ledger);
+        if let Ticking::System { .. } = scenario.ticking {
+            // The origin of a fast clock; at the speed 1 it has no effect.
+            ledger.set(Word::ClockStart, Clock::new(scenario.ticking, ledger).now());
+        }
+        if let Some(prepare) = scenario.prepare {
+            prepare(&logs)?;
+        }
+        Ok(Self::at(scenario, logs, record, ledger, share))
+    }
+
+    /// The run that another process has set up, as a re-executed one finds it.
+    ///
+    /// # Errors
+    ///
+    /// When its ledger cannot be opened.
+    pub fn open(scenario: Scenario, directory: &Path) -> io::Result<Self> {
+        let record = directory.join("ledger");
+        let ledger = Ledger::open(&record)?;
+        let share = scenario.load.lines.div_ceil(scenario.start.lasting_threads() as u64);
+        Ok(Self::at(scenario, directory.join("logs"), record, ledger, share))
+    }
+
+    fn at(scenario: Scenario, directory: PathBuf, record: PathBuf, ledger: Ledger, share: u64) -> Self {
+        if let Ticking::System { speed } = scenario.ticking {
+            speed::set(speed, ledger.get(Word::ClockStart));
+        }
+        let ground = Ground {
+            ledger,
+            clock: Clock::new(scenario.ticking, ledger),
+            ticking: scenario.ticking,
+            pattern: scenario.setup.pattern.clone(),
+            load: scenario.load,
+            share,
+        };
+        Self { scenario, directory, record, ground }
+    }
+
+    /// Plays the scenario and checks what it left.
+    ///
+    /// # Errors
+    ///
+    /// When a process cannot be started or a file cannot be read; what the processes do wrong is in
+    /// the report.
+    pub fn play(&self) -> io::Result<Report> {
+        set_child_subreaper(true)?;
+        let ledger = self.ground.ledger;
+        if let Some(faults) = self.scenario.faults {
+            let stage = self.clone();
+            watch::conduct(&ledger, || faults(&stage))?;
+        }
+        let pattern = &self.ground.pattern;
+        let keeper = match self.scenario.prunes {
+            true => Some(keeper::keep(&self.directory, pattern, ledger, &self.orphans())?),
+            false => None,
+        };
+        fork(|| self.parent())?;
+        watch::watch(&ledger);
+        ledger.set(Word::Over, 1);
+        if let Some(wrong) = keeper.and_then(watch::wait_for) {
+            return Err(io::Error::other(format!("the keeper: {wrong}")));
+        }
+        self.close()?;
+        let mut report = self.check()?;
+        watch::tell(&ledger, &mut report);
+        Ok(report)
+    }
+
+    /// Builds the writer of the run, in the calling process.
+    pub(crate) fn build(&self) -> Result<Box<dyn Writer>, Box<dyn Error>> {
+        let (setup, ground) = (&self.scenario.setup, &self.ground);
+        let (clock, ledger) = (ground.clock, ground.ledger);
+        Ok(match self.scenario.subject {
+            Subject::Prefork => Box::new(Prefork::build(&self.directory, setup, clock, ledger)?),
+            Subject::Peer => Box::new(Peer::build(&self.directory, setup)?),
+            Subject::Simple(habit) => {
+                let pattern = setup.pattern.clone();
+                Box::new(Simple::new(self.directory.clone(), pattern, habit, clock, ledger))
+            }
+        })
+    }
+
+    /// Where files are to be counted: one more process builds the appender and prunes.
+    fn close(&self) -> io::Result<()> {
+        if !self.scenario.prunes || self.scenario.subject != Subject::Prefork {
+            return Ok(());
+        }
+        let pid = fork(|| match self.build() {
+            Ok(writer) => {
+                writer.prune();
+                0
+            }
+            Err(error) => {
+                eprintln!("fork-tests: last process: {error}");
+                1
+            }
+        })?;
+        if let Some(died) = watch::wait_for(pid) {
+            self.ground.ledger.word(Word::Errors).fetch_add(1, Relaxed);
+            eprintln!("fork-tests: last process: {died}");
+        }
+        Ok(())
+    }
+
+    /// Where the keeper puts what it finds.
+    fn orphans(&self) -> PathBuf {
+        self.record.with_file_name("orphans")
+    }
+
+    fn check(&self) -> io::Result<Report> {
+        let (scenario, setup) = (&self.scenario, &self.scenario.setup);
+        let mut others: Vec<String> = scenario.others.iter().map(|name| (*name).to_owned()).collect();
+        others.extend(setup.latest_symlink.map(str::to_owned));
+        others.extend(setup.latest_hard_link.map(str::to_owned));
+        let checker = Checker {
+            ledger: self.ground.ledger,
+            pattern: &setup.pattern,
+            keeps: setup.max_log_files.filter(|_| scenario.prunes),
+            forward: scenario.forward,
+            // A coarse system clock is up to 10 ms late.
+            slack: match scenario.ticking {
+                Ticking::System { speed } => 10_000_000 * speed,
+                _ => 0,
+            },
+            orphans: keeper::orphans(&self.orphans()),
+            others,
+        };
+        let mut report = checker.check(&self.directory)?;
+        let absolute = scenario.subject == Subject::Peer;
+        links::inspect(&self.directory, setup, absolute, &mut report);
+        let found = scenario.inspect.map(|inspect| inspect(&self.directory));
+        for case in found.unwrap_or_default() {
+            report.other(case);
+        }
+        Ok(report)
+    }
+}

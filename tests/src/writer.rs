@@ -1,0 +1,215 @@
+//! What takes the lines of a load: a writer, and the one that is under test.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use tracing::Dispatch;
+use tracing_prefork::{Appender, BuildError, Error, EventWriter, Rotation, Zone};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+
+use crate::clock::Clock;
+use crate::ledger::{Ledger, Word};
+use crate::line::Way;
+use crate::pattern::{Pattern, Unit};
+
+/// Takes lines, from all threads of a process.
+pub trait Writer: Sync {
+    /// Takes one line: a message for the ways that are [timed](Way::timed), else a whole line with
+    /// its newline. `Ok` acknowledges it.
+    ///
+    /// # Errors
+    ///
+    /// When the line was refused.
+    fn put(&self, way: Way, line: Text<'_>) -> io::Result<()>;
+
+    /// Prunes at once, where the writer can.
+    fn prune(&self) {}
+}
+
+/// What a writer is handed.
+#[derive(Clone, Copy, Debug)]
+pub enum Text<'a> {
+    /// The message of an event.
+    Message(&'a str),
+    /// A whole line.
+    Line(&'a [u8]),
+}
+
+/// How the appender of a run is built.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Names and periods.
+    pub pattern: Pattern,
+    /// `max_log_files`.
+    pub max_log_files: Option<usize>,
+    /// `latest_symlink`.
+    pub latest_symlink: Option<&'static str>,
+    /// `latest_hard_link`.
+    pub latest_hard_link: Option<&'static str>,
+    /// `file_mode`.
+    pub file_mode: Option<u32>,
+}
+
+/// `tracing_prefork::Appender`, with a layer of each kind on top.
+pub struct Prefork {
+    appender: Appender,
+    layer: Dispatch,
+    fmt: Dispatch,
+}
+
+impl Prefork {
+    /// Builds the appender on `directory`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `Builder::build`.
+    pub fn build(directory: &Path, setup: &Setup, clock: Clock, ledger: Ledger) -> Result<Self, BuildError> {
+        let Setup { pattern, .. } = setup;
+        let mut builder =
+            Appender::builder().rotation(rotation(pattern.unit)).on_error(move |error| report(ledger, error));
+        if pattern.offset != 0 {
+            builder = builder.zone(Zone::Fixed(pattern.offset));
+        }
+        if !pattern.prefix.is_empty() {
+            builder = builder.filename_prefix(&pattern.prefix);
+        }
+        if !pattern.suffix.is_empty() {
+            builder = builder.filename_suffix(&pattern.suffix);
+        }
+        if let Some(count) = setup.max_log_files {
+            builder = builder.max_log_files(count);
+        }
+        if let Some(name) = setup.latest_symlink {
+            builder = builder.latest_symlink(name);
+        }
+        if let Some(name) = setup.latest_hard_link {
+            builder = builder.latest_hard_link(name);
+        }
+        if let Some(mode) = setup.file_mode {
+            builder = builder.file_mode(mode);
+        }
+        if let Some(clock) = clock.injected() {
+            builder = builder.clock(clock);
+        }
+        let appender = builder.build(directory)?;
+        let layer = tracing_subscriber::registry().with(appender.layer());
+        let fmt = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_timer(appender.timer())
+            .with_writer(Acknowledged(appender.clone()));
+        let fmt = tracing_subscriber::registry().with(fmt);
+        Ok(Self { appender, layer: Dispatch::new(layer), fmt: Dispatch::new(fmt) })
+    }
+}
+
+impl Writer for Prefork {
+    fn put(&self, way: Way, text: Text<'_>) -> io::Result<()> {
+        match (way, text) {
+            // A layer swallows what its writer answers; the appender's counter tells.
+            (Way::Layer, Text::Message(message)) => {
+                let lost = self.appender.stats().lines_lost;
+                event(&self.layer, message);
+                if self.appender.stats().lines_lost == lost { Ok(()) } else { Err(refused()) }
+            }
+            (Way::Fmt, Text::Message(message)) => {
+                ANSWER.set(false);
+                event(&self.fmt, message);
+                if ANSWER.get() { Ok(()) } else { Err(refused()) }
+            }
+            (Way::Make, Text::Line(line)) => self.appender.make_writer().write_all(line),
+            (Way::Pieces, Text::Line(line)) => {
+                let lost = self.appender.stats().lines_lost;
+                let mut writer = self.appender.make_writer();
+                let (head, rest) = line.split_at(line.len() / 3);
+                let (middle, tail) = rest.split_at(rest.len() - 1);
+                writer.write_all(head)?;
+                writer.write_all(middle)?;
+                writer.write_all(tail)?;
+                if line.len().is_multiple_of(2) {
+                    writer.flush()?;
+                }
+                drop(writer);
+                if self.appender.stats().lines_lost == lost { Ok(()) } else { Err(refused()) }
+            }
+            (_, Text::Line(line)) => (&self.appender).write_all(line),
+            (_, Text::Message(message)) => (&self.appender).write_all(message.as_bytes()),
+        }
+    }
+
+    fn prune(&self) {
+        let _ = self.appender.prune();
+    }
+}
+
+impl fmt::Debug for Prefork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.appender.fmt(f)
+    }
+}
+
+/// Logs one event to one subscriber.
+pub fn event(dispatch: &Dispatch, message: &str) {
+    tracing::dispatcher::with_default(dispatch, || tracing::info!(target: "load", "{message}"));
+}
+
+thread_local! {
+    /// Whether the last write through [`Acknowledged`] on this thread was acknowledged.
+    static ANSWER: Cell<bool> = const { Cell::new(false) };
+}
+
+fn refused() -> io::Error {
+    io::ErrorKind::Other.into()
+}
+
+/// Makes the appender's writers and remembers what they answered, which a layer swallows.
+struct Acknowledged(Appender);
+
+struct AcknowledgedWriter<'a>(EventWriter<'a>);
+
+impl<'a> MakeWriter<'a> for Acknowledged {
+    type Writer = AcknowledgedWriter<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        AcknowledgedWriter(self.0.make_writer())
+    }
+}
+
+impl Write for AcknowledgedWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let answer = self.0.write_all(bytes);
+        ANSWER.set(answer.is_ok());
+        answer
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// The rotation of that name.
+#[must_use]
+pub fn rotation(unit: Unit) -> Rotation {
+    match unit {
+        Unit::Never => Rotation::NEVER,
+        Unit::Secondly => Rotation::SECONDLY,
+        Unit::Minutely => Rotation::MINUTELY,
+        Unit::Hourly => Rotation::HOURLY,
+        Unit::Daily => Rotation::DAILY,
+        Unit::Weekly => Rotation::WEEKLY,
+        Unit::Monthly => Rotation::MONTHLY,
+    }
+}
+
+/// Counts an error and shows it, without the lock that std keeps around standard error.
+fn report(ledger: Ledger, error: &Error) {
+    ledger.word(Word::Errors).fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let text = format!("fork-tests: process {}: {error}\n", std::process::id());
+    let _ = nix::unistd::write(io::stderr(), text.as_bytes());
+}

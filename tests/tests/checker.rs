@@ -1,0 +1,325 @@
+//! The checker finds what writers do wrong on purpose, as often as they do it, and nothing else.
+
+mod program;
+
+use std::collections::HashSet;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+
+use fork_tests::bad::{Habit, Simple};
+use fork_tests::checker::Checker;
+use fork_tests::clock::{Clock, Ticking};
+use fork_tests::ledger::{Ledger, Thread, Word};
+use fork_tests::line::{Id, Pen, Sizes, Way};
+use fork_tests::load::{Ground, Load};
+use fork_tests::pattern::{Pattern, Unit};
+use fork_tests::report::Counts;
+use fork_tests::stamp::Stamp;
+use program::play;
+
+/// 2026-11-21T08:33:01Z.
+const START: u64 = 1_795_249_981_000_000_000;
+
+/// A log directory and a record, without any process.
+struct Desk {
+    home: tempfile::TempDir,
+    ground: Ground,
+}
+
+impl Desk {
+    fn new(members: usize) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("logs")).unwrap();
+        let ledger = Ledger::create(&home.path().join("ledger"), members, 1, 8192).unwrap();
+        let ticking = Ticking::Standing(START);
+        Clock::start(ticking, &ledger);
+        let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
+        let pattern = Pattern { prefix, suffix, unit: Unit::Secondly, offset: 0 };
+        let load = Load { rollovers: 0, lines: 0, ways: &[Way::Direct], sizes: Sizes::Moderate };
+        let clock = Clock::new(ticking, ledger);
+        Self { home, ground: Ground { ledger, clock, ticking, pattern, load, share: 0 } }
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.home.path().join("logs")
+    }
+
+    fn append(&self, name: &str, text: &[u8]) {
+        let path = self.logs().join(name);
+        let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        file.write_all(text).unwrap();
+    }
+
+    /// `lines` lines of each member in turn, through one simple writer each, one every 90 ms.
+    fn write(&self, habit: Habit, lines: u64) {
+        let Ground { ledger, clock, ref pattern, .. } = self.ground;
+        let writer = || Simple::new(self.logs(), pattern.clone(), habit, clock, ledger);
+        let members = ledger.members();
+        let writers: Vec<Simple> = (0..members).map(|_| writer()).collect();
+        let mut pen = Pen::new(Sizes::Moderate);
+        for line in 0..lines {
+            clock.set(START + 100_000_000 + line * 90_000_000);
+            for (process, writer) in writers.iter().enumerate() {
+                assert!(self.ground.write_line(writer, ledger.thread(process, 0), &mut pen));
+            }
+        }
+    }
+
+    /// One line of process 0, begun and acknowledged at `at`, not written anywhere.
+    fn line(&self, at: u64) -> Vec<u8> {
+        let id = self.thread().begin(at).unwrap();
+        self.thread().end(id.sequence, Some(at));
+        text(id, at)
+    }
+
+    fn thread(&self) -> Thread {
+        self.ground.ledger.thread(0, 0)
+    }
+
+    fn check(&self, keeps: Option<usize>) -> Counts {
+        let checker = Checker {
+            ledger: self.ground.ledger,
+            pattern: &self.ground.pattern,
+            keeps,
+            forward: true,
+            slack: 0,
+            orphans: HashSet::new(),
+            others: vec!["app.log".to_owned()],
+        };
+        checker.check(&self.logs()).unwrap().counts
+    }
+
+    fn wronged(&self) -> u64 {
+        self.ground.ledger.get(Word::Wronged)
+    }
+}
+
+fn text(id: Id, at: u64) -> Vec<u8> {
+    Pen::new(Sizes::Short).line(id, Way::Direct, &Stamp::at(at, 0), 40).to_vec()
+}
+
+/// What 3 processes with 5000 lines each leave when their writers have this habit.
+fn left_by(habit: Habit) -> (Counts, u64) {
+    let desk = Desk::new(3);
+    desk.write(habit, 5000);
+    let counts = desk.check(None);
+    assert_eq!(counts.lines, 15_000);
+    assert!(counts.rollovers > 400, "{counts}");
+    (counts, desk.wronged())
+}
+
+#[test]
+fn a_right_writer_passes() {
+    let (counts, _) = left_by(Habit::Right);
+    assert_eq!(counts.wrong(), 0, "{counts}");
+}
+
+#[test]
+fn each_lost_line_is_counted() {
+    let (counts, wronged) = left_by(Habit::Loses);
+    assert_eq!((counts.lost, counts.wrong(), wronged), (15, 15, 15), "{counts}");
+}
+
+#[test]
+fn each_duplicate_is_counted() {
+    let (counts, wronged) = left_by(Habit::Duplicates);
+    assert_eq!((counts.duplicated, counts.wrong(), wronged), (15, 15, 15), "{counts}");
+}
+
+#[test]
+fn each_misplaced_line_is_counted() {
+    let (counts, wronged) = left_by(Habit::Misplaces);
+    assert_eq!((counts.misplaced, counts.wrong(), wronged), (15, 15, 15), "{counts}");
+}
+
+#[test]
+fn each_damaged_line_is_counted_as_torn() {
+    let (counts, wronged) = left_by(Habit::Damages);
+    assert_eq!((counts.torn, counts.wrong(), wronged), (15, 15, 15), "{counts}");
+}
+
+#[test]
+fn each_line_held_back_is_counted_as_out_of_order() {
+    let desk = Desk::new(3);
+    desk.write(Habit::Reorders, 4999);
+    let counts = desk.check(None);
+    assert_eq!((counts.out_of_order, counts.wrong(), desk.wronged()), (12, 12, 12), "{counts}");
+}
+
+#[test]
+fn two_lines_mixed_into_each_other_are_two_torn_lines_and_none_lost() {
+    let desk = Desk::new(1);
+    let (one, two) = (desk.line(START), desk.line(START));
+    let mixed = [&one[..60], &two[..70], &one[60..], &two[70..]].concat();
+    desk.append("app.2026-11-21-08-33-01.log", &mixed);
+    let counts = desk.check(None);
+    assert_eq!((counts.torn, counts.lost, counts.wrong()), (2, 0, 2), "{counts}");
+}
+
+#[test]
+fn a_line_glued_to_a_fragment_makes_two_torn_lines_and_none_lost() {
+    let desk = Desk::new(1);
+    let (one, two) = (desk.line(START), desk.line(START));
+    desk.append("app.2026-11-21-08-33-01.log", &[&one[..60], &two[..]].concat());
+    let counts = desk.check(None);
+    assert_eq!((counts.torn, counts.lost, counts.wrong()), (2, 0, 2), "{counts}");
+}
+
+#[test]
+fn a_fragment_that_cannot_be_named_is_torn_and_not_lost_besides() {
+    let desk = Desk::new(1);
+    let line = desk.line(START);
+    desk.append("app.2026-11-21-08-33-01.log", &line[45..]);
+    let counts = desk.check(None);
+    assert_eq!((counts.torn, counts.lost, counts.wrong()), (1, 0, 1), "{counts}");
+}
+
+#[test]
+fn a_last_line_without_its_newline_is_torn() {
+    let desk = Desk::new(1);
+    let line = desk.line(START);
+    desk.append("app.2026-11-21-08-33-01.log", line.trim_ascii_end());
+    let counts = desk.check(None);
+    assert_eq!((counts.torn, counts.wrong()), (1, 1), "{counts}");
+}
+
+#[test]
+fn a_line_whose_process_was_killed_may_be_there_or_not_but_once() {
+    for (times, wrong) in [(0, 0), (1, 0), (2, 1)] {
+        let desk = Desk::new(1);
+        let id = desk.thread().begin(START).unwrap();
+        desk.append("app.2026-11-21-08-33-01.log", &text(id, START).repeat(times));
+        let counts = desk.check(None);
+        assert_eq!((counts.duplicated, counts.wrong()), (wrong, wrong), "{counts}");
+    }
+}
+
+#[test]
+fn a_line_that_nobody_wrote_is_found() {
+    let desk = Desk::new(1);
+    desk.append("app.2026-11-21-08-33-01.log", &desk.line(START));
+    let nobody = |process, sequence| text(Id { process, thread: 0, sequence }, START);
+    desk.append("app.2026-11-21-08-33-01.log", &nobody(0, 1));
+    desk.append("app.2026-11-21-08-33-01.log", &nobody(7, 0));
+    let counts = desk.check(None);
+    assert_eq!((counts.unknown, counts.wrong()), (2, 2), "{counts}");
+}
+
+#[test]
+fn a_line_may_be_in_any_period_that_its_write_saw_and_in_no_other() {
+    let second = 1_000_000_000;
+    for (name, wrong) in [("00", 1), ("01", 0), ("02", 0), ("03", 0), ("04", 1)] {
+        let desk = Desk::new(1);
+        let id = desk.thread().begin(START).unwrap();
+        desk.thread().end(id.sequence, Some(START + 2 * second));
+        desk.append(&format!("app.2026-11-21-08-33-{name}.log"), &text(id, START));
+        let counts = desk.check(None);
+        assert_eq!((counts.misplaced, counts.wrong()), (wrong, wrong), "{name}: {counts}");
+    }
+}
+
+#[test]
+fn a_line_that_the_timer_stamped_is_in_the_file_of_that_stamp_and_no_other() {
+    let stamped = |stamp: &str, name: &str| {
+        let desk = Desk::new(1);
+        let id = desk.thread().begin(START + 999_000_000).unwrap();
+        desk.thread().end(id.sequence, Some(START + 1_001_000_000));
+        let mut pen = Pen::new(Sizes::Short);
+        let message = pen.message(id, Way::Layer, 30);
+        let line = format!("2026-11-21T08:33:{stamp}Z  INFO load: {message}\n");
+        desk.append(&format!("app.2026-11-21-08-33-{name}.log"), line.as_bytes());
+        desk.check(None)
+    };
+    for (stamp, name) in [("01.999999", "01"), ("02.000000", "02")] {
+        assert_eq!(stamped(stamp, name).wrong(), 0);
+    }
+    for (stamp, name) in [("01.999999", "02"), ("02.000000", "01"), ("01.998999", "01")] {
+        let counts = stamped(stamp, name);
+        assert_eq!((counts.misplaced, counts.wrong()), (1, 1), "{stamp} in {name}: {counts}");
+    }
+}
+
+#[test]
+fn what_retention_removed_is_not_lost_but_a_gap_is() {
+    let desk = Desk::new(2);
+    desk.write(Habit::Right, 110);
+    let name = |second: u32| desk.logs().join(format!("app.2026-11-21-08-33-{second:02}.log"));
+    for second in 1..=5 {
+        fs::remove_file(name(second)).unwrap();
+    }
+    let counts = desk.check(Some(5));
+    assert_eq!((counts.files, counts.wrong()), (5, 0), "{counts}");
+    assert!(counts.pruned > 100, "{counts}");
+    // One file fewer or more than promised, and nothing of it excused.
+    let counts = desk.check(Some(6));
+    assert!(counts.lost > 20 && counts.other == 1, "{counts}");
+    assert_eq!(desk.check(Some(4)).other, 1);
+    // A gap in the middle.
+    fs::remove_file(name(8)).unwrap();
+    desk.append("app.2026-11-21-08-33-11.log", b"");
+    let counts = desk.check(Some(5));
+    assert!(counts.lost > 20 && counts.other == 0, "{counts}");
+}
+
+#[test]
+fn a_file_that_does_not_belong_there_is_found() {
+    let desk = Desk::new(1);
+    desk.append("app.2026-11-21-08-33-01.log", &desk.line(START));
+    desk.append("app.log", b"named as another file of the run");
+    assert_eq!(desk.check(None).wrong(), 0);
+    desk.append("app.2026-11-21-08-33-61.log", b"");
+    desk.append(".app.tmp123", b"");
+    assert_eq!(desk.check(None).other, 2);
+}
+
+/// Plays a short scenario with a simple writer instead of the library.
+fn play_simple(habit: &str) -> program::Played {
+    play(&["crossing-daily", "--rollovers=25", "--habit", habit])
+}
+
+#[test]
+fn a_right_writer_in_several_processes_passes() {
+    play_simple("right").is_right(9, 20, 1000);
+}
+
+#[test]
+fn a_writer_in_pieces_in_several_processes_fails() {
+    let run = play_simple("tears");
+    // A line cut within its own number and followed by the other half of a number cut likewise goes
+    // under a false name: then the true one counts as lost.
+    let (torn, lost) = (run.count("torn"), run.count("lost"));
+    assert!(torn > 100 * lost && torn + lost == run.count("wrong"), "{run:?}");
+}
+
+#[test]
+fn writers_in_several_processes_fail_with_the_right_count() {
+    for (habit, name) in [("loses", "lost"), ("duplicates", "duplicated"), ("misplaces", "misplaced")] {
+        let run = play_simple(habit);
+        run.is_wrong(name, run.count("wronged"));
+    }
+}
+
+#[test]
+fn processes_that_die_are_counted_and_their_last_lines_excused() {
+    play_simple("dies").is_wrong("died", 9);
+}
+
+#[test]
+fn children_that_hang_in_a_lock_are_counted() {
+    let run = play(&["busy-fork", "--habit=locks", "--rollovers=3", "--processes=4", "--visitors=20"]);
+    run.is_wrong("hung", run.count("hung"));
+}
+
+#[test]
+fn raw_clones_that_allocate_are_found() {
+    let run = play(&["busy-clone", "--habit=right", "--rollovers=3", "--processes=4", "--visitors=20"]);
+    // Besides, such a child may hang: that is why.
+    assert!(run.count("other") == 1 && run.count("wrong") == 1 + run.count("hung"), "{run:?}");
+}
+
+#[test]
+fn lines_written_to_a_file_that_has_been_removed_are_found() {
+    let run = play(&["foreign-files-daily", "--habit=removes"]);
+    assert!(run.count("lost") > 0 && run.says("lines went to files that had been removed"), "{run:?}");
+}

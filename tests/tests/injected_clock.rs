@@ -1,0 +1,41 @@
+//! A clock that all processes share: exact boundaries, steps, and long periods in milliseconds.
+
+mod program;
+
+use program::play;
+
+#[test]
+fn lines_one_nanosecond_around_a_boundary_are_in_the_right_files() {
+    play(&["exact-boundaries"]).is_right(9, 21, 3000);
+}
+
+#[test]
+fn lines_follow_a_clock_that_steps_forth_and_back() {
+    play(&["clock-steps"]).is_right(9, 80, 3000);
+}
+
+#[test]
+fn hours_are_crossed_together() {
+    play(&["crossing-hourly"]).is_right(9, 26, 1000);
+}
+
+#[test]
+fn days_are_crossed_together() {
+    play(&["crossing-daily"]).is_right(9, 26, 1000);
+}
+
+#[test]
+fn weeks_are_crossed_together() {
+    play(&["crossing-weekly"]).is_right(9, 26, 1000);
+}
+
+#[test]
+fn months_are_crossed_together() {
+    play(&["crossing-monthly"]).is_right(9, 26, 1000);
+}
+
+#[test]
+fn hours_and_days_of_a_fixed_zone_are_crossed_together() {
+    play(&["crossing-hourly-east"]).is_right(9, 26, 1000);
+    play(&["crossing-daily-west"]).is_right(9, 26, 1000);
+}

@@ -1,0 +1,57 @@
+//! Plays a scenario in the harness's own program and reads its summary.
+
+use std::process::Command;
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Played {
+    code: Option<i32>,
+    summary: String,
+    cases: String,
+}
+
+/// Runs `fork-tests run` with these arguments.
+pub(crate) fn play(arguments: &[&str]) -> Played {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fork-tests"));
+    let run = command.arg("run").args(arguments).output().unwrap();
+    Played {
+        code: run.status.code(),
+        summary: String::from_utf8(run.stdout).unwrap(),
+        cases: String::from_utf8_lossy(&run.stderr).into_owned(),
+    }
+}
+
+impl Played {
+    /// The number of that name in the summary.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let mut words = self.summary.split_whitespace();
+        let value = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name}: {self:?}"))
+    }
+
+    /// Whether the program said so.
+    #[allow(dead_code)]
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.cases.contains(text)
+    }
+
+    /// Nothing is wrong, and the run was as long and as wide as it was meant to be.
+    #[track_caller]
+    pub(crate) fn is_right(&self, processes: u64, rollovers: u64, lines: u64) {
+        let told = format!("{}\n{}", self.summary, self.cases);
+        assert_eq!((self.code, self.count("wrong")), (Some(0), 0), "{told}");
+        assert_eq!(self.count("processes"), processes, "{told}");
+        assert!(self.count("rollovers") >= rollovers, "{told}");
+        assert!(self.count("lines") >= lines, "{told}");
+    }
+
+    /// This is wrong, so many times, and nothing else.
+    #[allow(dead_code)]
+    #[track_caller]
+    pub(crate) fn is_wrong(&self, name: &str, times: u64) {
+        let told = format!("{}\n{}", self.summary, self.cases);
+        assert_eq!(self.code, Some(1), "{told}");
+        assert!(times > 0, "{told}");
+        assert_eq!((self.count(name), self.count("wrong")), (times, times), "{told}");
+    }
+}
