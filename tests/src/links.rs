@@ -8,9 +8,19 @@ use std::path::Path;
 use crate::report::Report;
 use crate::writer::Setup;
 
-/// Holds the `latest` links and the modes of the files against what was asked for. A symbolic link
-/// is to have a relative target, unless `absolute` ones will do.
-pub fn inspect(directory: &Path, setup: &Setup, absolute: bool, report: &mut Report) {
+/// Which links a run may leave behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// To the newest file, by a relative target.
+    ToNewest,
+    /// To the newest file, by any target.
+    ByAnyTarget,
+    /// To some file of the pattern: the last to roll over were raw clones, which leave links to others.
+    ToSome,
+}
+
+/// Holds the `latest` links and the modes of the files against what was asked for.
+pub fn inspect(directory: &Path, setup: &Setup, leads: Leads, report: &mut Report) {
     let names = fs::read_dir(directory).into_iter().flatten().flatten();
     let mut files: Vec<(u64, String)> = names
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
@@ -22,7 +32,8 @@ pub fn inspect(directory: &Path, setup: &Setup, absolute: bool, report: &mut Rep
     if let Some(name) = setup.latest_symlink {
         match fs::read_link(directory.join(name)) {
             Ok(target) if target == Path::new(newest) => {}
-            Ok(target) if absolute && target == directory.join(newest) => {}
+            Ok(target) if leads == Leads::ByAnyTarget && target == directory.join(newest) => {}
+            Ok(target) if leads == Leads::ToSome && files.iter().any(|(_, file)| target == Path::new(file)) => {}
             other => report.other(format!("{name} leads to {other:?}, the newest file is {newest}")),
         }
     }

@@ -21,9 +21,10 @@ use crate::checker::Checker;
 use crate::clock::{Clock, Ticking};
 use crate::keeper;
 use crate::ledger::{Ledger, Word};
-use crate::links;
+use crate::links::{self, Leads};
 use crate::load::Ground;
 use crate::peer::Peer;
+use crate::process::Birth;
 use crate::process::fork;
 use crate::report::Report;
 use crate::scenario::{Scenario, Subject};
@@ -190,8 +191,12 @@ impl Stage {
             others,
         };
         let mut report = checker.check(&self.directory)?;
-        let absolute = scenario.subject == Subject::Peer;
-        links::inspect(&self.directory, setup, absolute, &mut report);
+        let leads = match (scenario.subject, scenario.start.birth) {
+            (Subject::Peer, _) => Leads::ByAnyTarget,
+            (_, Birth::Clone) => Leads::ToSome,
+            _ => Leads::ToNewest,
+        };
+        links::inspect(&self.directory, setup, leads, &mut report);
         let found = scenario.inspect.map(|inspect| inspect(&self.directory));
         for case in found.unwrap_or_default() {
             report.other(case);
