@@ -121,6 +121,8 @@ pub fn signal(pid: i32, signal: Signal) {
 pub struct Waiting {
     /// Whether one of them runs, could run, or waits for a disk.
     pub busy: bool,
+    /// Whether there is one that has not ended.
+    pub alive: bool,
     /// The state of each and the system call that it is in.
     pub threads: Vec<String>,
 }
@@ -136,6 +138,7 @@ impl Waiting {
             let state = read("stat").rsplit(") ").next().and_then(|rest| rest.chars().next());
             let call = read("syscall").split(' ').next().unwrap_or_default().trim().to_owned();
             waiting.busy |= matches!(state, Some('R' | 'D'));
+            waiting.alive |= !matches!(state, None | Some('Z' | 'X'));
             waiting.threads.push(format!("{} in system call {call}", state.unwrap_or('?')));
         }
         waiting

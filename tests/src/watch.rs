@@ -92,7 +92,8 @@ pub fn watch(ledger: &Ledger) {
             } else if state == State::Working && seen.1.elapsed() > PATIENCE {
                 let pid = member.pid();
                 let waiting = Waiting::of(pid);
-                if waiting.busy && seen.1.elapsed() < BUSY_PATIENCE {
+                // One that has ended since it was looked at is either done or will be found dead.
+                if !waiting.alive || waiting.busy && seen.1.elapsed() < BUSY_PATIENCE {
                     continue;
                 }
                 eprintln!("fork-tests: process {process}, id {pid}, hangs: {waiting}");
