@@ -275,7 +275,7 @@ fn a_file_that_does_not_belong_there_is_found() {
 
 /// Plays a short scenario with a simple writer instead of the library.
 fn play_simple(habit: &str) -> program::Played {
-    play(&["crossing-daily", "--rollovers=25", "--habit", habit])
+    play(&["crossing-daily", "--rollovers=60", "--habit", habit])
 }
 
 #[test]

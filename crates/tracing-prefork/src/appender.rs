@@ -2,19 +2,20 @@
 //! `write(2)`. What happens when the slot cannot take it is in `rollover` and `detour`.
 
 use crate::clock::{Clock, Moment, Second};
+use crate::detour::Unwritten;
 use crate::latest::Link;
+use crate::layer::PlainFields;
 use crate::name::Pattern;
 use crate::report::{Counters, Reporter};
 use crate::slots::{Pin, Slots};
 use crate::sys::Mode;
 use crate::{Builder, Error, Period, Stats, Timer, timer};
 use std::fmt;
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
+use tracing_core::Subscriber;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -42,8 +43,9 @@ use tracing_subscriber::registry::LookupSpan;
 ///
 /// # Threads and processes
 ///
-/// Any thread may write at any time; there is no lock on the way and no thread in the background. Fork whenever you
-/// like: the child goes on logging with the handle that it inherited, there is nothing to call in it.
+/// Any thread may write at any time; there is no lock on the way. Fork whenever you
+/// like: the child goes on logging with the handle that it inherited, there is nothing to call in it. A thread is started only
+/// to remove old files, and ends with that.
 ///
 /// # Allocation
 ///
@@ -70,14 +72,12 @@ pub(crate) struct Inner {
     pub(crate) links: Vec<Link>,
     pub(crate) reporter: Reporter,
     pub(crate) slots: Slots,
-    /// The forks that libc had counted when the first file was opened, in this process or the one it was forked from.
-    pub(crate) libc_forks: AtomicU64,
 }
 
 impl Inner {
     /// The event path. Appends a line to the file of its time: the reading of the appender's timer that the line shows,
     /// else the one that was taken when the event `began`, else one that is taken now.
-    pub(crate) fn log(self: &Arc<Self>, line: &[u8], began: Option<i64>) -> io::Result<()> {
+    pub(crate) fn log(self: &Arc<Self>, line: &[u8], began: Option<i64>) -> Result<(), Unwritten> {
         let known = timer::reading_in(line, self.id).or(began).map(Second::exact);
         let now = known.unwrap_or_else(|| self.clock.rough_second());
         let state = &*self.slots.state;
@@ -92,7 +92,7 @@ impl Inner {
 
     /// One event, one `write(2)`.
     #[inline(always)]
-    pub(crate) fn append(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> io::Result<()> {
+    pub(crate) fn append(&self, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         if pin.is_torn() {
             return self.append_after_fragment(pin, line, at);
         }
@@ -166,6 +166,9 @@ impl Appender {
     /// A timer whose reading also chooses the file: the line is in the file that its own timestamp names, even if its
     /// thread was kept waiting across a boundary between the two.
     ///
+    /// The timestamp must stand in the first 256 bytes of the line, and the line be written by the thread that formatted it: behind
+    /// `non_blocking` or a `BufWriter` the time of the write chooses the file.
+    ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
     /// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
@@ -178,21 +181,23 @@ impl Appender {
     }
 
     /// A layer that prints events as `tracing_subscriber::fmt::layer()` does, without colours, with this appender's
-    /// [timer](Self::timer), into its files.
+    /// [timer](Self::timer), into its files. It has no filter: put a `LevelFilter` or `Targets` beside it.
     pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
-        S: tracing_subscriber::layer::SubscriberExt + for<'a> LookupSpan<'a>,
+        S: Subscriber + for<'a> LookupSpan<'a>,
     {
         tracing_subscriber::fmt::layer()
             .with_ansi(false)
             // Failures are counted and reported by the appender, at a bounded rate.
             .log_internal_errors(false)
+            .fmt_fields(PlainFields::default())
             .with_timer(self.timer())
             .with_writer(self.clone())
     }
 
     /// Removes the files that [`max_log_files`](Builder::max_log_files) does not keep, and says how many. It happens by
-    /// itself at build and after each rollover; this is for an administrator's command.
+    /// itself at build and after each rollover; this is for an administrator's command. Files that a process still has open stay
+    /// and are not counted.
     ///
     /// # Errors
     ///

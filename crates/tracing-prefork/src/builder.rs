@@ -3,12 +3,12 @@
 use crate::Appender;
 use crate::appender::Inner;
 use crate::clock::{Clock, Moment};
-use crate::latest::Link;
+use crate::latest::{Kind, Link};
 use crate::name::Pattern;
 use crate::report::{Error, Hook, Reporter};
 use crate::rotation::{Calendar, Rotation};
 use crate::slots::Slots;
-use crate::sys::{self, Mode};
+use crate::sys::Mode;
 use crate::zone::{Offsets, Zone};
 use std::fmt;
 use std::fs;
@@ -24,7 +24,7 @@ use time::format_description::{self, OwnedFormatItem};
 ///
 /// | option | default |
 /// |---|---|
-/// | [`rotation`](Self::rotation) | [`Rotation::NEVER`] |
+/// | [`rotation`](Self::rotation) | [`Rotation::NEVER`]; without prefix and suffix, its one file is named by the day of the build, as in tracing-appender |
 /// | [`zone`](Self::zone) | [`Zone::Utc`] |
 /// | [`filename_prefix`](Self::filename_prefix), [`filename_suffix`](Self::filename_suffix) | none |
 /// | [`max_log_files`](Self::max_log_files) | all are kept |
@@ -44,8 +44,7 @@ use time::format_description::{self, OwnedFormatItem};
 ///     .max_log_files(48)
 ///     .latest_symlink("app.log")
 ///     .build(directory.path())?;
-/// # Ok::<(), tracing_prefork::BuildError>(())
-/// # .or(Ok::<(), std::io::Error>(()))
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing is opened before `build`"]
 #[derive(Debug)]
@@ -102,7 +101,7 @@ impl Builder {
         Self { prefix: Some(prefix.into()), ..self }
     }
 
-    /// What stands after the date: `log` in `app.2026-11-21.log`.
+    /// What stands after the date: `log` in `app.2026-11-21.log`. The dot is added.
     pub fn filename_suffix(self, suffix: impl Into<String>) -> Self {
         Self { suffix: Some(suffix.into()), ..self }
     }
@@ -118,17 +117,19 @@ impl Builder {
 
     /// Keeps a symbolic link of this name in the directory, which leads to the latest file.
     ///
-    /// It is renewed in one step (`rename(2)`) and never led back in time. Anything else under its name is left alone
-    /// and reported.
+    /// It is renewed in one step (`rename(2)`) and never led back in time. A symbolic link that has the name is taken for it,
+    /// wherever it leads; anything else is left alone and reported. Called again with another name, it adds another link.
     pub fn latest_symlink(mut self, name: impl Into<String>) -> Self {
-        self.links.push(Link::Symbolic(name.into()));
+        self.links.push(Link::new(Kind::Symbolic, name.into()));
         self
     }
 
     /// The same with a hard link, which `tail -F` follows without polling: through a symbolic link it looks once a second,
-    /// and misses files of a shorter period. Leave the name out of a log shipper's glob, or it reads every line twice.
+    /// and misses files of a shorter period. Leave the name out of a log shipper's glob, or it reads every line twice. A file that
+    /// has the name is taken for the link only if it is one of the log files; so when somebody has removed all of those by hand
+    /// while no process ran, remove the link too.
     pub fn latest_hard_link(mut self, name: impl Into<String>) -> Self {
-        self.links.push(Link::Hard(name.into()));
+        self.links.push(Link::new(Kind::Hard, name.into()));
         self
     }
 
@@ -142,7 +143,8 @@ impl Builder {
     /// Is told of failures, at most once a minute for each [`Operation`](crate::Operation); the others are counted. Without it
     /// they are written to standard error, a line each.
     ///
-    /// Called on the thread that met the failure. It may log: what fails then is counted and not reported.
+    /// Called on the thread that met the failure, in each process for itself, and perhaps during `build`, before there is a
+    /// subscriber. It may log: what fails then is counted and not reported.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -204,7 +206,6 @@ impl Builder {
             links: self.links,
             reporter: Reporter::new(self.on_error.0),
             slots: Slots::new().map_err(open)?,
-            libc_forks: AtomicU64::new(sys::libc_forks()),
         });
         inner.start(now.secs).map_err(open)?;
         Ok(Appender::new(inner))
@@ -240,9 +241,9 @@ fn name_part(option: &'static str, value: Option<String>) -> Result<Option<Strin
     let reason = if value.is_empty() {
         "it is empty; leave the option out instead"
     } else if value.contains('/') {
-        "it contains a `/`; a directory goes into `build`"
-    } else if value.contains('\0') {
-        "it contains a NUL"
+        "it contains a `/`; the directory is an argument of `build`, and all names are in it"
+    } else if value.contains(|character: char| character.is_control()) {
+        "it contains a control character"
     } else {
         return Ok(Some(value));
     };
@@ -266,12 +267,12 @@ fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
 
 /// `NAME_MAX` of every current file system, and what `sys::unique_hidden` puts around a name.
 const NAME_MAX: usize = 255;
-const HIDDEN: usize = 32;
+const HIDDEN: usize = 40;
 
 fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), BuildError> {
-    let option = match link {
-        Link::Symbolic(_) => "latest_symlink",
-        Link::Hard(_) => "latest_hard_link",
+    let option = match link.kind() {
+        Kind::Symbolic => "latest_symlink",
+        Kind::Hard => "latest_hard_link",
     };
     let name = name_part(option, Some(link.name().to_owned()))?.unwrap_or_default();
     let reason = if pattern.span_of_name(&name).is_some() {
@@ -288,7 +289,8 @@ fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), Buil
     Err(BuildError::FileName { option, value: name, reason })
 }
 
-/// Why an appender could not be built, or one of its options not be read. Nothing has been written or removed.
+/// Why an appender could not be built, or a text not be read as an option. No file has been overwritten or removed; the
+/// directory may have been made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -350,7 +352,7 @@ impl fmt::Display for BuildError {
             Self::FileMode { mode } => {
                 write!(
                     f,
-                    "file_mode({mode:#o}): expected permissions of 0o777 at most that let the owner read and write (0o600)"
+                    "file_mode({mode:#o}, in decimal {mode}): expected permissions of 0o777 at most that let the owner read and write (0o600)"
                 )
             }
             Self::Rotation { value } => {

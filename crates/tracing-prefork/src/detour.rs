@@ -10,11 +10,29 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// A line that was not written whole.
+#[derive(Debug)]
+pub(crate) struct Unwritten {
+    pub(crate) error: io::Error,
+    /// How much of it is in the file nevertheless.
+    pub(crate) written: usize,
+}
+
+impl From<Unwritten> for io::Error {
+    fn from(unwritten: Unwritten) -> Self {
+        unwritten.error
+    }
+}
+
 impl Inner {
     /// A boundary is near, or the file of this event is not open: finds the exact time if it is not `known`, rolls over if
     /// need be, and appends.
     #[cold]
-    pub(crate) fn append_across_boundary(self: &Arc<Self>, line: &[u8], known: Option<Second>) -> io::Result<()> {
+    pub(crate) fn append_across_boundary(
+        self: &Arc<Self>,
+        line: &[u8],
+        known: Option<Second>,
+    ) -> Result<(), Unwritten> {
         let now = known.unwrap_or_else(|| Second::exact(self.clock.exact_second()));
         let at = now.at;
         if let Some(pin) = self.slots.pin(&self.slots.state, now) {
@@ -27,98 +45,91 @@ impl Inner {
             (None, Ok(_)) => self.append_apart(line, at),
             (None, Err(error)) => self.append_anywhere(line, at, copy_of(error)),
         };
-        if let Ok(Rolled::Forward { created }) = rolled {
-            self.after_rollover(at, created);
+        if matches!(rolled, Ok(Rolled::Forward)) {
+            self.after_rollover(at);
         }
         appended
     }
 
     /// Opens the file of `at` for this one line.
-    fn append_apart(self: &Arc<Self>, line: &[u8], at: i64) -> io::Result<()> {
-        let file = match self.pattern.path_at(at).and_then(|path| self.open(&path)) {
-            Ok(opened) => opened.file,
-            Err(error) => return self.append_anywhere(line, at, error),
-        };
-        match crate::sys::append(&file, line) {
-            Ok(length) if length == line.len() => {
+    fn append_apart(&self, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        match self.pattern.path_at(at).and_then(|path| self.open(&path)) {
+            Ok(opened) => {
                 self.counters().lines_apart.fetch_add(1, Relaxed);
-                Ok(())
+                self.whole(crate::sys::append(&opened.file, line), line, at)
             }
-            outcome => self.lost(outcome, line, at),
+            Err(error) => self.append_anywhere(line, at, error),
         }
     }
 
     /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is
-    /// better than a lost one.
-    fn append_anywhere(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> io::Result<()> {
+    /// better than a lost one. This is the last resort: it leads nowhere else.
+    fn append_anywhere(&self, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
         if let Some(pin) = self.slots.pin_any() {
-            return self.append(pin, line, at);
+            let outcome = pin.append(line);
+            drop(pin);
+            return self.whole(outcome, line, at);
         }
-        match self.slots.append_to_inherited(line) {
-            Some(Ok(length)) if length == line.len() => {
-                self.counters().lines_apart.fetch_add(1, Relaxed);
-                Ok(())
-            }
-            Some(outcome) => self.lost(outcome, line, at),
-            None => self.lost(Err(error), line, at),
-        }
+        self.counters().lines_apart.fetch_add(1, Relaxed);
+        self.whole(self.slots.append_to_inherited(line).unwrap_or(Err(error)), line, at)
     }
 
     /// A write to a slot failed or fell short.
     #[cold]
     pub(crate) fn append_failed(
-        self: &Arc<Self>,
+        &self,
         pin: Pin<'_>,
         outcome: io::Result<usize>,
         line: &[u8],
         at: i64,
-    ) -> io::Result<()> {
+    ) -> Result<(), Unwritten> {
+        if outcome.is_ok() {
+            // At once, so that few lines of other threads are written before they know.
+            pin.tear();
+        }
         drop(pin);
-        self.counters().lines_failed.fetch_add(1, Relaxed);
         match outcome {
             // The descriptor is closed, or leads to something else: the program closed what it does not own, as a daemon does
             // on its way. Leave the number alone and open the file anew.
             Err(error) if matches!(error.raw_os_error(), Some(EBADF | ESPIPE)) => {
+                self.counters().lines_failed.fetch_add(1, Relaxed);
                 if let Some(rolling) = self.slots.try_roll() {
                     rolling.forget();
                 }
                 self.append_apart(line, at)
             }
-            outcome => self.lost(outcome, line, at),
+            outcome => self.whole(outcome, line, at),
         }
     }
 
     /// An earlier write fell short: ends the piece of a line that it may have left, then appends.
     #[cold]
-    pub(crate) fn append_after_fragment(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> io::Result<()> {
-        self.duties().torn.store(false, Relaxed);
+    pub(crate) fn append_after_fragment(&self, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         match pin.append_on_new_line(line) {
             Ok(length) if length == line.len() => Ok(()),
-            outcome => {
-                self.duties().torn.store(true, Relaxed);
-                self.append_failed(pin, outcome, line, at)
-            }
+            outcome => self.append_failed(pin, outcome, line, at),
         }
     }
 
-    /// Counts and reports a line that is lost, and tells its caller.
-    fn lost(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<()> {
-        let error = match outcome {
-            Err(error) => error,
-            // Only a full disk, a quota or a file-size limit cuts a write to a regular file (`write(2)`).
-            Ok(length) => {
-                self.duties().torn.store(true, Relaxed);
-                let text = format!("only {length} of {} bytes could be written", line.len());
-                io::Error::new(io::ErrorKind::WriteZero, text)
-            }
+    /// If a line has not been written whole, counts and reports it, and tells its caller.
+    fn whole(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        let (error, written) = match outcome {
+            Ok(written) if written == line.len() => return Ok(()),
+            // A full disk, a quota or a file-size limit cuts a write to a regular file, and so does the kernel's limit of
+            // 2 GiB (`write(2)`).
+            Ok(written) => (io::ErrorKind::WriteZero.into(), written),
+            Err(error) => (error, 0),
         };
         let counters = self.counters();
-        counters.lines_lost.fetch_add(1, Relaxed);
-        counters.bytes_lost.fetch_add(line.len() as u64, Relaxed);
+        let lines = line[written..].iter().filter(|&&byte| byte == b'\n').count().max(1);
+        counters.lines_failed.fetch_add(1, Relaxed);
+        counters.lines_lost.fetch_add(lines as u64, Relaxed);
+        counters.bytes_lost.fetch_add((line.len() - written) as u64, Relaxed);
+        let copy = copy_of(&error);
         if let Ok(path) = self.pattern.path_at(at) {
-            self.report(Operation::Write, path.as_path(), copy_of(&error));
+            self.report(Operation::Write, path.as_path(), error);
         }
-        Err(error)
+        Err(Unwritten { error: copy, written })
     }
 }
 

@@ -9,24 +9,39 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirEntryExt, MetadataExt, symlink};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A link that leads further into the future than this many seconds was made by a clock that was wrong, and is put back.
 const AHEAD: i64 = 3600;
 
 /// A link beside the files that leads to the latest of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Link {
+#[derive(Debug)]
+pub(crate) struct Link {
+    kind: Kind,
+    name: String,
+    /// The inode that a hard link of ours leads to, 0 for none yet: it stays ours when the file's own name is gone.
+    inode: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
     /// Relative, so that it survives a move of the directory and is right in a container.
-    Symbolic(String),
+    Symbolic,
     /// Followed by `tail -F` without polling.
-    Hard(String),
+    Hard,
 }
 
 impl Link {
+    pub(crate) fn new(kind: Kind, name: String) -> Self {
+        Self { kind, name, inode: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
     pub(crate) fn name(&self) -> &str {
-        match self {
-            Self::Symbolic(name) | Self::Hard(name) => name,
-        }
+        &self.name
     }
 
     /// Lets the link lead to the file of `at`, unless it leads there, or to a later one, already.
@@ -34,7 +49,7 @@ impl Link {
     /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
     /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
     pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
-        let path = pattern.directory().join(self.name());
+        let path = pattern.directory().join(&self.name);
         let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
         loop {
             let ahead = clock.exact_second().saturating_add(AHEAD);
@@ -58,12 +73,12 @@ impl Link {
             found => found?,
         };
         let start_of = |name: &OsStr| name.to_str().and_then(|name| pattern.span_of_name(name)).map(|span| span.start);
-        match self {
-            Self::Symbolic(_) if found.is_symlink() => {
+        match self.kind {
+            Kind::Symbolic if found.is_symlink() => {
                 // One that leads elsewhere, or to a file of another pattern, is replaced.
                 Ok(fs::read_link(path)?.file_name().and_then(start_of))
             }
-            Self::Hard(_) if found.is_file() && found.nlink() > 1 => {
+            Kind::Hard if found.is_file() => {
                 for entry in fs::read_dir(pattern.directory())? {
                     let entry = entry?;
                     if entry.ino() == found.ino()
@@ -72,26 +87,30 @@ impl Link {
                         return Ok(Some(start));
                     }
                 }
-                Ok(None)
+                if self.inode.load(Relaxed) == found.ino() { Ok(None) } else { Err(not_ours()) }
             }
-            _ => Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "there is something else under the link's name, which is not replaced; move it away",
-            )),
+            _ => Err(not_ours()),
         }
     }
 
     fn replace(&self, path: &Path, target: &LogPath) -> io::Result<()> {
         let hidden = unique_hidden(path);
-        match self {
-            Self::Symbolic(_) => symlink(OsStr::from_bytes(target.file_name()), &hidden)?,
-            Self::Hard(_) => fs::hard_link(target.as_path(), &hidden)?,
+        match self.kind {
+            Kind::Symbolic => symlink(OsStr::from_bytes(target.file_name()), &hidden)?,
+            Kind::Hard => {
+                fs::hard_link(target.as_path(), &hidden)?;
+                self.inode.store(fs::symlink_metadata(&hidden)?.ino(), Relaxed);
+            }
         }
         let renamed = fs::rename(&hidden, path);
         // If both names lead to one file already, rename(2) does nothing and leaves the hidden one.
         let _ = fs::remove_file(&hidden);
         renamed
     }
+}
+
+fn not_ours() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "something that is not this link has its name; move it away")
 }
 
 /// The start of the period of the newest file there is.

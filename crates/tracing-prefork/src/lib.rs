@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! use tracing_prefork::{Appender, Rotation};
-//! use tracing_subscriber::prelude::*;
+//! use tracing_subscriber::{filter::LevelFilter, prelude::*};
 //!
 //! let logs = Appender::builder()
 //!     .rotation(Rotation::DAILY)
@@ -11,7 +11,7 @@
 //!     .max_log_files(14)
 //!     .latest_symlink("app.log")
 //!     .build("/var/log/app")?;
-//! tracing_subscriber::registry().with(logs.layer()).init();
+//! tracing_subscriber::registry().with(LevelFilter::INFO).with(logs.layer()).init();
 //! # Ok::<(), tracing_prefork::BuildError>(())
 //! ```
 //!
@@ -27,8 +27,8 @@
 //! * **No line is torn**: an event is one `write(2)` on an `O_APPEND` descriptor, lines of a megabyte included.
 //! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
 //! * **Retention removes our files only**, never the current one, never one that a process still writes to.
-//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run. A child
-//!   forked at any moment logs on.
+//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that removes old
+//!   files runs for as long as that takes). A child forked at any moment logs on.
 //! * **No failure is silent**: each is counted, and reported at a bounded rate; logging resumes by itself.
 //! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
 //!
@@ -38,7 +38,8 @@
 //!
 //! `{prefix}.{date}.{suffix}`, less what was not given. The date shows the beginning of the file's [`Period`], in the
 //! appender's [`Zone`]: `2026-11-21` for days, with `-08`, `-33` and `-01` behind it for hours, minutes and seconds,
-//! `2026-11` for months, the Sunday for weeks. [`Rotation::NEVER`] has no date.
+//! `2026-11` for months, the Sunday for weeks. [`Rotation::NEVER`] has no date, and never lets go of its file: who moves it
+//! away must copy and truncate it instead.
 //!
 //! # When files roll
 //!
@@ -56,6 +57,9 @@
 //! brings another try. [`Builder::on_error`] hears of both. `tracing_subscriber::fmt()` prints every failed write to
 //! standard error by itself; turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
 //!
+//! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ: its default action ends the process at the write that exceeds
+//! the limit (`setrlimit(2)`), before anybody could report it.
+//!
 //! # Forking
 //!
 //! What the threads of a process are doing is kept in memory that a forked child finds empty
@@ -66,7 +70,9 @@
 //! # Where it runs
 //!
 //! Unix; made for Linux 4.14 or newer and tested there. The directory should be on a local file system: network file
-//! systems do not append atomically (`open(2)`).
+//! systems do not append atomically (`open(2)`). After a `chroot` the directory's absolute path means another one.
+//!
+//! `docs/guide.md` in the repository shows each way in which processes come to share a directory, as code.
 
 #![deny(
     unsafe_code,
@@ -85,6 +91,7 @@ mod builder;
 mod clock;
 mod detour;
 mod latest;
+mod layer;
 mod name;
 mod pins;
 mod report;

@@ -65,6 +65,9 @@ impl Pins {
     pub(crate) fn is_unused(&self, slot: usize) -> bool {
         fence(SeqCst);
         if self.expedited.load(Relaxed) && !sys::barrier_in_all_threads() {
+            // The kernel agreed and does not any more (a seccomp filter). Writers look after themselves from now on; this time
+            // nothing is known.
+            self.expedited.store(false, Relaxed);
             return false;
         }
         self.seats.iter().all(|seat| seat.0[slot].load(Acquire) & UNDER_WAY == 0)
@@ -91,12 +94,14 @@ impl Raised<'_> {
         std::mem::forget(self);
     }
 
+    /// Nothing is to be lowered in a child that a signal handler has forked in the middle of a write: its counts are zero.
     #[inline]
     fn lower(&self, by: u64) {
+        let lowered = |count: u64| (count & UNDER_WAY != 0).then(|| count.wrapping_add(by));
         if self.shared {
-            self.count.fetch_add(by, Release);
-        } else {
-            self.count.store(self.count.load(Relaxed).wrapping_add(by), Release);
+            let _ = self.count.fetch_update(Release, Relaxed, lowered);
+        } else if let Some(count) = lowered(self.count.load(Relaxed)) {
+            self.count.store(count, Release);
         }
     }
 }

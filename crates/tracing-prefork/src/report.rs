@@ -120,7 +120,8 @@ impl std::error::Error for Error {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Lines written.
+    /// Writes that went into a file: events, as a rule. What one call on the [`Write`](std::io::Write) of an appender brings
+    /// counts as one, however many lines it has.
     pub lines: u64,
     /// Lines that could not be written; each caller got the error.
     pub lines_lost: u64,
@@ -184,13 +185,22 @@ impl Reporter {
         Self { hook, built: Instant::now() }
     }
 
-    pub(crate) fn report(&self, counters: &Counters, operation: Operation, path: &Path, source: io::Error) {
+    /// Counts a failure and tells of it, unless the process must not: telling allocates.
+    pub(crate) fn report(
+        &self,
+        counters: &Counters,
+        operation: Operation,
+        path: &Path,
+        source: io::Error,
+        may_tell: bool,
+    ) {
         counters.errors.fetch_add(1, Relaxed);
         let limit = &counters.limits[operation.index()];
         let now = self.built.elapsed().as_secs() + INTERVAL;
         let reported = limit.reported.load(Relaxed);
-        let due =
-            now >= reported + INTERVAL && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
+        let due = may_tell
+            && now >= reported + INTERVAL
+            && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
         if !due || !self.tell(counters, limit, operation, path, source) {
             limit.suppressed.fetch_add(1, Relaxed);
         }
@@ -213,16 +223,23 @@ impl Reporter {
         thread_local! {
             static TELLING: Cell<bool> = const { Cell::new(false) };
         }
-        if TELLING.try_with(|telling| telling.replace(true)).unwrap_or(true) {
+        /// Ends it, also if the hook panics.
+        struct Told;
+        impl Drop for Told {
+            fn drop(&mut self) {
+                TELLING.set(false);
+            }
+        }
+        if TELLING.replace(true) {
             return false;
         }
+        let _told = Told;
         let suppressed = limit.suppressed.swap(0, Relaxed);
         let error = Error { suppressed, ..self.error(counters, operation, path, source) };
         match &self.hook {
             Some(hook) => hook(&error),
             None => sys::write_to_stderr(&format!("tracing-prefork: {error}\n")),
         }
-        let _ = TELLING.try_with(|telling| telling.set(false));
         true
     }
 }

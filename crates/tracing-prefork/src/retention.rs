@@ -65,15 +65,12 @@ fn is_abandoned(span: Span, path: &Path, now: i64) -> bool {
     over && fs::symlink_metadata(path).and_then(|found| found.modified()).is_ok_and(|when| is_past(when, ABANDONED))
 }
 
-/// Whether this is a temporary name of ours (`sys::unique_hidden`) that its process did not live to remove.
+/// Whether this is a temporary name of ours that its process did not live to remove.
 fn is_left_behind(entry: &DirEntry, pattern: &Pattern, links: &[Link]) -> bool {
-    let name = entry.file_name();
-    let inner = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(".tmp"));
-    let Some((inner, unique)) = inner.and_then(|inner| inner.rsplit_once('.')) else { return false };
-    let of_ours = pattern.span_of_name(inner).is_some() || links.iter().any(|link| link.name() == inner);
-    of_ours
-        && unique.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
-        && entry.metadata().and_then(|found| found.modified()).is_ok_and(|when| is_past(when, LEFT_BEHIND))
+    let file_name = entry.file_name();
+    let Some((name, age)) = file_name.to_str().and_then(sys::parse_hidden) else { return false };
+    let of_ours = pattern.span_of_name(name).is_some() || links.iter().any(|link| link.name() == name);
+    of_ours && age >= LEFT_BEHIND && entry.file_type().is_ok_and(|kind| !kind.is_dir())
 }
 
 fn is_past(when: SystemTime, distance: Duration) -> bool {

@@ -32,8 +32,8 @@ pub(crate) struct Duties {
     /// The second of the event for which a file could not be opened, and the `errno`: not tried again within it.
     failed: AtomicI64,
     errno: AtomicI32,
-    /// A write fell short, so the file may end in a piece of a line.
-    pub(crate) torn: AtomicBool,
+    /// A file has been created, so that there may be one too many.
+    prune_wanted: AtomicBool,
     /// A thread prunes.
     pruning: AtomicBool,
     /// When to prune again because a file was held, 0 for not at all; and how many seconds were left for that.
@@ -72,7 +72,7 @@ impl Duties {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rolled {
     /// A file of a later period than any that was open.
-    Forward { created: bool },
+    Forward,
     /// A file of an earlier period: a late line, or a clock that was set back.
     Back,
     /// Not here: another thread has just done it, is at it, or still writes to the slot that is wanted.
@@ -87,53 +87,64 @@ impl Inner {
         if rolling.has(at) {
             return Ok(Rolled::No);
         }
-        if self.duties().failed.load(Relaxed) == at {
-            return Err(io::Error::from_raw_os_error(self.duties().errno.load(Relaxed)));
+        let (failed, errno) = (self.duties().failed.load(Relaxed), self.duties().errno.load(Relaxed));
+        if failed == at && errno != 0 {
+            return Err(io::Error::from_raw_os_error(errno));
         }
         self.look_at_fork();
         let forward = rolling.is_forward(at);
         let path = self.pattern.path_at(at)?;
-        let installed = self.open(&path).and_then(|LogFile { file, id, created }| {
-            let installed = rolling.install(self.pattern.calendar().span(at), file, id)?;
-            Ok(installed.then_some(created))
-        });
+        let installed = self
+            .open(&path)
+            .and_then(|LogFile { file, id, .. }| rolling.install(self.pattern.calendar().span(at), file, id));
         drop(rolling);
         match installed {
-            Ok(None) => Ok(Rolled::No),
-            Ok(Some(created)) => {
+            Ok(false) => Ok(Rolled::No),
+            Ok(true) => {
+                self.duties().errno.store(0, Relaxed);
                 self.counters().rollovers.fetch_add(1, Relaxed);
-                Ok(if forward { Rolled::Forward { created } } else { Rolled::Back })
+                Ok(if forward { Rolled::Forward } else { Rolled::Back })
             }
             Err(error) => {
                 self.duties().errno.store(error.raw_os_error().unwrap_or(Errno::EIO as i32), Relaxed);
                 self.duties().failed.store(at, Relaxed);
-                self.report(Operation::Rollover, path.as_path(), copy_of(&error));
-                Err(error)
+                let copy = copy_of(&error);
+                self.report(Operation::Rollover, path.as_path(), error);
+                Err(copy)
             }
         }
     }
 
     /// Opens a log file, making its directory again if somebody has removed it.
     pub(crate) fn open(&self, path: &LogPath) -> io::Result<LogFile> {
-        sys::open_log(path, self.mode).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
+        let opened = sys::open_log(path, self.mode).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound if !self.duties().bare.load(Relaxed) => {
                 fs::create_dir_all(path.directory())?;
                 sys::open_log(path, self.mode)
             }
             _ => Err(error),
-        })
+        })?;
+        // Whoever makes a period's file sees to pruning. A child that has just been forked and finds it there need not.
+        if opened.created {
+            self.duties().prune_wanted.store(true, Relaxed);
+        }
+        Ok(opened)
     }
 
     /// Does, for the new period of `at`, what one process has to do for all.
     #[cold]
-    pub(crate) fn after_rollover(self: &Arc<Self>, at: i64, created: bool) {
+    pub(crate) fn after_rollover(self: &Arc<Self>, at: i64) {
         if self.duties().bare.load(Relaxed) {
             return;
         }
         self.renew_links(at);
-        // Whoever made the period's file prunes. A child that has just been forked and found it there need not.
-        if created {
-            self.duties().prune_delay.store(0, Relaxed);
+        self.prune_if_wanted(at);
+    }
+
+    fn prune_if_wanted(self: &Arc<Self>, at: i64) {
+        let duties = self.duties();
+        if duties.prune_wanted.load(Relaxed) && duties.prune_wanted.swap(false, Relaxed) {
+            duties.prune_delay.store(0, Relaxed);
             self.start_pruning(at);
         }
     }
@@ -155,6 +166,7 @@ impl Inner {
             // A failure keeps a file open longer than need be: the next rollover replaces it.
             let _ = rolling.let_go_of_ended(at, GRACE);
         }
+        self.prune_if_wanted(at);
         let due = duties.prune_at.load(Relaxed);
         if due != 0 && at >= due && duties.prune_at.compare_exchange(due, 0, Relaxed, Relaxed).is_ok() {
             self.start_pruning(at);
@@ -190,9 +202,17 @@ impl Inner {
     }
 
     fn prune_behind(&self, lock: HousekeepingLock, at: i64) {
+        /// Says that pruning is over, also if the user's hook has panicked.
+        struct Over<'a>(&'a AtomicBool);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.store(false, Release);
+            }
+        }
+        let duties = self.duties();
+        let _over = Over(&duties.pruning);
         let outcome = self.prune_files(at);
         drop(lock);
-        let duties = self.duties();
         match outcome {
             Ok(outcome) => {
                 if outcome.held > 0 {
@@ -206,7 +226,6 @@ impl Inner {
             }
             Err(error) => self.report(Operation::Retention, self.pattern.directory(), error),
         }
-        duties.pruning.store(false, Release);
     }
 
     fn prune_files(&self, at: i64) -> io::Result<retention::Outcome> {
@@ -218,6 +237,9 @@ impl Inner {
 
     /// Prunes in place, waiting for another process to finish.
     pub(crate) fn prune_now(&self) -> Result<usize, Error> {
+        if self.max_log_files.is_none() {
+            return Ok(0);
+        }
         let at = self.clock.exact_second();
         let error = |path: &Path, error| self.reporter.error(self.counters(), Operation::Retention, path, error);
         let lock = HousekeepingLock::take(&self.lock_path(), self.mode);
@@ -236,8 +258,7 @@ impl Inner {
     /// At the first event of a forked child, finds out whether libc knows of the fork.
     fn look_at_fork(&self) {
         if !self.duties().started.swap(true, Relaxed) {
-            let forks = sys::libc_forks();
-            self.duties().bare.store(self.libc_forks.swap(forks, Relaxed) == forks, Relaxed);
+            self.duties().bare.store(!sys::libc_knows(), Relaxed);
             self.slots.state.pins.expedite();
         }
     }
@@ -252,22 +273,27 @@ impl Inner {
             rolling.install(self.pattern.calendar().span(at), file, id)?;
         }
         self.counters().rollovers.fetch_add(1, Relaxed);
+        self.duties().prune_wanted.store(false, Relaxed);
         self.renew_links(at);
         // In place: no thread is left running when the program goes on to fork.
-        if self.max_log_files.is_some()
-            && let Ok(Some(lock)) = HousekeepingLock::try_take(&self.lock_path(), self.mode)
-        {
-            self.prune_behind(lock, at);
+        if self.max_log_files.is_some() {
+            match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
+                Ok(Some(lock)) => self.prune_behind(lock, at),
+                // Another process is pruning.
+                Ok(None) => {}
+                Err(error) => self.report(Operation::Retention, &self.lock_path(), error),
+            }
         }
         Ok(())
     }
 
     pub(crate) fn report(&self, operation: Operation, path: &Path, error: io::Error) {
-        self.reporter.report(self.counters(), operation, path, error);
+        let may_tell = !self.duties().bare.load(Relaxed);
+        self.reporter.report(self.counters(), operation, path, error, may_tell);
     }
 }
 
-/// The same error once more, for the report and for the caller.
+/// The same error once more, for the caller beside the report. Allocates nothing: a text of our own stays with the report.
 pub(crate) fn copy_of(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

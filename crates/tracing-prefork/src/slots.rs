@@ -21,7 +21,7 @@ use crate::sys::{Descriptor, FileId, ForkWiped};
 use std::fs::File;
 use std::io;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize};
 
 /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ struct Bounds {
     open: AtomicBool,
     start: AtomicI64,
     end: AtomicI64,
+    /// How many writes have fallen short since one is known to have begun on a new line: the file may end in a piece of a line.
+    torn: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -85,7 +87,7 @@ impl Slots {
         let bounds = &state.bounds[slot];
         // Pinned and open: from here on nobody changes the bounds or the file.
         if bounds.open.load(Acquire) && wanted(bounds) {
-            return Some(Pin { _raised: raised, state, descriptor: &self.descriptors[slot] });
+            return Some(Pin { _raised: raised, bounds, descriptor: &self.descriptors[slot] });
         }
         raised.withdraw();
         None
@@ -115,7 +117,7 @@ impl Bounds {
 #[derive(Debug)]
 pub(crate) struct Pin<'a> {
     _raised: Raised<'a>,
-    state: &'a State,
+    bounds: &'a Bounds,
     descriptor: &'a Descriptor,
 }
 
@@ -123,7 +125,12 @@ impl Pin<'_> {
     /// Whether an earlier write fell short, so that the file may end in a piece of a line.
     #[inline]
     pub(crate) fn is_torn(&self) -> bool {
-        self.state.duties.torn.load(Relaxed)
+        self.bounds.torn.load(Relaxed) != 0
+    }
+
+    /// Notes that a write has fallen short.
+    pub(crate) fn tear(&self) {
+        self.bounds.torn.fetch_add(1, Relaxed);
     }
 
     /// One `write(2)`; returns how much of the line went in.
@@ -134,7 +141,13 @@ impl Pin<'_> {
 
     /// The same, beginning with a newline if the file does not end in one. Returns how much of the line went in.
     pub(crate) fn append_on_new_line(&self, line: &[u8]) -> io::Result<usize> {
-        self.descriptor.append_on_new_line(line)
+        let torn = self.bounds.torn.load(Relaxed);
+        let length = self.descriptor.append_on_new_line(line)?;
+        if length == line.len() {
+            // Unless another write has fallen short meanwhile.
+            let _ = self.bounds.torn.compare_exchange(torn, 0, Relaxed, Relaxed);
+        }
+        Ok(length)
     }
 }
 
@@ -170,14 +183,18 @@ impl Rolling<'_> {
         let first = self.nothing_open();
         let bounds = &self.state.bounds[slot];
         self.slots.descriptors[slot].install(file, id)?;
-        self.slots.descriptors[slot ^ 1].leave_to(&self.slots.descriptors[slot]);
+        if self.slots.descriptors[slot ^ 1].leave_to(&self.slots.descriptors[slot]) {
+            self.state.bounds[slot ^ 1].open.store(false, Release);
+        }
+        bounds.torn.store(0, Relaxed);
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
         bounds.open.store(true, Release);
         self.state.latest.store(slot, Relaxed);
         if first {
-            // What the other descriptor still leads to was inherited through a fork.
-            self.let_go(slot ^ 1)?;
+            // What the other descriptor still leads to was inherited through a fork. If it cannot be let go of now, the next
+            // rollover replaces it.
+            let _ = self.let_go(slot ^ 1);
         }
         Ok(true)
     }

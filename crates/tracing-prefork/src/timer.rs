@@ -14,8 +14,9 @@ use time::OffsetDateTime;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-/// Readings that a thread remembers: one for each event that is being formatted within another's formatting.
-const REMEMBERED: usize = 4;
+/// Readings that a thread remembers: one for each event that is being formatted within another's formatting, and each that went
+/// elsewhere until it is overwritten. A line that finds its reading frees it.
+const REMEMBERED: usize = 8;
 
 /// A timestamp is looked for in so many bytes at the beginning of a line: JSON has it at the 14th, others sooner.
 const SEARCHED: usize = 256;
@@ -43,7 +44,10 @@ struct Text {
 
 #[derive(Clone, Copy)]
 struct Reading {
+    /// 0: free.
     appender: u64,
+    /// Counts up on the thread: the newest is looked at first, the oldest overwritten.
+    number: u64,
     at: i64,
     text: Text,
 }
@@ -51,7 +55,7 @@ struct Reading {
 /// What a thread knows of timestamps.
 struct Memory {
     readings: [Reading; REMEMBERED],
-    next: usize,
+    last: u64,
     /// The text up to the minute, and the offset behind the seconds, of the minute (and the appender) printed last.
     minute: i64,
     appender: u64,
@@ -73,7 +77,7 @@ pub(crate) fn reading_in(line: &[u8], appender: u64) -> Option<i64> {
 
 #[inline(never)]
 fn find_reading(line: &[u8], appender: u64) -> Option<i64> {
-    MEMORY.try_with(|memory| memory.try_borrow().ok()?.find(line, appender)).ok().flatten()
+    MEMORY.try_with(|memory| memory.try_borrow_mut().ok()?.take(line, appender)).ok().flatten()
 }
 
 impl Timer {
@@ -104,8 +108,8 @@ impl Memory {
     const fn new() -> Self {
         let none = Text { bytes: [0; LONGEST], len: 0 };
         Self {
-            readings: [Reading { appender: 0, at: 0, text: none }; REMEMBERED],
-            next: 0,
+            readings: [Reading { appender: 0, number: 0, at: 0, text: none }; REMEMBERED],
+            last: 0,
             minute: i64::MIN,
             appender: 0,
             prefix: [0; MINUTE],
@@ -113,14 +117,27 @@ impl Memory {
         }
     }
 
+    /// The newest reading of that appender whose text `line` shows, which is freed.
     #[inline]
-    fn find(&self, line: &[u8], appender: u64) -> Option<i64> {
+    fn take(&mut self, line: &[u8], appender: u64) -> Option<i64> {
         let head = &line[..line.len().min(SEARCHED)];
-        let newest_first = (1..=REMEMBERED).map(|back| &self.readings[(self.next + REMEMBERED - back) % REMEMBERED]);
-        newest_first
-            .filter(|reading| reading.appender == appender)
-            .find(|reading| contains(head, reading.text.as_bytes()))
-            .map(|reading| reading.at)
+        let found = self
+            .readings
+            .iter_mut()
+            .filter(|reading| reading.appender == appender && contains(head, reading.text.as_bytes()))
+            .max_by_key(|reading| reading.number)?;
+        found.appender = 0;
+        Some(found.at)
+    }
+
+    fn remember(&mut self, appender: u64, at: i64, text: Text) {
+        self.last += 1;
+        let number = self.last;
+        // A free one, or else the oldest.
+        let place = self.readings.iter_mut().min_by_key(|reading| (reading.appender != 0, reading.number));
+        if let Some(place) = place {
+            *place = Reading { appender, number, at, text };
+        }
     }
 
     /// The text of an instant, remembered as a reading.
@@ -139,8 +156,7 @@ impl Memory {
             text.push(&two_digits(pair));
         }
         text.push(self.offset.as_bytes());
-        self.readings[self.next] = Reading { appender: inner.id, at: now.secs, text };
-        self.next = (self.next + 1) % REMEMBERED;
+        self.remember(inner.id, now.secs, text);
         text
     }
 

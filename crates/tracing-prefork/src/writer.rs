@@ -2,6 +2,7 @@
 
 use crate::Appender;
 use crate::appender::Inner;
+use crate::detour::Unwritten;
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write};
@@ -61,7 +62,7 @@ impl Write for EventWriter<'_> {
     #[inline]
     fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
         if self.pieces.is_empty() && buf.ends_with(b"\n") {
-            return self.inner.log(buf, None);
+            return Ok(self.inner.log(buf, None)?);
         }
         if self.pieces.is_empty() {
             self.began = self.inner.clock.exact_second();
@@ -127,12 +128,12 @@ fn log_pieces(inner: &Arc<Inner>, pieces: &mut Vec<u8>, began: Option<i64>) -> i
     }
     let logged = inner.log(pieces, began);
     pieces.clear();
-    logged
+    Ok(logged?)
 }
 
 /// For whatever writes to an [`io::Write`]: `tracing_appender::non_blocking`, `env_logger`, `BufWriter`.
 ///
-/// Whole lines go to the file at once, all that one call brings as one `write(2)`. The piece of a line at the end of a
+/// (A shared `&Appender` has no place to keep a piece: there, each call is an event.) Whole lines go to the file at once, all that one call brings as one `write(2)`. The piece of a line at the end of a
 /// call stays in this handle until the rest of its line comes, or until `flush` or drop, which give it a newline. It is
 /// not inherited by a forked child.
 ///
@@ -146,34 +147,41 @@ fn log_pieces(inner: &Arc<Inner>, pieces: &mut Vec<u8>, began: Option<i64>) -> i
 /// # Ok::<(), std::io::Error>(())
 /// ```
 impl Write for Appender {
+    /// Takes whole lines only, if not all of it could be written: what is not in the file can be tried again.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.write_all(buf)?;
-        Ok(buf.len())
-    }
-
-    fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        let process = self.inner().duties().process();
         let inner = self.inner().clone();
-        let pieces = self.partial.of(process);
+        let pieces = self.partial.of(inner.duties().process());
+        let before = pieces.len();
         let (lines, rest) = match buf.iter().rposition(|&byte| byte == b'\n') {
             Some(last) => buf.split_at(last + 1),
             None => (&buf[..0], buf),
         };
         if !lines.is_empty() {
-            if pieces.is_empty() {
-                inner.log(lines, None)?;
+            let logged = if before == 0 {
+                inner.log(lines, None)
             } else {
                 append(pieces, lines)?;
-                log_pieces(&inner, pieces, None)?;
+                inner.log(pieces, None)
+            };
+            pieces.truncate(before);
+            if let Err(Unwritten { error, written }) = logged {
+                // The whole lines among what is in the file.
+                let in_file = lines.get(..written.saturating_sub(before)).unwrap_or_default();
+                let Some(last) = in_file.iter().rposition(|&byte| byte == b'\n') else { return Err(error) };
+                pieces.clear();
+                return Ok(last + 1);
             }
+            pieces.clear();
         }
-        if rest.is_empty() { Ok(()) } else { append(pieces, rest) }
+        if !rest.is_empty() {
+            append(pieces, rest)?;
+        }
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let process = self.inner().duties().process();
         let inner = self.inner().clone();
-        log_pieces(&inner, self.partial.of(process), None)
+        log_pieces(&inner, self.partial.of(inner.duties().process()), None)
     }
 }
 
@@ -184,6 +192,7 @@ impl Drop for Appender {
 }
 
 /// Each call is one event: written at once, with a final newline if it lacks one. `write!` and `writeln!` are one call.
+/// (An `Appender` of one's own keeps the piece of a line until its rest comes.)
 impl Write for &Appender {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.write_all(buf)?;

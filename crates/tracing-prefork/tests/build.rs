@@ -34,7 +34,7 @@ fn a_prefix_suffix_or_link_that_no_file_can_have_is_refused_by_name() {
     says(&refused(builder().filename_suffix("")), &["filename_suffix", "empty"]);
     says(&refused(builder().filename_prefix("logs/app")), &["filename_prefix", "\"logs/app\"", "`/`"]);
     says(&refused(builder().filename_suffix("a/b")), &["filename_suffix", "\"a/b\""]);
-    says(&refused(builder().filename_prefix("a\0b")), &["filename_prefix", "NUL"]);
+    says(&refused(builder().filename_prefix("a\0b")), &["filename_prefix", "control character"]);
     says(&refused(builder().filename_prefix("a".repeat(300))), &["255 bytes"]);
     says(&refused(builder().latest_symlink("")), &["latest_symlink", "empty"]);
     says(&refused(builder().latest_symlink("../app.log")), &["latest_symlink", "\"../app.log\""]);

@@ -127,3 +127,111 @@ fn a_timestamp_far_away_is_still_a_file_name() {
         assert!(period.start < period.end.expect("a month ends"));
     }
 }
+
+#[test]
+fn a_hook_that_panics_is_called_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let calls = told.clone();
+    let builder = hand.builder().rotation(Rotation::DAILY).latest_symlink("latest").on_error(move |error| {
+        calls.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(error.operation());
+        if error.operation() == Operation::Rollover {
+            panic!("the hook's own fault");
+        }
+    });
+    let logs = builder.build(directory.path()).expect("builds");
+    fs::create_dir(directory.path().join("app.2026-11-22.log")).expect("a directory in the way");
+    hand.set(NOW + DAY, 0);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log(&logs, "a line"))).expect_err("the hook panics");
+    fs::remove_file(directory.path().join("latest")).expect("removed");
+    fs::create_dir(directory.path().join("latest")).expect("a directory in the way");
+    hand.set(NOW + 2 * DAY, 0);
+    log(&logs, "a line").expect("writes");
+    let told = told.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    assert_eq!(*told, [Operation::Rollover, Operation::Link]);
+}
+
+#[test]
+fn a_lock_file_that_cannot_be_opened_is_reported_at_build() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::create_dir(directory.path().join(".app.DATE.log.lock")).expect("a directory in the way");
+    let (reports, builder) = reporting(&Hand::at(NOW));
+    let logs = builder.max_log_files(2).build(directory.path()).expect("builds");
+    let reports = reports.lock().expect("unpoisoned");
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0].0, Operation::Retention);
+    drop(reports);
+    log(&logs, "a line").expect("writes");
+}
+
+#[test]
+fn the_first_second_of_1970_is_like_any_other() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(1);
+    let logs = hand.builder().rotation(Rotation::SECONDLY).build(directory.path()).expect("builds");
+    hand.set(0, 0);
+    log(&logs, "the first").expect("writes");
+    assert_eq!(read(directory.path(), "app.1970-01-01-00-00-00.log"), "the first\n");
+}
+
+/// What a file-size limit of `limit` bytes does, in a process of its own: SIGXFSZ ignored, as the documentation says.
+fn limited(name: &str, test: impl FnOnce(&std::path::Path)) {
+    const MARK: &str = "TEST_RUNS_LIMITED_IN";
+    if let Some(directory) = std::env::var_os(MARK) {
+        use nix::sys::signal::{SigHandler, Signal, signal};
+        // SAFETY: ignoring a signal installs no handler.
+        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.expect("ignored");
+        return test(std::path::Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(MARK, directory.path())
+        .output()
+        .expect("starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+fn limit(bytes: u64) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).expect("read");
+    setrlimit(Resource::RLIMIT_FSIZE, bytes.min(hard), hard).expect("set");
+}
+
+#[test]
+fn what_a_buffer_tries_again_after_a_short_write_is_there_once_and_whole() {
+    limited("what_a_buffer_tries_again_after_a_short_write_is_there_once_and_whole", |directory| {
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
+        limit(25);
+        let mut buffered = std::io::BufWriter::new(logs.clone());
+        for number in 0..4 {
+            writeln!(buffered, "line {number} 0123").expect("buffered");
+        }
+        buffered.flush().expect_err("the limit is in the way");
+        limit(u64::MAX);
+        buffered.flush().expect("tried again");
+        let text = read(directory, "app.log");
+        for number in 0..4 {
+            let line = format!("line {number} 0123");
+            assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{text:?}");
+        }
+        assert_eq!(text.lines().count(), 5, "four lines and a fragment: {text:?}");
+    });
+}
+
+#[test]
+fn the_piece_of_a_line_survives_a_failure_to_write_its_rest() {
+    limited("the_piece_of_a_line_survives_a_failure_to_write_its_rest", |directory| {
+        let hand = Hand::at(NOW);
+        let mut logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
+        logs.write_all(b"abcdef").expect("kept");
+        limit(0);
+        logs.write_all(b"ghi\n").expect_err("the limit is in the way");
+        limit(u64::MAX);
+        logs.write_all(b"ghi\n").expect("tried again");
+        assert_eq!(read(directory, "app.log"), "abcdefghi\n");
+    });
+}

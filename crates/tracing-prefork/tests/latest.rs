@@ -105,3 +105,23 @@ fn what_is_not_our_link_is_reported_and_left_as_it_is_while_logging_goes_on() {
     let path = directory.path().join("latest");
     assert_eq!(*told.lock().expect("unpoisoned"), [(Operation::Link, path.clone()), (Operation::Link, path)]);
 }
+
+#[test]
+fn a_hard_link_whose_files_were_removed_is_renewed_and_a_foreign_one_is_not() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = daily(&hand).latest_hard_link("latest").on_error(|error| panic!("{error}")).build(directory.path());
+    let logs = logs.expect("builds");
+    log(&logs, "a line");
+    fs::remove_file(directory.path().join("app.2026-11-21.log")).expect("removed");
+    hand.set(NOW + DAY, 0);
+    log(&logs, "the next day");
+    assert_eq!(common::read(directory.path(), "latest"), "the next day\n");
+
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join("precious"), "precious\n").expect("written");
+    fs::hard_link(directory.path().join("precious"), directory.path().join("latest")).expect("linked");
+    let logs = daily(&hand).latest_hard_link("latest").on_error(|_| {}).build(directory.path()).expect("builds");
+    assert_eq!(logs.stats().errors, 1);
+    assert_eq!(common::read(directory.path(), "latest"), "precious\n");
+}

@@ -219,3 +219,126 @@ fn a_changed_working_directory_changes_nothing() {
         assert_eq!(names(&directory.join("logs")), ["app.2026-11-21.log", "app.2026-11-22.log"]);
     });
 }
+
+#[test]
+fn descriptors_that_are_closed_while_no_other_can_be_opened_lose_lines_but_end_nothing() {
+    alone("descriptors_that_are_closed_while_no_other_can_be_opened_lose_lines_but_end_nothing", |directory| {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        let hand = Hand::at(NOW);
+        let builder = hand.builder().rotation(Rotation::DAILY).on_error(|_| {});
+        let logs = builder.build(directory).expect("builds");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "before");
+        for (number, _) in descriptors().into_iter().filter(|(_, file)| file.ends_with(".log")) {
+            nix::unistd::close(number).expect("closed behind our back");
+        }
+        let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("read");
+        setrlimit(Resource::RLIMIT_NOFILE, 3, hard).expect("set");
+        std::thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        writeln!(&logs, "lost").expect_err("nothing can be opened");
+                    }
+                });
+            }
+        });
+        setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("set");
+        assert_eq!((logs.stats().lines, logs.stats().lines_lost), (1, 3200));
+        hand.set(NOW + DAY + 1, 0);
+        log(&logs, "after");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "before\nafter\n");
+    });
+}
+
+#[test]
+fn a_late_line_for_a_slot_whose_number_was_given_up_is_written() {
+    alone("a_late_line_for_a_slot_whose_number_was_given_up_is_written", |directory| {
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, directory);
+        hand.set(NOW + DAY, 0);
+        log(&logs, "before");
+        for (number, _) in descriptors().into_iter().filter(|(_, file)| file.ends_with(".log")) {
+            nix::unistd::close(number).expect("closed behind our back");
+        }
+        hand.set(NOW + 2 * DAY, 0);
+        log(&logs, "rolled over");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "late");
+        hand.set(NOW, 0);
+        log(&logs, "later");
+        assert_eq!(read(directory, "app.2026-11-21.log"), "later\n");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "before\nlate\n");
+        assert_eq!(read(directory, "app.2026-11-23.log"), "rolled over\n");
+    });
+}
+
+#[test]
+fn a_log_is_never_one_of_the_three_standard_descriptors() {
+    alone("a_log_is_never_one_of_the_three_standard_descriptors", |directory| {
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, directory);
+        in_child(|| {
+            for number in 0..256 {
+                let _ = nix::unistd::close(number);
+            }
+            log(&logs, "before");
+            hand.set(NOW + DAY, 0);
+            log(&logs, "rolled over");
+            assert!((0..3).all(|number| fs::read_link(format!("/proc/self/fd/{number}")).is_err()));
+        });
+        assert_eq!(read(directory, "app.2026-11-21.log"), "before\n");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "rolled over\n");
+    });
+}
+
+#[test]
+fn a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other() {
+    alone("a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other", |directory| {
+        use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+        use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+        static CHILD: AtomicI32 = AtomicI32::new(-1);
+        extern "C" fn fork_here(_: i32) {
+            // SAFETY: fork is async-signal-safe here: the process has one thread that runs code of ours.
+            if let Ok(ForkResult::Parent { child }) = unsafe { fork() } {
+                CHILD.store(child.as_raw(), Relaxed);
+            } else {
+                CHILD.store(0, Relaxed);
+            }
+        }
+        let action = SigAction::new(SigHandler::Handler(fork_here), SaFlags::SA_RESTART, SigSet::empty());
+        // SAFETY: the handler only forks and stores to an atomic.
+        unsafe { sigaction(Signal::SIGALRM, &action) }.expect("set");
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, directory);
+        let text = "x".repeat(500_000);
+        for round in 1..=20 {
+            CHILD.store(-1, Relaxed);
+            // The write is long, and the signal comes to this thread in the middle of it.
+            let timer = std::time::Duration::from_micros(50 * round);
+            let writer = nix::sys::pthread::pthread_self();
+            let alarm = std::thread::spawn(move || {
+                std::thread::sleep(timer);
+                let _ = nix::sys::pthread::pthread_kill(writer, Signal::SIGALRM);
+            });
+            while CHILD.load(Relaxed) == -1 {
+                log(&logs, &text);
+            }
+            if CHILD.load(Relaxed) == 0 {
+                for day in 1..=6 {
+                    hand.set(NOW + day * DAY, 0);
+                    log(&logs, "child");
+                }
+                let rolled = logs.stats().rollovers >= 6;
+                // SAFETY: leaves without running the parent's exit handlers.
+                unsafe { nix::libc::_exit(i32::from(!rolled)) }
+            }
+            alarm.join().expect("ends");
+            let child = nix::unistd::Pid::from_raw(CHILD.load(Relaxed));
+            assert_eq!(waitpid(child, None).expect("waits"), WaitStatus::Exited(child, 0), "a slot stayed pinned");
+            for name in names(directory) {
+                fs::write(directory.join(name), "").expect("emptied");
+            }
+        }
+    });
+}

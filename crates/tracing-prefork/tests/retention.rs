@@ -123,22 +123,27 @@ fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_li
 #[test]
 fn what_a_killed_process_left_behind_is_cleared_away() {
     let directory = tempfile::tempdir().expect("a directory");
-    let left = [".app.2026-11-20.log.1f-65a2.tmp", ".latest.1f-65a3.tmp"];
-    let kept = [".app.2026-11-20.log.notours.tmp", ".other.1f-65a4.tmp", ".app.conf.1f-65a2.tmp"];
-    touch(directory.path(), &left);
-    touch(directory.path(), &kept);
-    let build = || {
-        let builder = Hand::at(NOW).builder().rotation(Rotation::DAILY).max_log_files(3).latest_symlink("latest");
-        builder.build(directory.path()).expect("builds")
+    let nanos = |age: u64| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+        format!("{:016x}", (now - Duration::from_secs(age)).as_nanos())
     };
-    drop(build());
-    assert!(left.iter().all(|name| all_names(directory.path()).contains(&(*name).to_owned())), "may still be in use");
+    let left =
+        [format!(".app.2026-11-20.log.1f-{}.prefork.tmp", nanos(61)), format!(".latest.1f-{}.prefork.tmp", nanos(99))];
+    let kept = [
+        format!(".app.2026-11-20.log.1f-{}.prefork.tmp", nanos(5)),
+        format!(".other.1f-{}.prefork.tmp", nanos(61)),
+        format!(".app.conf.1f-{}.prefork.tmp", nanos(61)),
+        format!(".latest.-{}.prefork.tmp", nanos(61)),
+        ".latest.1f-20261121.tmp".to_owned(),
+        ".latest.1f-65a2.prefork.tmp".to_owned(),
+        ".latest.20261121.tmp".to_owned(),
+    ];
     for name in left.iter().chain(&kept) {
-        let file = File::open(directory.path().join(name)).expect("opens");
-        file.set_modified(SystemTime::now() - Duration::from_secs(61)).expect("sets the time");
+        fs::write(directory.path().join(name), "").expect("written");
     }
-    drop(build());
+    let builder = Hand::at(NOW).builder().rotation(Rotation::DAILY).max_log_files(3).latest_symlink("latest");
+    builder.build(directory.path()).expect("builds");
     let names = all_names(directory.path());
-    assert!(left.iter().all(|name| !names.contains(&(*name).to_owned())), "{names:?}");
-    assert!(kept.iter().all(|name| names.contains(&(*name).to_owned())), "{names:?}");
+    assert!(left.iter().all(|name| !names.contains(name)), "{names:?}");
+    assert!(kept.iter().all(|name| names.contains(name)), "{names:?}");
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{Hand, NOW, read};
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
-use tracing_prefork::{Appender, Rotation};
+use tracing_prefork::Appender;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
@@ -144,22 +144,14 @@ fn a_shared_handle_is_a_make_writer_too() {
 }
 
 #[test]
-fn an_event_that_logs_while_it_is_formatted_keeps_its_own_time() {
-    struct Chatty(Hand);
-    impl std::fmt::Display for Chatty {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            // The clock passes midnight while the outer event is being formatted.
-            self.0.set(NOW + common::DAY, 0);
-            tracing::info!("inner");
-            f.write_str("outer")
-        }
-    }
-    let directory = tempfile::tempdir().expect("a directory");
-    let hand = Hand::at(NOW);
-    let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(logs.layer()), || {
-        tracing::info!("{}", Chatty(hand.clone()));
+fn the_colours_of_a_console_layer_do_not_end_in_the_file() {
+    let it = never();
+    let console = tracing_subscriber::fmt::layer().with_ansi(true).with_writer(std::io::sink);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(console).with(it.logs.layer()), || {
+        let span = tracing::info_span!("request", id = 7, late = tracing::field::Empty);
+        span.record("late", true);
+        span.in_scope(|| tracing::info!("hello"));
     });
-    assert_eq!(read(directory.path(), "app.2026-11-21.log"), "2026-11-21T08:33:01.000000Z  INFO writer: outer\n");
-    assert_eq!(read(directory.path(), "app.2026-11-22.log"), "2026-11-22T08:33:01.000000Z  INFO writer: inner\n");
+    let text = it.text();
+    assert!(text.ends_with("INFO request{id=7 late=true}: writer: hello\n"), "{text:?}");
 }

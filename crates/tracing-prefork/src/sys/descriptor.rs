@@ -32,13 +32,9 @@ impl Descriptor {
     pub(crate) fn install(&self, file: File, id: FileId) -> io::Result<()> {
         let number = self.number.load(Relaxed);
         let ours = self.is_ours(number);
-        let [last, before] = &self.ours;
-        for ((newer, older), value) in last.iter().zip(before).zip([id.device, id.inode]) {
-            older.store(newer.load(Relaxed), Relaxed);
-            newer.store(value, Relaxed);
-        }
+        self.note(id);
         if ours && number != file.as_raw_fd() {
-            duplicate(&file, number)?;
+            duplicate(file.as_fd(), number)?;
         } else {
             self.number.store(file.into_raw_fd(), Relaxed);
         }
@@ -51,22 +47,29 @@ impl Descriptor {
             self.number.store(-1, Relaxed);
             return Ok(());
         }
-        let copy = File::from(other.borrow().try_clone_to_owned()?);
-        let id = identity(&copy)?;
-        self.install(copy, id)
+        let (number, source) = (self.number.load(Relaxed), other.borrow().ok_or(Errno::EBADF)?);
+        self.note(identity(source)?);
+        Ok(duplicate(source, number)?)
     }
 
     /// Gives the number up if `other` has it: after the program has closed both, a new file may have been given the number
-    /// that was this one's.
-    pub(crate) fn leave_to(&self, other: &Self) {
-        if self.number.load(Relaxed) == other.number.load(Relaxed) {
-            self.number.store(-1, Relaxed);
+    /// that was this one's. Says whether it did.
+    pub(crate) fn leave_to(&self, other: &Self) -> bool {
+        let number = self.number.load(Relaxed);
+        number >= 0 && number == other.number.load(Relaxed) && self.number.swap(-1, Relaxed) >= 0
+    }
+
+    fn note(&self, id: FileId) {
+        let [last, before] = &self.ours;
+        for ((newer, older), value) in last.iter().zip(before).zip([id.device, id.inode]) {
+            older.store(newer.load(Relaxed), Relaxed);
+            newer.store(value, Relaxed);
         }
     }
 
     /// The file that the number leads to now, if it still is one of ours.
     pub(crate) fn file(&self) -> Option<FileId> {
-        self.is_ours(self.number.load(Relaxed)).then(|| identity(self.borrow()).ok()).flatten()
+        self.borrow().filter(|_| self.is_ours(self.number.load(Relaxed))).and_then(|file| identity(file).ok())
     }
 
     fn is_ours(&self, number: RawFd) -> bool {
@@ -79,23 +82,24 @@ impl Descriptor {
     }
 
     #[inline]
-    fn borrow(&self) -> BorrowedFd<'_> {
+    fn borrow(&self) -> Option<BorrowedFd<'_>> {
+        let number = self.number.load(Relaxed);
         // SAFETY: the number stays open as long as `self` (dup3 replaces it in one step), unless other code of the
-        // process closes what it does not own. -1 is never borrowed: callers ask `number` first.
-        unsafe { BorrowedFd::borrow_raw(self.number.load(Relaxed)) }
+        // process closes what it does not own; and it is not -1.
+        (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
     }
 
     /// Appends `line` in one system call and returns how many bytes of it went in.
     #[inline(always)]
     pub(crate) fn append(&self, line: &[u8]) -> io::Result<usize> {
-        append(self.borrow(), line)
+        append(self.borrow().ok_or(Errno::EBADF)?, line)
     }
 }
 
 impl Descriptor {
     /// Appends `line`, on a line of its own even if the file ends in the middle of one, in one system call.
     pub(crate) fn append_on_new_line(&self, line: &[u8]) -> io::Result<usize> {
-        let file = self.borrow();
+        let file = self.borrow().ok_or(Errno::EBADF)?;
         let mut last = [b'\n'];
         let size = fstat(file)?.st_size;
         if size > 0 {
@@ -143,7 +147,7 @@ pub(crate) fn append(file: impl AsFd, line: &[u8]) -> io::Result<usize> {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn duplicate(file: &File, number: RawFd) -> nix::Result<()> {
+fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     // SAFETY: `number` is ours (`is_ours`), and stays an open descriptor of ours: it is not closed here.
     let kept = unsafe { nix::unistd::dup3_raw(file, Number(number), nix::fcntl::OFlag::O_CLOEXEC)? };
     let _ = kept.into_raw_fd();
@@ -152,7 +156,7 @@ fn duplicate(file: &File, number: RawFd) -> nix::Result<()> {
 
 /// Without `dup3(2)` the descriptor lacks close-on-exec for a moment.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn duplicate(file: &File, number: RawFd) -> nix::Result<()> {
+fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
     // SAFETY: as above.
     let kept = unsafe { nix::unistd::dup2_raw(file, Number(number))? };

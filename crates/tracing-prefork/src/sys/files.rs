@@ -2,13 +2,14 @@
 
 use super::locks::{self, Lease};
 use super::path::LogPath;
+use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
+use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{FileStat, SFlag, fchmod, fstat, lstat};
 use nix::unistd::linkat;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -37,6 +38,18 @@ const LOG: OFlag = OFlag::O_RDWR
     .union(OFlag::O_NOFOLLOW)
     .union(OFlag::O_NOCTTY)
     .union(OFlag::O_NONBLOCK);
+
+/// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what somebody
+/// prints must not end in a log.
+pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
+    let file = nix::fcntl::open(path, flags, mode)?;
+    if file.as_raw_fd() > 2 {
+        return Ok(file);
+    }
+    let above = fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: a fresh descriptor of ours.
+    Ok(unsafe { OwnedFd::from_raw_fd(above) })
+}
 
 /// The file a descriptor leads to.
 pub(crate) fn identity(file: impl AsFd) -> io::Result<FileId> {

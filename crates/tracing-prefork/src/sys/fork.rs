@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64};
 
 /// A type for which memory full of zeros is a value: its empty one.
 ///
@@ -41,19 +41,11 @@ unsafe impl<T: ZeroIsEmpty> Send for ForkWiped<T> {}
 unsafe impl<T: ZeroIsEmpty> Sync for ForkWiped<T> {}
 
 impl<T: ZeroIsEmpty> ForkWiped<T> {
-    const SIZE: NonZeroUsize = match NonZeroUsize::new(size_of::<T>()) {
-        Some(size) => size,
-        None => panic!("nothing to keep"),
-    };
-
     pub(crate) fn new() -> io::Result<Self> {
-        count_libc_forks();
-        // SAFETY: a private anonymous mapping at an address of the kernel's choice; page-aligned and zero.
-        let memory = unsafe {
-            mmap_anonymous(None, Self::SIZE, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_PRIVATE)?
-        };
-        let counted = (!wipe_on_fork(memory, Self::SIZE.get())).then(|| AtomicU64::new(2 * libc_forks()));
-        Ok(Self { page: memory.cast(), counted })
+        watch_forks()?;
+        let page = map::<T>()?;
+        let counted = (!wipe_on_fork(page.cast(), size_of::<T>())).then(|| AtomicU64::new(2 * libc_forks()));
+        Ok(Self { page, counted })
     }
 
     /// What `Deref` does where the kernel does not wipe: the first thread of a child that comes here does it, others wait
@@ -95,8 +87,8 @@ impl<T: ZeroIsEmpty> Deref for ForkWiped<T> {
 
 impl<T: ZeroIsEmpty> Drop for ForkWiped<T> {
     fn drop(&mut self) {
-        // SAFETY: mapped in `new` with this size; `&mut self` says that no reference into it is left.
-        let _ = unsafe { munmap(self.page.cast(), Self::SIZE.get()) };
+        // SAFETY: mapped in `map` with this size; `&mut self` says that no reference into it is left.
+        let _ = unsafe { munmap(self.page.cast(), size_of::<T>()) };
     }
 }
 
@@ -113,22 +105,58 @@ fn wipe_on_fork(_memory: NonNull<c_void>, _size: usize) -> bool {
 
 static LIBC_FORKS: AtomicU64 = AtomicU64::new(0);
 
-/// How many calls of libc's `fork` lie between this process and the one that built the first appender. A raw `clone`
-/// is not among them: a wiped page beside an unchanged count tells that libc does not know of the fork.
+/// How many calls of libc's `fork` lie between this process and the one that built the first appender.
 #[inline]
-pub(crate) fn libc_forks() -> u64 {
+fn libc_forks() -> u64 {
     LIBC_FORKS.load(Relaxed)
 }
 
-fn count_libc_forks() {
+// SAFETY: an atomic boolean, for which zero is a value.
+unsafe impl ZeroIsEmpty for AtomicBool {}
+
+/// A flag that each fork wipes and that libc's own sets again. Null where the kernel does not wipe.
+static KNOWN: AtomicPtr<AtomicBool> = AtomicPtr::new(std::ptr::null_mut());
+
+fn known() -> Option<&'static AtomicBool> {
+    // SAFETY: null, or a page that is never unmapped (`watch_forks`).
+    unsafe { KNOWN.load(Acquire).as_ref() }
+}
+
+/// Whether libc knows of the fork that this process comes from. It does not know of a raw `clone`, and then its allocator may
+/// be locked by a thread that does not exist here.
+pub(crate) fn libc_knows() -> bool {
+    known().is_none_or(|flag| flag.load(Relaxed))
+}
+
+/// Has libc tell of its forks, from the first appender on.
+fn watch_forks() -> io::Result<()> {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     extern "C" fn in_child() {
         LIBC_FORKS.fetch_add(1, Relaxed);
+        if let Some(flag) = known() {
+            flag.store(true, Relaxed);
+        }
     }
-    // Not a `Once`: a child forked meanwhile would inherit it locked. Registered twice, it counts by two.
-    if !REGISTERED.load(Relaxed) {
-        // SAFETY: the handler only adds to an atomic, which is async-signal-safe.
+    // Not a `Once`: a child forked meanwhile would inherit it locked. Done twice, it counts by two and keeps a page.
+    if !REGISTERED.load(Acquire) {
+        let page = map::<AtomicBool>()?;
+        if wipe_on_fork(page.cast(), size_of::<AtomicBool>()) {
+            // SAFETY: mapped, aligned, zero, and never unmapped.
+            unsafe { page.as_ref() }.store(true, Relaxed);
+            KNOWN.store(page.as_ptr(), Release);
+        }
+        // SAFETY: the handler only changes atomics, which is async-signal-safe.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-        REGISTERED.store(true, Relaxed);
+        REGISTERED.store(true, Release);
     }
+    Ok(())
+}
+
+/// Fresh memory for a `T`: page-aligned and zero.
+fn map<T: ZeroIsEmpty>() -> io::Result<NonNull<T>> {
+    let size = NonZeroUsize::new(size_of::<T>()).unwrap_or(NonZeroUsize::MIN);
+    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a private anonymous mapping at an address of the kernel's choice.
+    let memory = unsafe { mmap_anonymous(None, size, protection, MapFlags::MAP_PRIVATE)? };
+    Ok(memory.cast())
 }

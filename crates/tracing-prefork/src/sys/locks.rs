@@ -2,7 +2,7 @@
 
 use super::files;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::sys::stat::Mode;
 use std::fs::File;
@@ -93,7 +93,7 @@ impl Drop for Claim<'_> {
 ///
 /// A POSIX lock, on a file that is opened for each use: a forked child does not inherit it, and a holder that is killed
 /// frees it even if a child still has the descriptor (measured; open file description locks and `flock` stay held then).
-/// It does not keep threads of one process apart, which `State::housekeeping` does.
+/// It does not keep threads of one process apart. Two that prune at once remove nothing more than one would.
 #[derive(Debug)]
 pub(crate) struct HousekeepingLock(OwnedFd);
 
@@ -101,9 +101,9 @@ impl HousekeepingLock {
     /// Takes it, or says at once with `None` that another process has it.
     pub(crate) fn try_take(path: &Path, mode: Option<Mode>) -> io::Result<Option<Self>> {
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        let file = match open(path, flags, Mode::empty()) {
+        let file = match files::open(path, flags, Mode::empty()) {
             Err(Errno::ENOENT) => match files::create(path, mode) {
-                Err(Errno::EEXIST) => open(path, flags, Mode::empty())?,
+                Err(Errno::EEXIST) => files::open(path, flags, Mode::empty())?,
                 created => created?,
             },
             opened => opened?,

@@ -9,7 +9,7 @@ mod processor;
 
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, open_log};
-pub(crate) use fork::{ForkWiped, libc_forks};
+pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::HousekeepingLock;
 pub(crate) use path::LogPath;
 pub(crate) use processor::{barrier_in_all_threads, register_barriers, time};
@@ -20,16 +20,32 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A hidden name beside `path` that no other process and no other thread uses: `.app.log.65a2-1b9c3d.tmp`.
+/// What a hidden name of ours ends in.
+const TEMPORARY: &str = ".prefork.tmp";
+
+/// A hidden name beside `path` that no other process and no other thread uses: `.app.log.65a2-187a0d6ef0c4a1b2.prefork.tmp`,
+/// with the process and the nanosecond in it.
 pub(crate) fn unique_hidden(path: &Path) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Containers that share a directory may share process ids; the clock tells those apart.
     let unique = (now.as_nanos() as u64).wrapping_add(COUNT.fetch_add(1, Relaxed).into());
-    path.with_file_name(format!(".{name}.{:x}-{unique:x}.tmp", std::process::id()))
+    path.with_file_name(format!(".{name}.{:x}-{unique:016x}{TEMPORARY}", std::process::id()))
+}
+
+/// Reads a name that [`unique_hidden`] has made: what it stands for, and how long ago it was made.
+pub(crate) fn parse_hidden(hidden: &str) -> Option<(&str, Duration)> {
+    let (name, unique) = hidden.strip_prefix('.')?.strip_suffix(TEMPORARY)?.rsplit_once('.')?;
+    let (process, nanos) = unique.split_once('-')?;
+    let hexadecimal = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if process.is_empty() || nanos.len() != 16 || !hexadecimal(process) || !hexadecimal(nanos) {
+        return None;
+    }
+    let made = UNIX_EPOCH + Duration::from_nanos(u64::from_str_radix(nanos, 16).ok()?);
+    Some((name, SystemTime::now().duration_since(made).unwrap_or_default()))
 }
 
 /// Writes to standard error in one `write(2)`. Unlike `eprintln!` it takes no lock, which a forked child could
