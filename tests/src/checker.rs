@@ -44,6 +44,8 @@ struct Seen {
     damaged: HashSet<u64>,
     /// The highest number so far, in the order of the files.
     last: Option<u64>,
+    /// The offsets from UTC in what the timer stamped.
+    offsets: HashSet<i32>,
 }
 
 impl Checker<'_> {
@@ -145,6 +147,9 @@ impl Checker<'_> {
             report.case(|| format!("{name}: byte {at}: nobody wrote {:?}", line.id));
             return;
         };
+        if line.timed {
+            seen.offsets.insert(line.stamp.offset);
+        }
         let sequence = line.id.sequence as usize;
         if seen.times.len() <= sequence {
             seen.times.resize(sequence + 1, 0);
@@ -176,7 +181,9 @@ impl Checker<'_> {
             // The timer shows microseconds.
             let from = before.min(after) / 1000 * 1000;
             let within = from <= stamp + self.slack && stamp <= after.max(before).saturating_add(self.slack);
-            return within && line.stamp.offset == self.pattern.offset && self.pattern.key(&line.stamp) == key;
+            return within
+                && line.stamp.offset == self.pattern.zone.offset_at(stamp)
+                && self.pattern.key(&line.stamp) == key;
         }
         let first = self.pattern.key_at(before);
         if stamp != before || first == key {
@@ -198,6 +205,7 @@ impl Checker<'_> {
             let begun = thread.begun();
             let counts = &mut report.counts;
             counts.threads += u64::from(begun > 0);
+            counts.crossed += u64::from(seen.offsets.len() > 1);
             counts.rollovers = counts.rollovers.max(thread.rollovers());
             counts.refused += thread.refused();
             let first = seen.times.iter().position(|times| *times > 0);

@@ -1,6 +1,6 @@
 //! The clock of a run: the system's, or one that stands or runs in memory all processes share.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
 use std::time::{Duration, SystemTime};
 
 use crate::ledger::{Ledger, Word};
@@ -15,8 +15,20 @@ pub enum Ticking {
     },
     /// Injected: stands at an instant, in nanoseconds since 1970, until somebody sets it.
     Standing(u64),
-    /// Injected: starts at an instant and runs `rate` times as fast as time.
+    /// Injected: stands at an instant until the load begins, then runs `rate` times as fast as time.
     Running(u64, u64),
+}
+
+impl Ticking {
+    /// How many times as fast as time the clock runs.
+    #[must_use]
+    pub fn speed(self) -> u64 {
+        match self {
+            Self::System { speed } => speed.max(1),
+            Self::Standing(_) => 1,
+            Self::Running(_, rate) => rate.max(1),
+        }
+    }
 }
 
 /// A handle on the clock of a run.
@@ -35,14 +47,17 @@ impl Clock {
 
     /// Sets an injected clock to its first instant.
     pub fn start(ticking: Ticking, ledger: &Ledger) {
-        let (at, rate) = match ticking {
-            Ticking::System { .. } => return,
-            Ticking::Standing(at) => (at, 0),
-            Ticking::Running(at, rate) => (at, rate),
-        };
-        ledger.set(Word::Clock, at);
-        ledger.set(Word::ClockStart, monotonic());
-        ledger.set(Word::ClockRate, rate);
+        if let Ticking::Standing(at) | Ticking::Running(at, _) = ticking {
+            ledger.set(Word::Clock, at);
+        }
+    }
+
+    /// Lets an injected clock run, if it is one that does.
+    pub fn run(&self, ticking: Ticking) {
+        if let (Some(ledger), Ticking::Running(_, rate)) = (self.shared, ticking) {
+            ledger.set(Word::ClockStart, monotonic());
+            ledger.set(Word::ClockRate, rate);
+        }
     }
 
     /// Nanoseconds since 1970-01-01T00:00:00Z.
@@ -53,7 +68,7 @@ impl Clock {
             return since.map_or(0, |since| since.as_nanos() as u64);
         };
         let standing = ledger.word(Word::Clock).load(SeqCst);
-        match ledger.word(Word::ClockRate).load(Relaxed) {
+        match ledger.word(Word::ClockRate).load(Acquire) {
             0 => standing,
             rate => standing + (monotonic() - ledger.word(Word::ClockStart).load(Relaxed)) * rate,
         }
@@ -63,6 +78,13 @@ impl Clock {
     pub fn set(&self, nanos: u64) {
         if let Some(ledger) = self.shared {
             ledger.word(Word::Clock).store(nanos, SeqCst);
+        }
+    }
+
+    /// Puts an injected clock forward, whether it stands or runs.
+    pub fn skip(&self, nanos: u64) {
+        if let Some(ledger) = self.shared {
+            ledger.word(Word::Clock).fetch_add(nanos, SeqCst);
         }
     }
 

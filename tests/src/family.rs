@@ -50,12 +50,7 @@ impl Stage {
         for process in 1..start.members() {
             self.bear(process, inherited.as_deref(), &mut pen)?;
         }
-        let begin = || match self.scenario.ticking {
-            Ticking::Standing(_) => 0,
-            // The part of a period that is left does not count.
-            _ => ground.pattern.boundary_after(ground.clock.now(), 1 + ground.load.rollovers),
-        };
-        ground.ledger.lift(start.members() - 1, begin);
+        ground.ledger.lift(start.members() - 1, || self.begin());
         ground.ledger.member(0).enter(State::Working);
         let writer = inherited.map_or_else(|| self.build(), Ok)?;
         ground.write(writer.as_ref(), mine, &mut pen, Until::End);
@@ -74,7 +69,7 @@ impl Stage {
         let mut pen = Pen::new(ground.load.sizes);
         ground.write(writer, ground.ledger.thread(0, 0), &mut pen, Until::Lines(10));
         ground.ledger.member(0).enter(State::Working);
-        ground.ledger.lift(0, || ground.pattern.boundary_after(ground.clock.now(), 1 + ground.load.rollovers));
+        ground.ledger.lift(0, || self.begin());
         thread::scope(|scope| {
             for thread in 0..start.busy {
                 scope.spawn(move || {
@@ -87,9 +82,8 @@ impl Stage {
             while threads().any(|thread| thread.begun() < 20) {
                 thread::sleep(Duration::from_millis(1));
             }
-            // Spread over the run so that those that stay see their rollovers before its end.
             let children = start.members() - 1;
-            let every = self.time_left().saturating_sub(Duration::from_secs(4)) / children as u32;
+            let every = self.childbearing() / children as u32;
             let begin = Instant::now();
             for process in 1..=children {
                 thread::sleep((every * process as u32).saturating_sub(begin.elapsed()));
@@ -103,16 +97,27 @@ impl Stage {
         Ok(())
     }
 
-    /// How long it is until the run ends, by the system's clock as it really is.
-    fn time_left(&self) -> Duration {
+    /// The load begins: what the clock shows then decides when it ends; 0 where the faults decide.
+    fn begin(&self) -> u64 {
         let ground = &self.ground;
+        ground.clock.run(ground.ticking);
+        match self.scenario.ticking {
+            Ticking::Standing(_) => 0,
+            _ if self.scenario.start.stay => 0,
+            // The part of a period that is left does not count.
+            _ => ground.pattern.boundary_after(ground.clock.now(), 1 + ground.load.rollovers),
+        }
+    }
+
+    /// Over how much time a busy parent spreads the births of its children, by the system's clock as it really is.
+    fn childbearing(&self) -> Duration {
+        let ground = &self.ground;
+        if self.scenario.start.stay {
+            return ground.span(Until::End).unwrap_or_default() / 2;
+        }
         let left = ground.ledger.get(Word::End).saturating_sub(ground.clock.now());
-        let speed = match ground.ticking {
-            Ticking::System { speed } => speed,
-            Ticking::Running(_, rate) => rate,
-            Ticking::Standing(_) => 1,
-        };
-        Duration::from_nanos(left / speed.max(1))
+        // So that those that live on see their rollovers before the end.
+        Duration::from_nanos(left / ground.ticking.speed()).saturating_sub(Duration::from_secs(4))
     }
 
     /// Starts one child. `pen` was made before, so that a raw clone need not allocate.
@@ -170,7 +175,7 @@ impl Stage {
         // Where both kinds are asked for they alternate: visitors are spread evenly.
         let (until, threads) = match (self.is_visitor(process), start.busy) {
             (true, _) => (Until::Lines(10), 1),
-            (false, 0) => (Until::End, start.threads),
+            (false, busy) if busy == 0 || start.stay => (Until::End, start.threads),
             (false, _) => (Until::Rollovers(3), start.threads),
         };
         let first = ground.ledger.thread(process, 0);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::ledger::State;
+use crate::ledger::{State, Word};
 use crate::process::signal;
 use crate::run::Stage;
 
@@ -16,7 +16,7 @@ pub fn pause_across_two_boundaries(stage: &Stage) {
     let ground = &stage.ground;
     let (ledger, pattern) = (ground.ledger, &ground.pattern);
     let children = stage.scenario.start.processes;
-    let end = ledger.get(crate::ledger::Word::End);
+    let end = ledger.get(Word::End);
     for round in 0.. {
         let process = 1 + round % children;
         let (member, thread) = (ledger.member(process), ledger.thread(process, 0));
@@ -77,6 +77,26 @@ pub fn step_back_and_forth(stage: &Stage) {
         ground.clock.set(instants[at as usize] + step as u64 % 3);
         wait_for_lines(stage, 3);
     }
+}
+
+/// When all children have logged, puts the injected clock forward to 90 seconds before the zone's clocks are changed, and
+/// ends the run eight minutes after that.
+pub fn change_the_clocks_for_all(stage: &Stage) {
+    let ground = &stage.ground;
+    let (ledger, clock) = (ground.ledger, ground.clock);
+    let change = ground.pattern.zone.next_change(clock.now());
+    let nearly = change - 90_000_000_000;
+    let to_come = |process: usize| match ledger.member(process).state() {
+        State::Unborn => true,
+        State::Waiting | State::Working => ledger.thread(process, 0).acknowledged() == 0,
+        State::Done | State::Hung | State::Died => false,
+    };
+    // Whoever has not logged until then never will.
+    while (0..ledger.members()).any(to_come) && clock.now() < nearly {
+        sleep(Duration::from_millis(1));
+    }
+    ledger.set(Word::End, change + 480_000_000_000);
+    clock.skip(nearly.saturating_sub(clock.now()));
 }
 
 /// Waits until every thread that is alive has begun and ended `lines` more lines.

@@ -29,3 +29,4 @@ pub mod speed;
 pub mod stamp;
 pub mod watch;
 pub mod writer;
+pub mod zone;

@@ -6,7 +6,6 @@ use crate::clock::{Clock, Ticking};
 use crate::ledger::{Ledger, Thread, Word};
 use crate::line::{Pen, Sizes, Way};
 use crate::pattern::Pattern;
-use crate::stamp::Stamp;
 use crate::writer::{Text, Writer};
 
 /// What the threads of a run write.
@@ -51,7 +50,7 @@ pub struct Ground {
     pub share: u64,
 }
 
-/// Threads do not pause this close to a boundary of the system's clock, so that all of them write
+/// Threads do not pause this close to a boundary of the clock, so that all of them write
 /// at full speed there.
 const RUSH: u64 = 4_000_000;
 /// A thread that is ahead of its plan by less than this goes on.
@@ -102,7 +101,7 @@ impl Ground {
         let answer = if way.timed() {
             writer.put(way, Text::Message(pen.message(id, way, padding)))
         } else {
-            let stamp = Stamp::at(before, self.pattern.offset);
+            let stamp = self.pattern.stamp_at(before);
             writer.put(way, Text::Line(pen.line(id, way, &stamp, padding)))
         };
         thread.end(id.sequence, answer.is_ok().then(|| self.clock.now()));
@@ -114,13 +113,14 @@ impl Ground {
         end != 0 && now >= end && thread.begun() >= self.share.min(self.ledger.rows() as u64)
     }
 
-    /// Waits while the thread is ahead of its plan, but not across a boundary of the system's clock.
+    /// Waits while the thread is ahead of its plan, but not across a boundary of a clock that runs.
     fn pause(&self, now: u64, plan: &Plan, thread: Thread) {
         if let Ticking::Standing(_) = self.ticking {
             // Whoever sets the clock waits until all threads have logged: give each its turn.
             return std::thread::sleep(TURN);
         }
-        let (Some(span), Ticking::System { speed }) = (plan.span, self.ticking) else { return };
+        let Some(span) = plan.span else { return };
+        let speed = self.ticking.speed();
         let due = span.mul_f64(thread.begun() as f64 / self.share as f64);
         let ahead = due.saturating_sub(plan.begin.elapsed());
         let rush = RUSH * speed;
@@ -135,13 +135,12 @@ impl Ground {
     }
 
     /// How long the run lasts, where its lines are to be spread over that time.
-    fn span(&self, until: Until) -> Option<Duration> {
-        let Ticking::System { speed } = self.ticking else { return None };
+    pub(crate) fn span(&self, until: Until) -> Option<Duration> {
         let planned = self.share > 0 && !matches!(until, Until::Lines(_));
         planned.then(|| {
             let first = self.pattern.next_boundary(self.clock.now());
             let period = self.pattern.next_boundary(first).saturating_sub(first);
-            Duration::from_nanos(period / speed * self.load.rollovers.max(1))
+            Duration::from_nanos(period / self.ticking.speed() * self.load.rollovers.max(1))
         })
     }
 }

@@ -173,7 +173,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::List => {
             for scenario in scenarios::all() {
-                println!("{:20} {}", scenario.name, scenario.about);
+                println!("{:24} {}", scenario.name, scenario.about);
             }
             Ok(true)
         }

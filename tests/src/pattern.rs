@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use crate::stamp::{Stamp, date_of_day};
+use crate::zone::Zone;
 
 /// How long a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,8 +27,8 @@ pub struct Pattern {
     pub suffix: String,
     /// The length of a period.
     pub unit: Unit,
-    /// Seconds east of UTC.
-    pub offset: i32,
+    /// In which days and hours are counted.
+    pub zone: Zone,
 }
 
 /// A period by the digits of its date: `20261121083301`, fewer for longer units. Keys sort by time.
@@ -52,10 +53,16 @@ impl Pattern {
         }
     }
 
+    /// The timestamp of an instant, in nanoseconds since 1970.
+    #[must_use]
+    pub fn stamp_at(&self, nanos: u64) -> Stamp {
+        Stamp::at(nanos, self.zone.offset_at(nanos))
+    }
+
     /// The period of an instant, in nanoseconds since 1970.
     #[must_use]
     pub fn key_at(&self, nanos: u64) -> Key {
-        self.key(&Stamp::at(nanos, self.offset))
+        self.key(&self.stamp_at(nanos))
     }
 
     /// The file name of a period.
@@ -106,12 +113,25 @@ impl Pattern {
     /// The first instant after `nanos` that belongs to another file.
     #[must_use]
     pub fn next_boundary(&self, nanos: u64) -> u64 {
-        let offset = i64::from(self.offset);
+        let key = self.key_at(nanos);
+        let mut at = nanos;
+        loop {
+            // Where the clocks are changed the same name may go on.
+            at = self.end_of_unit(at).min(self.zone.next_change(at));
+            if at == u64::MAX || self.key_at(at) != key {
+                return at;
+            }
+        }
+    }
+
+    /// When the unit around `nanos` ends if the clocks are not changed.
+    fn end_of_unit(&self, nanos: u64) -> u64 {
+        let offset = i64::from(self.zone.offset_at(nanos));
         let local = (nanos / 1_000_000_000) as i64 + offset;
         let next = match self.unit {
             Unit::Never => return u64::MAX,
             Unit::Monthly => {
-                let stamp = Stamp::at(nanos, self.offset);
+                let stamp = self.stamp_at(nanos);
                 let (year, month) = if stamp.month == 12 { (stamp.year + 1, 1) } else { (stamp.year, stamp.month + 1) };
                 crate::stamp::day_of_date(year, month, 1) * 86_400
             }

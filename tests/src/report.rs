@@ -10,6 +10,8 @@ pub struct Counts {
     pub processes: u64,
     /// Threads that wrote at least one line.
     pub threads: u64,
+    /// Threads whose timer showed more than one offset from UTC.
+    pub crossed: u64,
     /// Rollovers: those of all periods in which lines begin, or of the thread that saw the most,
     /// if a clock that steps back made these more.
     pub rollovers: u64,
@@ -49,10 +51,11 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn all(&self) -> [(&'static str, u64); 20] {
+    fn all(&self) -> [(&'static str, u64); 21] {
         [
             ("processes", self.processes),
             ("threads", self.threads),
+            ("crossed", self.crossed),
             ("rollovers", self.rollovers),
             ("files", self.files),
             ("most_files", self.most_files),

@@ -31,6 +31,7 @@ use crate::scenario::{Scenario, Subject};
 use crate::speed;
 use crate::watch;
 use crate::writer::{Prefork, Writer};
+use crate::zone::Zone;
 
 /// The most lines of one thread.
 const ROWS: usize = 1 << 18;
@@ -89,6 +90,10 @@ impl Stage {
     fn at(scenario: Scenario, directory: PathBuf, record: PathBuf, ledger: Ledger, share: u64) -> Self {
         if let Ticking::System { speed } = scenario.ticking {
             speed::set(speed, ledger.get(Word::ClockStart));
+        }
+        if let Zone::Local(name, _) = scenario.setup.pattern.zone {
+            // SAFETY: the process has one thread.
+            unsafe { std::env::set_var("TZ", name) };
         }
         let ground = Ground {
             ledger,

@@ -11,6 +11,7 @@ use crate::pattern::{Pattern, Unit};
 use crate::process::Birth;
 use crate::run::Stage;
 use crate::writer::Setup;
+use crate::zone::Zone;
 
 /// When the appender is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +40,8 @@ pub struct Start {
     pub birth: Birth,
     /// When the appender is built.
     pub built: Built,
-    /// Children that write until the run ends, or, where the parent is busy, until three rollovers
-    /// after their own start.
+    /// Children that write until the run ends, or, where the parent is busy and they do not stay, until
+    /// three rollovers after their own start.
     pub processes: usize,
     /// Threads of each of them.
     pub threads: usize,
@@ -49,6 +50,8 @@ pub struct Start {
     /// Threads that log in the parent all the time while it forks; 0: the parent has one thread,
     /// which begins to log when all children are there.
     pub busy: usize,
+    /// Whether the children of a busy parent stay until the run ends, which the faults then decide.
+    pub stay: bool,
 }
 
 impl Start {
@@ -118,13 +121,14 @@ impl Scenario {
                 threads: 1,
                 visitors: 0,
                 busy: 0,
+                stay: false,
             },
             setup: Setup {
                 pattern: Pattern {
                     prefix: "app".to_owned(),
                     suffix: "log".to_owned(),
                     unit: Unit::Secondly,
-                    offset: 0,
+                    zone: Zone::UTC,
                 },
                 max_log_files: None,
                 latest_symlink: None,

@@ -7,9 +7,13 @@ use crate::links;
 use crate::pattern::Unit;
 use crate::process::Birth;
 use crate::scenario::{Built, Scenario};
+use crate::zone::Zone;
 
 /// 2027-12-30T22:59:58.5Z: the end of a week, a month and a year is near, and a leap day follows.
 const START: u64 = 1_830_207_598_500_000_000;
+/// 2024-01-01T00:00:00Z.
+const YEAR: u64 = 1_704_067_200_000_000_000;
+const SECOND: u64 = 1_000_000_000;
 
 /// All scenarios, in the order in which `list` shows them.
 #[must_use]
@@ -27,6 +31,7 @@ pub fn all() -> Vec<Scenario> {
         busy("busy-fork", "700 children forked while four threads of the parent log", Birth::Fork),
         busy("busy-daemon", "the same through daemonizing double forks", Birth::Daemon),
         busy("busy-clone", "the same through raw clone(2)", Birth::Clone),
+        busy_local(),
         foreign(),
         foreign_without_suffix(),
         boundaries(),
@@ -41,6 +46,13 @@ pub fn all() -> Vec<Scenario> {
         ("crossing-monthly", Unit::Monthly, 2_629_800),
     ];
     all.extend(crossings.map(|(name, unit, seconds)| crossing(name, unit, seconds, 0)));
+    let (forth, back) = changes();
+    all.extend([
+        crossing_dst("crossing-dst-forth", Unit::Hourly, 3600, forth),
+        crossing_dst("crossing-dst-back", Unit::Hourly, 3600, back),
+        crossing_dst("crossing-dst-forth-daily", Unit::Daily, 86_400, forth),
+        crossing_dst("crossing-dst-back-daily", Unit::Daily, 86_400, back),
+    ]);
     all
 }
 
@@ -114,6 +126,21 @@ fn busy(name: &'static str, about: &'static str, birth: Birth) -> Scenario {
     scenario
 }
 
+fn busy_local() -> Scenario {
+    let about = "200 such children in local time live on past 8 minutes and a change of the clocks";
+    let mut scenario = busy("busy-local", about, Birth::Fork);
+    scenario.start.visitors = 0;
+    scenario.start.stay = true;
+    scenario.setup.pattern.zone = Zone::new_york();
+    scenario.setup.pattern.unit = Unit::Minutely;
+    // A second for a minute. The change is three hours away until all children are there.
+    scenario.ticking = Ticking::Running(changes().0 - 10_800 * SECOND, 60);
+    scenario.faults = Some(faults::change_the_clocks_for_all);
+    scenario.load.lines = 8000;
+    scenario.load.sizes = Sizes::Short;
+    scenario
+}
+
 fn foreign() -> Scenario {
     let about = "max_log_files(2) beside files, a directory and a link with names like log files'";
     let mut scenario = Scenario::plain("foreign-files", about);
@@ -161,10 +188,26 @@ fn crossing(name: &'static str, unit: Unit, seconds: u64, offset: i32) -> Scenar
     let mut scenario = Scenario::plain(name, about);
     scenario.start.processes = 8;
     scenario.setup.pattern.unit = unit;
-    scenario.setup.pattern.offset = offset;
+    scenario.setup.pattern.zone = Zone::Fixed(offset);
     // More than are asked for: the clock does not wait for processes that the machine keeps waiting.
     scenario.load.rollovers = 60;
     injected(scenario, seconds)
+}
+
+/// When New York's clocks were put forth and back in 2024.
+fn changes() -> (u64, u64) {
+    let zone = Zone::new_york();
+    let forth = zone.next_change(YEAR);
+    (forth, zone.next_change(forth))
+}
+
+fn crossing_dst(name: &'static str, unit: Unit, seconds: u64, change: u64) -> Scenario {
+    let mut scenario = crossing(name, unit, seconds, 0);
+    scenario.about = "8 processes in local time cross a boundary every 100 ms, and a change of New York's clocks";
+    scenario.setup.pattern.zone = Zone::new_york();
+    // Ten boundaries before the change, sixteen after it.
+    scenario.ticking = Ticking::Running(change - seconds * SECOND * 21 / 2, seconds * 10);
+    scenario
 }
 
 /// With a clock that takes 40 ms for a period of so many seconds, and as many lines as fit.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use tracing::Dispatch;
-use tracing_prefork::{Appender, BuildError, Error, EventWriter, Rotation, Zone};
+use tracing_prefork::{Appender, BuildError, Error, EventWriter, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::ledger::{Ledger, Word};
 use crate::line::Way;
 use crate::pattern::{Pattern, Unit};
+use crate::zone::Zone;
 
 /// Takes lines, from all threads of a process.
 pub trait Writer: Sync {
@@ -70,9 +71,11 @@ impl Prefork {
         let Setup { pattern, .. } = setup;
         let mut builder =
             Appender::builder().rotation(rotation(pattern.unit)).on_error(move |error| report(ledger, error));
-        if pattern.offset != 0 {
-            builder = builder.zone(Zone::Fixed(pattern.offset));
-        }
+        builder = match pattern.zone {
+            Zone::Fixed(0) => builder,
+            Zone::Fixed(offset) => builder.zone(tracing_prefork::Zone::Fixed(offset)),
+            Zone::Local(..) => builder.zone(tracing_prefork::Zone::Local),
+        };
         if !pattern.prefix.is_empty() {
             builder = builder.filename_prefix(&pattern.prefix);
         }

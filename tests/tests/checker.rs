@@ -16,6 +16,7 @@ use fork_tests::load::{Ground, Load};
 use fork_tests::pattern::{Pattern, Unit};
 use fork_tests::report::Counts;
 use fork_tests::stamp::Stamp;
+use fork_tests::zone::Zone;
 use program::play;
 
 /// 2026-11-21T08:33:01Z.
@@ -35,7 +36,7 @@ impl Desk {
         let ticking = Ticking::Standing(START);
         Clock::start(ticking, &ledger);
         let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
-        let pattern = Pattern { prefix, suffix, unit: Unit::Secondly, offset: 0 };
+        let pattern = Pattern { prefix, suffix, unit: Unit::Secondly, zone: Zone::UTC };
         let load = Load { rollovers: 0, lines: 0, ways: &[Way::Direct], sizes: Sizes::Moderate };
         let clock = Clock::new(ticking, ledger);
         Self { home, ground: Ground { ledger, clock, ticking, pattern, load, share: 0 } }

@@ -39,3 +39,26 @@ fn hours_and_days_of_a_fixed_zone_are_crossed_together() {
     play(&["crossing-hourly-east"]).is_right(9, 20, 1000);
     play(&["crossing-daily-west"]).is_right(9, 20, 1000);
 }
+
+/// Nine processes in local time, a thread each, that all log before the clocks are changed and after it.
+fn crosses_a_change_of_the_clocks(scenario: &str) {
+    let run = play(&[scenario]);
+    run.is_right(9, 20, 1000);
+    assert_eq!(run.count("crossed"), 9, "{run:?}");
+}
+
+#[test]
+fn the_hour_that_is_left_out_is_crossed_together() {
+    crosses_a_change_of_the_clocks("crossing-dst-forth");
+}
+
+#[test]
+fn the_hour_that_comes_twice_is_crossed_together() {
+    crosses_a_change_of_the_clocks("crossing-dst-back");
+}
+
+#[test]
+fn days_of_23_and_of_25_hours_are_crossed_together() {
+    crosses_a_change_of_the_clocks("crossing-dst-forth-daily");
+    crosses_a_change_of_the_clocks("crossing-dst-back-daily");
+}

@@ -3,6 +3,7 @@
 use fork_tests::line::{Id, LONGEST, Pen, Sizes, Way, parse, recognized};
 use fork_tests::pattern::{Pattern, Unit};
 use fork_tests::stamp::{Stamp, date_of_day, day_of_date};
+use fork_tests::zone::Zone;
 
 const ID: Id = Id { process: 3, thread: 1, sequence: 42 };
 /// 2026-11-21T08:33:01.123456789Z.
@@ -107,7 +108,7 @@ fn a_file_is_named_by_the_digits_of_the_timestamp() {
     ];
     for (unit, name) in cases {
         let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
-        let pattern = Pattern { prefix, suffix, unit, offset: 0 };
+        let pattern = Pattern { prefix, suffix, unit, zone: Zone::UTC };
         let key = pattern.key_at(AT);
         assert_eq!(pattern.name(key), name);
         assert_eq!(pattern.key_of_name(name), Some(key), "{name}");
@@ -123,7 +124,7 @@ fn a_file_is_named_by_the_digits_of_the_timestamp() {
 #[test]
 fn names_that_are_no_log_files_have_no_period() {
     let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
-    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, offset: 0 };
+    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, zone: Zone::UTC };
     for name in [
         "app.log",
         "app.2026-13-45.log",
@@ -144,10 +145,43 @@ fn names_that_are_no_log_files_have_no_period() {
 #[test]
 fn an_offset_moves_the_boundaries() {
     let (prefix, suffix) = (String::new(), String::new());
-    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, offset: 19_800 };
+    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, zone: Zone::Fixed(19_800) };
     // 18:30 UTC is midnight at +05:30.
     let midnight = AT / 86_400_000_000_000 * 86_400_000_000_000 + 66_600_000_000_000;
     assert_eq!(pattern.next_boundary(AT), midnight);
     assert_eq!(pattern.name(pattern.key_at(midnight - 1)), "2026-11-21");
     assert_eq!(pattern.name(pattern.key_at(midnight)), "2026-11-22");
+}
+
+#[test]
+fn the_hour_of_a_change_of_the_clocks_follows_the_zone() {
+    const HOUR: u64 = 3_600_000_000_000;
+    let pattern = |unit| Pattern { prefix: String::new(), suffix: String::new(), unit, zone: Zone::new_york() };
+    let (hourly, daily) = (pattern(Unit::Hourly), pattern(Unit::Daily));
+    let (january, zone) = (day_of_date(2024, 1, 1) as u64 * 24 * HOUR, Zone::new_york());
+    let instant = |text: &str| Stamp::parse(text.as_bytes()).unwrap().instant();
+
+    let forth = zone.next_change(january);
+    assert_eq!(forth, instant("2024-03-10T07:00:00.000000Z"));
+    assert_eq!(hourly.name(hourly.key_at(forth - 1)), "2024-03-10-01");
+    assert_eq!(hourly.name(hourly.key_at(forth)), "2024-03-10-03");
+    assert_eq!(hourly.next_boundary(forth - 1), forth);
+    assert_eq!(hourly.next_boundary(forth), forth + HOUR);
+    // A day of 23 hours.
+    let midnight = forth - 2 * HOUR;
+    assert_eq!(daily.next_boundary(midnight - 1), midnight);
+    assert_eq!(daily.next_boundary(midnight), midnight + 23 * HOUR);
+
+    let back = zone.next_change(forth);
+    assert_eq!(back, instant("2024-11-03T06:00:00.000000Z"));
+    // Both passes of the hour from one to two have the same name.
+    let hour = hourly.key_at(back - HOUR);
+    assert_eq!(hourly.name(hour), "2024-11-03-01");
+    assert!([back - 1, back, back + HOUR - 1].iter().all(|at| hourly.key_at(*at) == hour));
+    assert_eq!(hourly.next_boundary(back - HOUR), back + HOUR);
+    assert_eq!(hourly.name(hourly.key_at(back + HOUR)), "2024-11-03-02");
+    // A day of 25 hours.
+    let midnight = back - 2 * HOUR;
+    assert_eq!(daily.next_boundary(midnight - 1), midnight);
+    assert_eq!(daily.next_boundary(midnight), midnight + 25 * HOUR);
 }

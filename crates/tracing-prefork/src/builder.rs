@@ -1,24 +1,24 @@
-//! [`Builder`]: the options of an appender, checked when it is built. [`BuildError`]: what was wrong with them.
+//! [`Builder`]: the options of an appender, checked when it is built.
 
-use crate::Appender;
 use crate::appender::Inner;
+use crate::calendar::Calendar;
 use crate::clock::{Clock, Moment};
+use crate::date_format::DateFormat;
 use crate::latest::{Kind, Link};
 use crate::name::Pattern;
 use crate::report::{Error, Hook, Reporter};
-use crate::rotation::{Calendar, Rotation};
+use crate::rotation::Rotation;
 use crate::slots::Slots;
 use crate::sys::Mode;
 use crate::zone::{Offsets, Zone};
+use crate::{Appender, BuildError};
 use std::fmt;
 use std::fs;
-use std::io;
 use std::num::NonZeroUsize;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
-use time::format_description::{self, OwnedFormatItem};
 
 /// Options for an [`Appender`], from [`Appender::builder`].
 ///
@@ -27,6 +27,7 @@ use time::format_description::{self, OwnedFormatItem};
 /// | [`rotation`](Self::rotation) | [`Rotation::NEVER`]; without prefix and suffix, its one file is named by the day of the build, as in tracing-appender |
 /// | [`zone`](Self::zone) | [`Zone::Utc`] |
 /// | [`filename_prefix`](Self::filename_prefix), [`filename_suffix`](Self::filename_suffix) | none |
+/// | [`date_format`](Self::date_format) | the rotation's own, such as `%Y-%m-%d` |
 /// | [`max_log_files`](Self::max_log_files) | all are kept |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 less the umask |
@@ -53,6 +54,7 @@ pub struct Builder {
     zone: Zone,
     prefix: Option<String>,
     suffix: Option<String>,
+    date_format: Option<String>,
     max_log_files: Option<usize>,
     links: Vec<Link>,
     file_mode: Option<u32>,
@@ -76,6 +78,7 @@ impl Default for Builder {
             zone: Zone::Utc,
             prefix: None,
             suffix: None,
+            date_format: None,
             max_log_files: None,
             links: Vec::new(),
             file_mode: None,
@@ -104,6 +107,34 @@ impl Builder {
     /// What stands after the date: `log` in `app.2026-11-21.log`. The dot is added.
     pub fn filename_suffix(self, suffix: impl Into<String>) -> Self {
         Self { suffix: Some(suffix.into()), ..self }
+    }
+
+    /// How the date stands in a file's name: a strftime pattern if there is a `%` in it (`%Y%m%d`), else a
+    /// [format description](https://time-rs.github.io/book/api/format-description.html) of the crate `time`
+    /// (`[year][month][day]`).
+    ///
+    /// It must tell all periods of the rotation apart and lead back to them, which [`build`](Self::build) checks: a year of four
+    /// digits, and all units down to the rotation's. With `%z` each offset from UTC has a file of its own, so that
+    /// the two passes of the hour that is repeated when a zone sets its clock back are told apart.
+    ///
+    /// With slashes in it the files stand in directories below the log directory, which are made when needed and removed when
+    /// pruning has emptied them.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .date_format("%Y/%m/app-%d.log")
+    ///     .build(directory.path())?;
+    /// let launch = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    /// assert!(logs.path_at(launch).ends_with("2001/09/app-09.log"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn date_format(self, format: impl Into<String>) -> Self {
+        Self { date_format: Some(format.into()), ..self }
     }
 
     /// Keeps this many files, the current one included, and removes older ones: at build and after each rollover.
@@ -173,14 +204,22 @@ impl Builder {
     /// A [`BuildError`] that names the option and its value, or the path and what the system said. Nothing has been
     /// removed or overwritten then.
     pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
+        self.rotation.check()?;
         let offsets = Offsets::resolve(&self.zone)?;
         let mode = self.file_mode.map(file_mode).transpose()?;
         let max_log_files =
             self.max_log_files.map(|n| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles)).transpose()?;
         let now = Moment::from(self.clock.now());
 
-        let calendar = Calendar::new(&self.rotation, offsets);
-        let date = self.rotation.date_format().map(parse_format);
+        let date = match &self.date_format {
+            None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
+            Some(custom) => Some(custom_format(custom, &self.rotation)?),
+        };
+        let calendar = Calendar::new(&self.rotation, offsets, date.as_ref().is_some_and(|date| date.shows_offset));
+        if let (Some(value), Some(date)) = (&self.date_format, &date) {
+            let check = tells_periods_apart(date, &calendar, now.secs);
+            check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;
+        }
         let prefix = name_part("filename_prefix", self.prefix)?.or_else(|| {
             // tracing-appender dates this one file by the day on which it is built.
             (date.is_none() && self.suffix.is_none()).then(|| day(now, calendar.offsets()))
@@ -212,15 +251,34 @@ impl Builder {
     }
 }
 
-/// The formats are `Rotation`'s own, so this never shows the empty one.
-fn parse_format(format: &'static str) -> OwnedFormatItem {
-    format_description::parse_owned::<2>(format).unwrap_or(OwnedFormatItem::Compound(Box::new([])))
+fn custom_format(value: &str, rotation: &Rotation) -> Result<DateFormat, BuildError> {
+    let format = match rotation.date_format() {
+        None => Err("a file that never rolls over has no date".to_owned()),
+        Some(_) => DateFormat::new(value),
+    };
+    format.map_err(|reason| BuildError::DateFormat { value: value.to_owned(), reason })
+}
+
+/// Tries the format on the next hundred periods, on some of each of the next hundred days, and on some of a hundred years.
+fn tells_periods_apart(date: &DateFormat, calendar: &Calendar, now: i64) -> Result<(), String> {
+    let check = |at| {
+        let (label, offset) = calendar.label_and_offset(at);
+        date.check(label, offset)
+    };
+    let mut at = now;
+    for _ in 0..100 {
+        check(at)?;
+        at = calendar.span(at).end;
+    }
+    // Neither is a whole number of minutes, so all minutes and seconds come up.
+    (0..1000).try_for_each(|step| check(now + step * 8_641))?;
+    (0..1000).try_for_each(|step| check(now + step * 3_155_693))
 }
 
 fn day(now: Moment, offsets: &Offsets) -> String {
     let local = now.secs + i64::from(offsets.segment(now.secs).offset);
-    let date = time::OffsetDateTime::from_unix_timestamp(local).ok();
-    date.and_then(|date| date.format(&parse_format("[year]-[month]-[day]")).ok()).unwrap_or_default()
+    let day = DateFormat::new("[year]-[month]-[day]").ok();
+    day.and_then(|day| day.text(local, 0).ok()).unwrap_or_default()
 }
 
 fn absolute(directory: &Path) -> Result<PathBuf, BuildError> {
@@ -255,9 +313,10 @@ fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let too_long = |source| BuildError::Directory { path: pattern.directory().to_owned(), source };
     let path = pattern.path_at(now.secs).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();
+    let longest = name.split('/').map(str::len).max().unwrap_or(0);
     let reason = if name == "." || name == ".." {
         "this is a directory's name"
-    } else if name.len() + HIDDEN > NAME_MAX {
+    } else if longest + HIDDEN > NAME_MAX {
         "a file's name has 255 bytes at most, some of which are kept for temporary names"
     } else {
         return Ok(path.as_path().to_owned());
@@ -275,7 +334,7 @@ fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), Buil
         Kind::Hard => "latest_hard_link",
     };
     let name = name_part(option, Some(link.name().to_owned()))?.unwrap_or_default();
-    let reason = if pattern.span_of_name(&name).is_some() {
+    let reason = if pattern.span_of_name(&name, 0).is_some() {
         "this is the name of a log file"
     } else if pattern.hidden("lock").ends_with(&name) {
         "this is the name of the lock file"
@@ -287,100 +346,4 @@ fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), Buil
         return Ok(());
     };
     Err(BuildError::FileName { option, value: name, reason })
-}
-
-/// Why an appender could not be built, or a text not be read as an option. No file has been overwritten or removed; the
-/// directory may have been made.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// A prefix, a suffix, a link's name or the name that they make cannot be a file's.
-    #[non_exhaustive]
-    FileName {
-        /// The option that it was given to.
-        option: &'static str,
-        /// What was given.
-        value: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// `max_log_files(0)`: the current file is always kept.
-    NoLogFiles,
-    /// The permissions are not such that the owner can read and write, or more than permissions.
-    #[non_exhaustive]
-    FileMode {
-        /// What was given.
-        mode: u32,
-    },
-    /// A text that names no rotation.
-    #[non_exhaustive]
-    Rotation {
-        /// What was given.
-        value: String,
-    },
-    /// A zone that there is not.
-    #[non_exhaustive]
-    Zone {
-        /// What was given.
-        value: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// The directory could not be made, or its path is too long.
-    #[non_exhaustive]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The current file could not be opened, or is something else than a regular file.
-    #[non_exhaustive]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FileName { option, value, reason } => write!(f, "{option} {value:?}: {reason}"),
-            Self::NoLogFiles => f.write_str("max_log_files(0): the current file is always kept; the least is 1"),
-            Self::FileMode { mode } => {
-                write!(
-                    f,
-                    "file_mode({mode:#o}, in decimal {mode}): expected permissions of 0o777 at most that let the owner read and write (0o600)"
-                )
-            }
-            Self::Rotation { value } => {
-                write!(f, "rotation {value:?}: expected never, secondly, minutely, hourly, daily, weekly or monthly")
-            }
-            Self::Zone { value, reason } => write!(f, "zone {value:?}: {reason}"),
-            Self::Directory { path, source } => {
-                write!(f, "cannot create the log directory {}: {source}", path.display())
-            }
-            Self::Open { path, source } => {
-                let hint = if source.raw_os_error() == Some(ELOOP) {
-                    " (it is a symbolic link, which is not followed)"
-                } else {
-                    ""
-                };
-                write!(f, "cannot open the log file {}: {source}{hint}", path.display())
-            }
-        }
-    }
-}
-
-const ELOOP: i32 = nix::errno::Errno::ELOOP as i32;
-
-impl std::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Directory { source, .. } | Self::Open { source, .. } => Some(source),
-            _ => None,
-        }
-    }
 }

@@ -1,13 +1,14 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
 use crate::clock::Clock;
+use crate::listing;
 use crate::name::Pattern;
 use crate::sys::{LogPath, unique_hidden};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirEntryExt, MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -52,42 +53,39 @@ impl Link {
         let path = pattern.directory().join(&self.name);
         let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
         loop {
-            let ahead = clock.exact_second().saturating_add(AHEAD);
-            if self.leads_to(&path, pattern)?.is_some_and(|start| (span.start..=ahead).contains(&start)) {
+            let now = clock.exact_second();
+            let start = self.leads_to(&path, pattern, now)?;
+            if start.is_some_and(|start| (span.start..=now.saturating_add(AHEAD)).contains(&start)) {
                 return Ok(());
             }
             self.replace(&path, &target)?;
             if span.contains(clock.exact_second()) {
                 return Ok(());
             }
-            let Some(newest) = newest(pattern)?.filter(|&newest| newest > span.start) else { return Ok(()) };
+            let Some(newest) = newest(pattern, now)?.filter(|&newest| newest > span.start) else { return Ok(()) };
             (span, target) = (pattern.calendar().span(newest), pattern.path_at(newest)?);
         }
     }
 
     /// The start of the period of the file that the link leads to now. An error if there is something else under its
     /// name, which is not ours to replace.
-    fn leads_to(&self, path: &Path, pattern: &Pattern) -> io::Result<Option<i64>> {
+    fn leads_to(&self, path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<i64>> {
         let found = match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             found => found?,
         };
-        let start_of = |name: &OsStr| name.to_str().and_then(|name| pattern.span_of_name(name)).map(|span| span.start);
         match self.kind {
             Kind::Symbolic if found.is_symlink() => {
                 // One that leads elsewhere, or to a file of another pattern, is replaced.
-                Ok(fs::read_link(path)?.file_name().and_then(start_of))
+                let target = fs::read_link(path)?;
+                Ok(target.to_str().and_then(|name| pattern.span_of_name(name, now)).map(|span| span.start))
             }
             Kind::Hard if found.is_file() => {
-                for entry in fs::read_dir(pattern.directory())? {
-                    let entry = entry?;
-                    if entry.ino() == found.ino()
-                        && let Some(start) = start_of(&entry.file_name())
-                    {
-                        return Ok(Some(start));
-                    }
-                }
-                if self.inode.load(Relaxed) == found.ino() { Ok(None) } else { Err(not_ours()) }
+                let mut files = listing::list(pattern, now)?.into_iter();
+                let start =
+                    files.find_map(|file| file.span.filter(|_| file.inode == found.ino())).map(|span| span.start);
+                let ours = start.is_some() || self.inode.load(Relaxed) == found.ino();
+                if ours { Ok(start) } else { Err(not_ours()) }
             }
             _ => Err(not_ours()),
         }
@@ -114,11 +112,6 @@ fn not_ours() -> io::Error {
 }
 
 /// The start of the period of the newest file there is.
-fn newest(pattern: &Pattern) -> io::Result<Option<i64>> {
-    let mut newest = None;
-    for entry in fs::read_dir(pattern.directory())? {
-        let span = entry?.file_name().to_str().and_then(|name| pattern.span_of_name(name));
-        newest = newest.max(span.map(|span| span.start));
-    }
-    Ok(newest)
+fn newest(pattern: &Pattern, now: i64) -> io::Result<Option<i64>> {
+    Ok(listing::list(pattern, now)?.into_iter().filter_map(|file| file.span).map(|span| span.start).max())
 }

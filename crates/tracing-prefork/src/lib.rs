@@ -67,6 +67,13 @@
 //! in a child forked from a process with several threads: `EnvFilter` with span or field directives, which takes a lock, and the
 //! `LocalTime` timer, which calls `localtime_r`.
 //!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `local-time` | yes | `Zone::Local` and `Zone::Named`; brings `jiff`, which knows the rules of time zones |
+//! | `serde` | no | `Serialize` and `Deserialize` for [`Rotation`] and [`Zone`], as the texts that they print: `"daily at 04:00"`, `"local"` |
+//!
 //! # Where it runs
 //!
 //! Unix; made for Linux 4.14 or newer and tested there. The directory should be on a local file system: network file
@@ -87,11 +94,15 @@
 compile_error!("tracing-prefork needs a Unix: it relies on O_APPEND, fork and fcntl locks");
 
 mod appender;
+mod build_error;
 mod builder;
+mod calendar;
 mod clock;
+mod date_format;
 mod detour;
 mod latest;
 mod layer;
+mod listing;
 mod name;
 mod pins;
 mod report;
@@ -99,18 +110,24 @@ mod retention;
 pub mod rolling;
 mod rollover;
 mod rotation;
+#[cfg(feature = "serde")]
+mod serialize;
 mod slots;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
 mod timer;
 mod writer;
 mod zone;
+#[cfg(feature = "local-time")]
+mod zoneinfo;
 
 pub use appender::Appender;
-pub use builder::{BuildError, Builder};
+pub use build_error::BuildError;
+pub use builder::Builder;
+pub use calendar::Period;
 pub use report::{Error, Operation, Stats};
-pub use rotation::{Period, Rotation};
-pub use timer::Timer;
+pub use rotation::{Rotation, Weekday};
+pub use timer::{Precision, Timer};
 pub use writer::EventWriter;
 pub use zone::Zone;
 
@@ -121,4 +138,7 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../../../docs/guide.md")]
     struct Guide;
+    #[cfg(feature = "local-time")]
+    #[doc = include_str!("../../../docs/migrating-from-python.md")]
+    struct MigratingFromPython;
 }

@@ -3,14 +3,12 @@
 //! Both directions are strict. A name belongs to the pattern only if writing its period's name gives the
 //! very same text, so `app.conf`, `app.log.bak` or `app.log.2026-13-45` never count as ours.
 
+use crate::calendar::{Calendar, Period, Span};
 use crate::clock::{self, system_time};
-use crate::rotation::{Calendar, Period, Span};
+use crate::date_format::DateFormat;
 use crate::sys::LogPath;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use time::OffsetDateTime;
-use time::format_description::OwnedFormatItem;
-use time::parsing::Parsed;
 
 /// What an appender calls its files.
 #[derive(Debug)]
@@ -20,7 +18,7 @@ pub(crate) struct Pattern {
     /// What comes before the date, with the dot, and after it, with the dot. Without a date, the whole name.
     before: String,
     after: String,
-    date: Option<OwnedFormatItem>,
+    date: Option<DateFormat>,
     calendar: Calendar,
 }
 
@@ -30,7 +28,7 @@ impl Pattern {
         directory: PathBuf,
         prefix: Option<&str>,
         suffix: Option<&str>,
-        date: Option<OwnedFormatItem>,
+        date: Option<DateFormat>,
         calendar: Calendar,
     ) -> Self {
         let (before, after) = match (prefix, suffix, &date) {
@@ -52,34 +50,35 @@ impl Pattern {
         &self.calendar
     }
 
+    /// How many directories below the log directory a name goes through.
+    pub(crate) fn depth(&self) -> usize {
+        self.date.as_ref().map_or(0, |date| date.depth)
+    }
+
     /// The path of the file that an event at `at` (seconds since 1970) goes to. Allocates nothing, so that a
     /// child made by a raw `clone` can open its file although another thread held the allocator's lock.
     pub(crate) fn path_at(&self, at: i64) -> io::Result<LogPath> {
-        self.path_of_label(self.calendar.label(at))
-    }
-
-    fn path_of_label(&self, label: i64) -> io::Result<LogPath> {
+        let (label, offset) = self.calendar.label_and_offset(at);
         let mut path = LogPath::in_directory(&self.directory)?;
         path.write_all(self.before.as_bytes())?;
-        if let Some(format) = &self.date {
-            OffsetDateTime::from_unix_timestamp(label)
-                .map_err(io::Error::other)?
-                .format_into(&mut path, format)
-                .map_err(io::Error::other)?;
+        if let Some(date) = &self.date {
+            date.write(label, offset, &mut path)?;
         }
         path.write_all(self.after.as_bytes())?;
         Ok(path)
     }
 
-    /// The period of the file called `name`, if that is a name of this pattern.
-    pub(crate) fn span_of_name(&self, name: &str) -> Option<Span> {
-        let Some(format) = &self.date else {
+    /// The period of the file called `name`, if that is a name of this pattern; of two periods that share the name, because a zone
+    /// has set its clock back, the last that has begun by `now`.
+    pub(crate) fn span_of_name(&self, name: &str, now: i64) -> Option<Span> {
+        let Some(date) = &self.date else {
             return (name == self.before).then(|| self.calendar.span(0));
         };
-        let date = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
-        let label = label(date, format)?;
-        let span = self.calendar.span_of_label(label)?;
-        (self.path_of_label(label).ok()?.file_name() == name.as_bytes()).then_some(span)
+        let text = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
+        let (label, offset) = date.read(text)?;
+        let span = self.calendar.span_of_label(label, offset, now)?;
+        // Written anew, it must be the very same name.
+        (self.path_at(span.start).ok()?.file_name() == name.as_bytes()).then_some(span)
     }
 
     /// The period of `at`, for users.
@@ -93,20 +92,4 @@ impl Pattern {
         let date = if self.date.is_some() { "DATE" } else { "" };
         self.directory.join(format!(".{}{date}{}.{purpose}", self.before, self.after))
     }
-}
-
-/// The label that `date` was written from.
-fn label(date: &str, format: &OwnedFormatItem) -> Option<i64> {
-    let mut parsed = Parsed::new();
-    let rest = parsed.parse_item(date.as_bytes(), format).ok()?;
-    if !rest.is_empty() {
-        return None;
-    }
-    let (year, month) = (parsed.year()?, parsed.month()?);
-    let day = parsed.day().map_or(1, u8::from);
-    time::Date::from_calendar_date(year, month, day)
-        .ok()?
-        .with_hms(parsed.hour_24().unwrap_or(0), parsed.minute().unwrap_or(0), parsed.second().unwrap_or(0))
-        .ok()
-        .map(|local| local.assume_utc().unix_timestamp())
 }

@@ -3,11 +3,12 @@
 //! A file goes only if its whole name parses back to a period of this pattern, if that period is over, and if nobody
 //! holds a lease on it, which is to say that no process has it open for writing.
 
+use crate::calendar::Span;
 use crate::latest::Link;
+use crate::listing::{self, Found};
 use crate::name::Pattern;
-use crate::rotation::Span;
 use crate::sys::{self, Removal};
-use std::fs::{self, DirEntry};
+use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -34,15 +35,12 @@ pub(crate) struct Outcome {
 /// Removes the oldest files until `keep` are left, those of current and later periods included, which never go.
 pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<Outcome> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(pattern.directory())? {
-        let entry = entry?;
-        if let Some(span) = entry.file_name().to_str().and_then(|name| pattern.span_of_name(name)) {
-            // A directory or a link of that name is not ours. A file that has just vanished needs no pruning.
-            if entry.file_type().is_ok_and(|kind| kind.is_file()) {
-                files.push((span, entry.path()));
-            }
-        } else if is_left_behind(&entry, pattern, links) {
-            let _ = fs::remove_file(entry.path());
+    for found in listing::list(pattern, now)? {
+        match found.span {
+            // A link of that name is not ours.
+            Some(span) if found.is_file => files.push((span, found.path)),
+            None if is_left_behind(&found, pattern, links, now) => drop(fs::remove_file(&found.path)),
+            _ => {}
         }
     }
     files.sort_unstable_by_key(|(span, _)| span.start);
@@ -51,7 +49,10 @@ pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: 
     let surplus = files.len().saturating_sub(keep.get());
     for (span, path) in files.into_iter().take(surplus).filter(|(span, _)| span.end <= now) {
         match sys::claim_and_remove(&path, || is_abandoned(span, &path, now)) {
-            Ok(Removal::Removed) => outcome.removed += 1,
+            Ok(Removal::Removed) => {
+                outcome.removed += 1;
+                remove_empty_directories(&path, pattern.directory());
+            }
             Ok(Removal::Gone) => {}
             Ok(Removal::Held) => outcome.held += 1,
             Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
@@ -65,12 +66,20 @@ fn is_abandoned(span: Span, path: &Path, now: i64) -> bool {
     over && fs::symlink_metadata(path).and_then(|found| found.modified()).is_ok_and(|when| is_past(when, ABANDONED))
 }
 
+/// Removes the directories that the file was the last in. Whoever is about to create a file there makes them again.
+fn remove_empty_directories(file: &Path, below: &Path) {
+    let above = file.ancestors().skip(1).take_while(|directory| *directory != below);
+    // The first that is not empty, or not ours to remove, ends it.
+    let _ = above.map(fs::remove_dir).find(Result::is_err);
+}
+
 /// Whether this is a temporary name of ours that its process did not live to remove.
-fn is_left_behind(entry: &DirEntry, pattern: &Pattern, links: &[Link]) -> bool {
-    let file_name = entry.file_name();
-    let Some((name, age)) = file_name.to_str().and_then(sys::parse_hidden) else { return false };
-    let of_ours = pattern.span_of_name(name).is_some() || links.iter().any(|link| link.name() == name);
-    of_ours && age >= LEFT_BEHIND && entry.file_type().is_ok_and(|kind| !kind.is_dir())
+fn is_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) -> bool {
+    let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
+    let Some((name, age)) = sys::parse_hidden(name) else { return false };
+    let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+    let of_ours = pattern.span_of_name(&whole, now).is_some() || links.iter().any(|link| link.name() == whole);
+    of_ours && age >= LEFT_BEHIND
 }
 
 fn is_past(when: SystemTime, distance: Duration) -> bool {

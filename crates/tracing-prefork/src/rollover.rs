@@ -115,15 +115,22 @@ impl Inner {
         }
     }
 
-    /// Opens a log file, making its directory again if somebody has removed it.
+    /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.
     pub(crate) fn open(&self, path: &LogPath) -> io::Result<LogFile> {
-        let opened = sys::open_log(path, self.mode).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound if !self.duties().bare.load(Relaxed) => {
-                fs::create_dir_all(path.directory())?;
-                sys::open_log(path, self.mode)
+        let mut tries = 0..10;
+        let opened = loop {
+            match sys::open_log(path, self.mode) {
+                // Not in a raw clone: making directories allocates.
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound
+                        && !self.duties().bare.load(Relaxed)
+                        && tries.next().is_some() =>
+                {
+                    fs::create_dir_all(path.directory())?;
+                }
+                opened => break opened?,
             }
-            _ => Err(error),
-        })?;
+        };
         // Whoever makes a period's file sees to pruning. A child that has just been forked and finds it there need not.
         if opened.created {
             self.duties().prune_wanted.store(true, Relaxed);

@@ -1,30 +1,36 @@
-//! [`Rotation`] and [`Period`]: which interval of time a file covers. Pure arithmetic, no clock, no I/O.
+//! [`Rotation`]: how often a new file begins; how that is written and read.
 
 use crate::BuildError;
-use crate::zone::Offsets;
 use std::fmt;
 use std::str::FromStr;
-use std::time::SystemTime;
-use time::{Date, OffsetDateTime};
 
 /// How often a new file begins.
 ///
 /// Boundaries follow the calendar of the appender's [zone](crate::Zone), never the start of the process, so
-/// that all processes agree on them. Names as in `tracing_appender::rolling::Rotation`.
+/// that all processes agree on them. The constants are named as in `tracing_appender::rolling::Rotation`.
 ///
 /// ```
-/// use tracing_prefork::Rotation;
+/// use tracing_prefork::{Rotation, Weekday};
 ///
-/// let rotation: Rotation = "hourly".parse()?;
-/// assert_eq!(rotation, Rotation::HOURLY);
-/// assert_eq!(rotation.to_string(), "hourly");
+/// assert_eq!("hourly".parse::<Rotation>()?, Rotation::HOURLY);
+/// assert_eq!("6 hours".parse::<Rotation>()?, Rotation::HOURLY.every(6));
+/// assert_eq!("daily at 04:00".parse::<Rotation>()?, Rotation::DAILY.at(4, 0));
+/// assert_eq!("monday".parse::<Rotation>()?, Rotation::weekly_on(Weekday::Monday));
+/// assert_eq!(Rotation::DAILY.at(4, 0).to_string(), "daily at 04:00");
 /// # Ok::<(), tracing_prefork::BuildError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Rotation(Unit);
+pub struct Rotation {
+    pub(crate) unit: Unit,
+    pub(crate) every: u32,
+    /// Hour and minute of the day.
+    pub(crate) at: Option<(u8, u8)>,
+    /// The day on which a week begins.
+    pub(crate) weekday: Weekday,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Unit {
+pub(crate) enum Unit {
     Never,
     Second,
     Minute,
@@ -34,36 +40,113 @@ enum Unit {
     Month,
 }
 
-/// Each unit with its constant's name in lower case, which is also how it is written and read.
-const UNITS: [(Unit, &str); 7] = [
-    (Unit::Never, "never"),
-    (Unit::Second, "secondly"),
-    (Unit::Minute, "minutely"),
-    (Unit::Hour, "hourly"),
-    (Unit::Day, "daily"),
-    (Unit::Week, "weekly"),
-    (Unit::Month, "monthly"),
+/// Each unit: how it is written alone and counted, and how many of them make sense.
+const UNITS: [(Unit, &str, &str, u32); 7] = [
+    (Unit::Never, "never", "never", 1),
+    (Unit::Second, "secondly", "seconds", 86_400),
+    (Unit::Minute, "minutely", "minutes", 1440),
+    (Unit::Hour, "hourly", "hours", 24),
+    (Unit::Day, "daily", "days", 36_500),
+    (Unit::Week, "weekly", "weeks", 5200),
+    (Unit::Month, "monthly", "months", 1200),
+];
+
+impl Unit {
+    fn row(self) -> (&'static str, &'static str, u32) {
+        UNITS.iter().find(|row| row.0 == self).map_or(("", "", 0), |&(_, alone, counted, most)| (alone, counted, most))
+    }
+}
+
+/// A day of the week, for [`Rotation::weekly_on`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the days' names")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+/// In the order in which Python's `W0` to `W6` count them.
+const WEEKDAYS: [(Weekday, &str); 7] = [
+    (Weekday::Monday, "monday"),
+    (Weekday::Tuesday, "tuesday"),
+    (Weekday::Wednesday, "wednesday"),
+    (Weekday::Thursday, "thursday"),
+    (Weekday::Friday, "friday"),
+    (Weekday::Saturday, "saturday"),
+    (Weekday::Sunday, "sunday"),
 ];
 
 impl Rotation {
     /// One file for ever, without a date: `app.log`.
-    pub const NEVER: Self = Self(Unit::Never);
+    pub const NEVER: Self = Self::of(Unit::Never);
     /// A file each second: `app.2026-11-21-08-33-01.log`. Meant for tests.
-    pub const SECONDLY: Self = Self(Unit::Second);
+    pub const SECONDLY: Self = Self::of(Unit::Second);
     /// A file each minute: `app.2026-11-21-08-33.log`.
-    pub const MINUTELY: Self = Self(Unit::Minute);
+    pub const MINUTELY: Self = Self::of(Unit::Minute);
     /// A file each hour: `app.2026-11-21-08.log`.
-    pub const HOURLY: Self = Self(Unit::Hour);
+    pub const HOURLY: Self = Self::of(Unit::Hour);
     /// A file each day: `app.2026-11-21.log`.
-    pub const DAILY: Self = Self(Unit::Day);
+    pub const DAILY: Self = Self::of(Unit::Day);
     /// A file each week, named by its Sunday: `app.2026-11-15.log`.
-    pub const WEEKLY: Self = Self(Unit::Week);
+    pub const WEEKLY: Self = Self::of(Unit::Week);
     /// A file each month: `app.2026-11.log`.
-    pub const MONTHLY: Self = Self(Unit::Month);
+    pub const MONTHLY: Self = Self::of(Unit::Month);
+
+    const fn of(unit: Unit) -> Self {
+        Self { unit, every: 1, at: None, weekday: Weekday::Sunday }
+    }
+
+    /// A file for every `n` of the unit.
+    ///
+    /// Seconds, minutes and hours count from local midnight, and the last piece of a day may be shorter. Days and months count from
+    /// 1970-01-01, weeks from the first of their first days on or after it. So all processes agree, whenever they were started.
+    /// At most a day, or a century, is one piece; [`build`](crate::Builder::build) refuses more, and 0.
+    #[must_use]
+    pub const fn every(mut self, n: u32) -> Self {
+        self.every = n;
+        self
+    }
+
+    /// Begins the file at this local time instead of midnight: with `.at(4, 0)`, what is logged at three in the morning goes
+    /// into the file of the day before. For days, weeks and months; [`build`](crate::Builder::build) refuses others, and times
+    /// that there are not.
+    #[must_use]
+    pub const fn at(mut self, hour: u8, minute: u8) -> Self {
+        self.at = Some((hour, minute));
+        self
+    }
+
+    /// A file each week that begins on that day, and is named by it.
+    #[must_use]
+    pub const fn weekly_on(weekday: Weekday) -> Self {
+        let mut weekly = Self::WEEKLY;
+        weekly.weekday = weekday;
+        weekly
+    }
+
+    /// Refuses combinations that mean nothing.
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        let (_, counted, most) = self.unit.row();
+        let below_a_day = matches!(self.unit, Unit::Never | Unit::Second | Unit::Minute | Unit::Hour);
+        let reason = match self.at {
+            _ if self.every == 0 => "every(0) has no length".to_owned(),
+            _ if self.every > most && self.unit == Unit::Never => "`never` cannot be counted".to_owned(),
+            _ if self.every > most => format!("at most {most} {counted} are one piece"),
+            Some(_) if below_a_day => "only days, weeks and months begin at a time of day".to_owned(),
+            Some((hour, minute)) if hour > 23 || minute > 59 => "there is no such time of day".to_owned(),
+            _ => return Ok(()),
+        };
+        Err(BuildError::Rotation { value: self.to_string(), reason })
+    }
 
     /// The date in a file's name, as a `time` format description; `None` leaves it out.
     pub(crate) fn date_format(&self) -> Option<&'static str> {
-        match self.0 {
+        match self.unit {
             Unit::Never => None,
             Unit::Second => Some("[year]-[month]-[day]-[hour]-[minute]-[second]"),
             Unit::Minute => Some("[year]-[month]-[day]-[hour]-[minute]"),
@@ -76,138 +159,84 @@ impl Rotation {
 
 impl fmt::Display for Rotation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = UNITS.iter().find(|(unit, _)| *unit == self.0).map_or("", |(_, text)| text);
-        f.pad(text)
+        let (alone, counted, _) = self.unit.row();
+        let weekday = WEEKDAYS.iter().find(|(day, _)| *day == self.weekday).map_or("", |(_, name)| name);
+        let on_sunday = self.weekday == Weekday::Sunday;
+        let mut text = match self.every {
+            1 if on_sunday => alone.to_owned(),
+            1 => weekday.to_owned(),
+            n if on_sunday => format!("{n} {counted}"),
+            n => format!("{n} {counted} on {weekday}"),
+        };
+        if let Some((hour, minute)) = self.at {
+            text += &format!(" at {hour:02}:{minute:02}");
+        }
+        f.pad(&text)
     }
 }
 
 impl FromStr for Rotation {
     type Err = BuildError;
 
-    /// Reads `never`, `secondly`, `minutely`, `hourly`, `daily`, `weekly` or `monthly`, in any case.
+    /// Reads, in any case:
+    ///
+    /// * `never`, `secondly`, `minutely`, `hourly`, `daily`, `weekly`, `monthly`,
+    /// * `monday` to `sunday`,
+    /// * `6 hours`, `2 weeks`, `2 weeks on monday`, and so on,
+    /// * any of these that is a day or longer with a time: `daily at 04:00`, `monday at 04:00`,
+    /// * `S`, `M`, `H`, `D`, `midnight` and `W0` (Monday) to `W6`, the names of Python's `TimedRotatingFileHandler`.
     fn from_str(text: &str) -> Result<Self, BuildError> {
-        UNITS
-            .iter()
-            .find(|(_, name)| text.eq_ignore_ascii_case(name))
-            .map(|(unit, _)| Self(*unit))
-            .ok_or_else(|| BuildError::Rotation { value: text.to_owned() })
+        let lower = text.trim().to_ascii_lowercase();
+        let rotation = read(&lower).ok_or_else(|| BuildError::Rotation {
+            value: text.to_owned(),
+            reason: "expected one such as `daily`, `6 hours`, `monday` or `daily at 04:00`".to_owned(),
+        })?;
+        rotation.check().map(|()| rotation)
     }
 }
 
-/// The interval of time that one file covers: `start` belongs to it, `end` does not.
-///
-/// See [`Appender::period_at`](crate::Appender::period_at).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Period {
-    /// The first instant whose events go into the file.
-    pub start: SystemTime,
-    /// The first instant whose events go into the next file; `None` for [`Rotation::NEVER`].
-    pub end: Option<SystemTime>,
-}
-
-/// A period in seconds since 1970, half-open; unbounded where it says `i64::MIN` or `i64::MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: i64,
-    pub(crate) end: i64,
-}
-
-impl Span {
-    pub(crate) fn contains(self, at: i64) -> bool {
-        (self.start..self.end).contains(&at)
-    }
-}
-
-const DAY: i64 = 86_400;
-
-/// A rotation in a zone: tells the label and the period of any instant.
-///
-/// The *label* of an instant is the local time, in seconds, at which its unit began: what the file's name
-/// shows. The period around an instant is the interval in which the label stays the same.
-#[derive(Clone, Debug)]
-pub(crate) struct Calendar {
-    unit: Unit,
-    offsets: Offsets,
-}
-
-impl Calendar {
-    pub(crate) fn new(rotation: &Rotation, offsets: Offsets) -> Self {
-        Self { unit: rotation.0, offsets }
-    }
-
-    pub(crate) fn offsets(&self) -> &Offsets {
-        &self.offsets
-    }
-
-    pub(crate) fn label(&self, at: i64) -> i64 {
-        self.floor(at + i64::from(self.offsets.segment(at).offset))
-    }
-
-    /// The period of the instant `at`: taken from the calendar and the zone's transitions, never by adding
-    /// 24 hours to something.
-    pub(crate) fn span(&self, at: i64) -> Span {
-        if self.unit == Unit::Never {
-            return Span { start: i64::MIN, end: i64::MAX };
+fn read(text: &str) -> Option<Rotation> {
+    let (what, at) = match text.split_once(" at ") {
+        Some((what, at)) => {
+            let (hour, minute) = at.split_once(':')?;
+            let number = |digits: &str| number(digits).filter(|_| digits.len() <= 2)?.try_into().ok();
+            (what, Some((number(hour)?, number(minute)?)))
         }
-        let mut segment = self.offsets.segment(at);
-        let label = self.floor(at + i64::from(segment.offset));
-        let mut end = segment.until.min(self.next(label) - i64::from(segment.offset));
-        let mut start = segment.from.max(label - i64::from(segment.offset));
-        // The same name may go on beyond a transition of the zone.
-        while start == segment.from && self.label(start - 1) == label {
-            segment = self.offsets.segment(start - 1);
-            start = segment.from.max(label - i64::from(segment.offset));
-        }
-        segment = self.offsets.segment(at);
-        while end == segment.until && self.label(end) == label {
-            segment = self.offsets.segment(end);
-            end = segment.until.min(self.next(label) - i64::from(segment.offset));
-        }
-        Span { start, end }
-    }
+        None => (text, None),
+    };
+    let rotation = alone(what).or_else(|| counted(what))?;
+    Some(Rotation { at, ..rotation })
+}
 
-    /// The period that has this label, if there is one: a date that a zone skipped has none.
-    pub(crate) fn span_of_label(&self, label: i64) -> Option<Span> {
-        let about = label - i64::from(self.offsets.segment(label).offset);
-        let at = label - i64::from(self.offsets.segment(about).offset);
-        (self.label(at) == label).then(|| self.span(at))
-    }
-
-    /// The start of the unit that the local time `local` lies in.
-    fn floor(&self, local: i64) -> i64 {
-        let to = |size: i64| local - local.rem_euclid(size);
-        match self.unit {
-            Unit::Never => i64::MIN,
-            Unit::Second => local,
-            Unit::Minute => to(60),
-            Unit::Hour => to(3600),
-            Unit::Day => to(DAY),
-            // 1970-01-04 was a Sunday.
-            Unit::Week => local - (local - 3 * DAY).rem_euclid(7 * DAY),
-            Unit::Month => date(local).replace_day(1).map_or(local, seconds),
-        }
-    }
-
-    /// The start of the unit after the one that starts at the local time `label`.
-    fn next(&self, label: i64) -> i64 {
-        match self.unit {
-            Unit::Never => i64::MAX,
-            Unit::Second => label + 1,
-            Unit::Minute => label + 60,
-            Unit::Hour => label + 3600,
-            Unit::Day => label + DAY,
-            Unit::Week => label + 7 * DAY,
-            // 31 days after the first of a month is in the next month.
-            Unit::Month => self.floor(label + 31 * DAY),
-        }
+fn alone(text: &str) -> Option<Rotation> {
+    let weekday = |name: &str| WEEKDAYS.iter().find(|(_, day)| *day == name).map(|(day, _)| Rotation::weekly_on(*day));
+    let unit = |name: &str| UNITS.iter().find(|row| row.1 == name).map(|row| Rotation::of(row.0));
+    match text {
+        "s" => Some(Rotation::SECONDLY),
+        "m" => Some(Rotation::MINUTELY),
+        "h" => Some(Rotation::HOURLY),
+        "d" | "midnight" => Some(Rotation::DAILY),
+        _ => match text.strip_prefix('w').filter(|day| day.len() == 1).and_then(number) {
+            Some(day) => WEEKDAYS.get(day as usize).map(|(day, _)| Rotation::weekly_on(*day)),
+            None => unit(text).or_else(|| weekday(text)),
+        },
     }
 }
 
-/// The date of a local time. Instants are held to the years 1 to 9998 (`Moment`), so the default never shows.
-fn date(local: i64) -> Date {
-    OffsetDateTime::from_unix_timestamp(local).map_or(Date::MIN, OffsetDateTime::date)
+/// `6 hours`, `1 day`, `2 weeks on monday`.
+fn counted(text: &str) -> Option<Rotation> {
+    let (number, what) = text.split_once(' ')?;
+    let (what, day) = what.split_once(" on ").map_or((what, None), |(what, day)| (what, Some(day)));
+    let row = UNITS.iter().skip(1).find(|row| row.2 == what || row.2.strip_suffix('s') == Some(what))?;
+    let rotation = match day {
+        None => Rotation::of(row.0),
+        Some(day) if row.0 == Unit::Week && WEEKDAYS.iter().any(|(_, name)| *name == day) => alone(day)?,
+        Some(_) => return None,
+    };
+    Some(rotation.every(self::number(number)?))
 }
 
-fn seconds(date: Date) -> i64 {
-    date.midnight().assume_utc().unix_timestamp()
+/// Digits and nothing else: `parse` alone would take a `+`.
+fn number(digits: &str) -> Option<u32> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }

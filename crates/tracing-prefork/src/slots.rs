@@ -14,9 +14,9 @@
 //! All of it lies in memory that a forked child finds empty: no pin of a thread that does not exist there, no rollover
 //! that nobody will finish, no period that belongs to another descriptor table. The child opens its file anew.
 
+use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
-use crate::rotation::Span;
 use crate::sys::{Descriptor, FileId, ForkWiped};
 use std::fs::File;
 use std::io;

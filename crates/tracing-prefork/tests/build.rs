@@ -61,7 +61,7 @@ fn numbers_out_of_range_are_refused_with_the_number() {
 #[test]
 fn texts_that_name_nothing_are_refused_with_the_text() {
     says(&"dayly".parse::<Rotation>().expect_err("refused").to_string(), &["\"dayly\"", "daily"]);
-    for text in ["", "+5:30", "+05:60", "+24:00", "05:30", "+05:3é", "Mars/Phobos", "+-1:00"] {
+    for text in ["", "+5:30", "+05:60", "+24:00", "05:30", "+05:3é", "+-1:00"] {
         says(&text.parse::<Zone>().expect_err("refused").to_string(), &[&format!("{text:?}"), "+05:30"]);
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, names, read};
+use common::{DAY, Hand, NOW, alone, names, read};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use std::fs;
@@ -12,22 +12,6 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Command;
 use tracing_prefork::{Appender, Rotation};
-
-/// Runs `test` in a fresh process with a single thread, so that it may fork and close what it likes.
-fn alone(name: &str, test: impl FnOnce(&Path)) {
-    const MARK: &str = "TEST_RUNS_ALONE_IN";
-    if let Some(directory) = std::env::var_os(MARK) {
-        return test(Path::new(&directory));
-    }
-    let directory = tempfile::tempdir().expect("a directory");
-    let output = Command::new(std::env::current_exe().expect("this program"))
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(MARK, directory.path())
-        .output()
-        .expect("starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
 
 /// Runs `child` in a forked process, and fails if it panics.
 fn in_child(child: impl FnOnce()) {
@@ -68,7 +52,7 @@ fn descriptors() -> Vec<(i32, String)> {
 
 #[test]
 fn a_child_starts_its_own_count_and_writes_to_the_same_file() {
-    alone("a_child_starts_its_own_count_and_writes_to_the_same_file", |directory| {
+    alone("a_child_starts_its_own_count_and_writes_to_the_same_file", &[], |directory| {
         let logs = daily(&Hand::at(NOW), directory);
         log(&logs, "parent");
         in_child(|| {
@@ -84,7 +68,7 @@ fn a_child_starts_its_own_count_and_writes_to_the_same_file() {
 
 #[test]
 fn the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write() {
-    alone("the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write", |directory| {
+    alone("the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write", &[], |directory| {
         let mut logs = daily(&Hand::at(NOW), directory);
         logs.write_all(b"the parent's ").expect("writes");
         in_child(|| {
@@ -98,7 +82,7 @@ fn the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write() {
 
 #[test]
 fn an_appender_keeps_two_descriptors_at_most_however_often_it_rolls_over() {
-    alone("an_appender_keeps_two_descriptors_at_most_however_often_it_rolls_over", |directory| {
+    alone("an_appender_keeps_two_descriptors_at_most_however_often_it_rolls_over", &[], |directory| {
         let hand = Hand::at(NOW);
         let before = descriptors().len();
         let logs = daily(&hand, directory);
@@ -120,7 +104,7 @@ fn an_appender_keeps_two_descriptors_at_most_however_often_it_rolls_over() {
 
 #[test]
 fn a_child_lets_go_of_the_file_it_inherited_when_it_logs_into_a_later_one() {
-    alone("a_child_lets_go_of_the_file_it_inherited_when_it_logs_into_a_later_one", |directory| {
+    alone("a_child_lets_go_of_the_file_it_inherited_when_it_logs_into_a_later_one", &[], |directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
         hand.set(NOW + DAY, 0);
@@ -136,7 +120,7 @@ fn a_child_lets_go_of_the_file_it_inherited_when_it_logs_into_a_later_one() {
 
 #[test]
 fn a_program_started_by_exec_finds_no_descriptor_of_ours() {
-    alone("a_program_started_by_exec_finds_no_descriptor_of_ours", |directory| {
+    alone("a_program_started_by_exec_finds_no_descriptor_of_ours", &[], |directory| {
         let hand = Hand::at(NOW);
         let builder = hand.builder().rotation(Rotation::DAILY).max_log_files(5).latest_symlink("latest");
         let logs = builder.build(directory).expect("builds");
@@ -150,7 +134,7 @@ fn a_program_started_by_exec_finds_no_descriptor_of_ours() {
 
 #[test]
 fn a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_next_owner() {
-    alone("a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_next_owner", |directory| {
+    alone("a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_next_owner", &[], |directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
         hand.set(NOW + DAY, 0);
@@ -174,7 +158,7 @@ fn a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_n
 
 #[test]
 fn a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them() {
-    alone("a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them", |directory| {
+    alone("a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them", &[], |directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
         hand.set(NOW + DAY, 0);
@@ -209,7 +193,7 @@ fn a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them() {
 
 #[test]
 fn a_changed_working_directory_changes_nothing() {
-    alone("a_changed_working_directory_changes_nothing", |directory| {
+    alone("a_changed_working_directory_changes_nothing", &[], |directory| {
         std::env::set_current_dir(directory).expect("changes");
         let hand = Hand::at(NOW);
         let logs = daily(&hand, Path::new("logs"));
@@ -222,7 +206,7 @@ fn a_changed_working_directory_changes_nothing() {
 
 #[test]
 fn descriptors_that_are_closed_while_no_other_can_be_opened_lose_lines_but_end_nothing() {
-    alone("descriptors_that_are_closed_while_no_other_can_be_opened_lose_lines_but_end_nothing", |directory| {
+    alone("descriptors_that_are_closed_while_no_other_can_be_opened_lose_lines_but_end_nothing", &[], |directory| {
         use nix::sys::resource::{Resource, getrlimit, setrlimit};
         let hand = Hand::at(NOW);
         let builder = hand.builder().rotation(Rotation::DAILY).on_error(|_| {});
@@ -253,7 +237,7 @@ fn descriptors_that_are_closed_while_no_other_can_be_opened_lose_lines_but_end_n
 
 #[test]
 fn a_late_line_for_a_slot_whose_number_was_given_up_is_written() {
-    alone("a_late_line_for_a_slot_whose_number_was_given_up_is_written", |directory| {
+    alone("a_late_line_for_a_slot_whose_number_was_given_up_is_written", &[], |directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
         hand.set(NOW + DAY, 0);
@@ -275,7 +259,7 @@ fn a_late_line_for_a_slot_whose_number_was_given_up_is_written() {
 
 #[test]
 fn a_log_is_never_one_of_the_three_standard_descriptors() {
-    alone("a_log_is_never_one_of_the_three_standard_descriptors", |directory| {
+    alone("a_log_is_never_one_of_the_three_standard_descriptors", &[], |directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
         in_child(|| {
@@ -294,7 +278,7 @@ fn a_log_is_never_one_of_the_three_standard_descriptors() {
 
 #[test]
 fn a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other() {
-    alone("a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other", |directory| {
+    alone("a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other", &[], |directory| {
         use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
         use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
         static CHILD: AtomicI32 = AtomicI32::new(-1);

@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tracing_prefork::{Appender, Builder};
+use tracing_prefork::{Appender, Builder, Rotation};
 
 /// 2026-11-21 08:33:01 UTC, a Saturday.
 pub(crate) const NOW: u64 = 1_795_249_981;
@@ -59,6 +61,56 @@ pub(crate) fn read(directory: &Path, name: &str) -> String {
     fs::read_to_string(directory.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
+/// An appender without a prefix and a suffix: the date is the whole name.
+pub(crate) fn dated(hand: &Hand, rotation: Rotation, format: &str) -> Builder {
+    let clock = hand.clone();
+    let clock = move || UNIX_EPOCH + Duration::from_nanos(clock.0.load(Relaxed));
+    Appender::builder().rotation(rotation).date_format(format).clock(clock)
+}
+
+/// All files below a directory, and all directories with a slash behind their names, sorted; hidden ones left out.
+pub(crate) fn tree(directory: &Path) -> Vec<String> {
+    fn walk(directory: &Path, above: &str, found: &mut Vec<String>) {
+        for name in all_names(directory).into_iter().filter(|name| !name.starts_with('.')) {
+            let (path, name) = (directory.join(&name), format!("{above}{name}"));
+            if path.is_dir() && !path.is_symlink() {
+                walk(&path, &format!("{name}/"), found);
+                found.push(name + "/");
+            } else {
+                found.push(name);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(directory, "", &mut found);
+    found.sort();
+    found
+}
+
+/// Only the files of a [`tree`].
+pub(crate) fn files(directory: &Path) -> Vec<String> {
+    tree(directory).into_iter().filter(|name| !name.ends_with('/')).collect()
+}
+
+/// A path as it stands in [`files`].
+pub(crate) fn below(directory: &Path, path: &Path) -> String {
+    path.strip_prefix(directory).expect("below the directory").to_str().expect("UTF-8").to_owned()
+}
+
+/// Makes files with a line in them, and their directories.
+pub(crate) fn write_files(directory: &Path, names: &[&str]) {
+    for name in names {
+        let path = directory.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(path, "x\n").expect("written");
+    }
+}
+
+/// Logs a line.
+pub(crate) fn log(mut logs: &Appender, text: &str) {
+    writeln!(logs, "{text}").expect("writes");
+}
+
 /// Waits, for as long as it takes and ten seconds at most, for what another thread does.
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
@@ -66,4 +118,25 @@ pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
         assert!(std::time::Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Runs `test` in a fresh process with a single thread, so that it may fork, close and set what it likes; with these
+/// variables in its environment, or without those that have no value. Its directory is removed afterwards.
+pub(crate) fn alone(name: &str, variables: &[(&str, Option<&str>)], test: impl FnOnce(&Path)) {
+    const MARK: &str = "TEST_RUNS_ALONE_IN";
+    if let Some(directory) = std::env::var_os(MARK) {
+        return test(Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(MARK, directory.path());
+    for (variable, value) in variables {
+        match value {
+            Some(value) => command.env(variable, value),
+            None => command.env_remove(variable),
+        };
+    }
+    let output = command.output().expect("starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

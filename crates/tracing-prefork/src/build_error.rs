@@ -1,0 +1,110 @@
+//! [`BuildError`]: why an appender could not be built.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why an appender could not be built, or a text not be read as an option. No file has been overwritten or removed; the
+/// directory may have been made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A prefix, a suffix, a link's name or the name that they make cannot be a file's.
+    #[non_exhaustive]
+    FileName {
+        /// The option that it was given to.
+        option: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// `max_log_files(0)`: the current file is always kept.
+    NoLogFiles,
+    /// The permissions are not such that the owner can read and write, or more than permissions.
+    #[non_exhaustive]
+    FileMode {
+        /// What was given.
+        mode: u32,
+    },
+    /// A text that names no rotation, or a combination that means nothing.
+    #[non_exhaustive]
+    Rotation {
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A date format that cannot be read, or that does not tell the periods of the rotation apart.
+    #[non_exhaustive]
+    DateFormat {
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A zone that there is not.
+    #[non_exhaustive]
+    Zone {
+        /// What was given.
+        value: String,
+        /// What is wrong with it, and where it was looked for.
+        reason: String,
+    },
+    /// The directory could not be made, or its path is too long.
+    #[non_exhaustive]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The current file could not be opened, or is something else than a regular file.
+    #[non_exhaustive]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FileName { option, value, reason } => write!(f, "{option} {value:?}: {reason}"),
+            Self::NoLogFiles => f.write_str("max_log_files(0): the current file is always kept; the least is 1"),
+            Self::FileMode { mode } => {
+                write!(
+                    f,
+                    "file_mode({mode:#o}, in decimal {mode}): expected permissions of 0o777 at most that let the owner read and write (0o600)"
+                )
+            }
+            Self::Rotation { value, reason } => write!(f, "rotation {value:?}: {reason}"),
+            Self::DateFormat { value, reason } => write!(f, "date_format {value:?}: {reason}"),
+            Self::Zone { value, reason } => write!(f, "zone {value:?}: {reason}"),
+            Self::Directory { path, source } => {
+                write!(f, "cannot create the log directory {}: {source}", path.display())
+            }
+            Self::Open { path, source } => {
+                let hint = if source.raw_os_error() == Some(ELOOP) {
+                    " (it is a symbolic link, which is not followed)"
+                } else {
+                    ""
+                };
+                write!(f, "cannot open the log file {}: {source}{hint}", path.display())
+            }
+        }
+    }
+}
+
+const ELOOP: i32 = nix::errno::Errno::ELOOP as i32;
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Directory { source, .. } | Self::Open { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

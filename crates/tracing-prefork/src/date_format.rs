@@ -1,0 +1,116 @@
+//! How the date stands in a file's name: from a label to text, and back.
+
+use std::io;
+use time::format_description::{self, Component, OwnedFormatItem};
+use time::parsing::Parsed;
+use time::{Date, OffsetDateTime, Time, UtcOffset};
+
+/// A format that has been read.
+#[derive(Clone, Debug)]
+pub(crate) struct DateFormat {
+    items: OwnedFormatItem,
+    /// Whether the text shows the offset from UTC, which tells the two passes of a repeated hour apart.
+    pub(crate) shows_offset: bool,
+    /// How many directories the text goes through.
+    pub(crate) depth: usize,
+}
+
+impl DateFormat {
+    /// Reads a strftime pattern if there is a `%` in it, else a format description of the crate `time`.
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
+        let items = if text.contains('%') {
+            format_description::parse_strftime_owned(text)
+        } else if text.contains('[') {
+            format_description::parse_owned::<2>(text)
+        } else {
+            return Err("expected a strftime pattern such as %Y-%m-%d, or one such as [year]-[month]-[day]".to_owned());
+        };
+        let items = items.map_err(|error| error.to_string())?;
+        let format = Self { shows_offset: shows_offset(&items), depth: 0, items };
+        let sample = format.text(0, 0).map_err(|error| error.to_string())?;
+        if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains('\0') {
+            return Err(format!("{sample:?} is not a path below the log directory"));
+        }
+        Ok(Self { depth: sample.matches('/').count(), ..format })
+    }
+
+    /// Writes the date of a label, a local time in seconds, at an offset east of UTC in seconds. Allocates nothing.
+    pub(crate) fn write(&self, label: i64, offset: i32, into: &mut impl io::Write) -> io::Result<()> {
+        let local = OffsetDateTime::from_unix_timestamp(label).map_err(io::Error::other)?;
+        let offset = UtcOffset::from_whole_seconds(offset).map_err(io::Error::other)?;
+        local.replace_offset(offset).format_into(into, &self.items).map_err(io::Error::other).map(drop)
+    }
+
+    pub(crate) fn text(&self, label: i64, offset: i32) -> io::Result<String> {
+        let mut text = Vec::new();
+        self.write(label, offset, &mut text)?;
+        String::from_utf8(text).map_err(io::Error::other)
+    }
+
+    /// The label that `text` was written from, and the offset if it shows one.
+    pub(crate) fn read(&self, text: &str) -> Option<(i64, Option<i32>)> {
+        let mut parsed = self.parse(text)?;
+        if Date::try_from(parsed).is_err() {
+            // A month is named without a day.
+            parsed.set_day(std::num::NonZeroU8::MIN)?;
+        }
+        if parsed.hour_24().is_none() && parsed.hour_12().is_none() {
+            parsed.set_hour_24(0)?;
+        }
+        let (date, time) = (Date::try_from(parsed).ok()?, Time::try_from(parsed).ok()?);
+        let offset = self.shows_offset.then(|| UtcOffset::try_from(parsed).ok()).flatten();
+        Some((date.with_time(time).assume_utc().unix_timestamp(), offset.map(UtcOffset::whole_seconds)))
+    }
+
+    fn parse(&self, text: &str) -> Option<Parsed> {
+        let mut parsed = Parsed::new();
+        parsed.parse_item(text.as_bytes(), &self.items).ok()?.is_empty().then_some(parsed)
+    }
+
+    /// Why no label can be read from a text that the format has written.
+    fn lacks(&self, text: &str) -> &'static str {
+        let Some(parsed) = self.parse(text) else { return "its parts cannot be told from each other" };
+        match () {
+            () if parsed.year().or(parsed.iso_year()).is_none() => "it shows no year of four digits",
+            () if parsed.month().is_none() && parsed.ordinal().is_none() && parsed.iso_year().is_none() => {
+                "it shows no month"
+            }
+            () if parsed.hour_12().is_some() && parsed.hour_12_is_pm().is_none() => "it does not show AM or PM",
+            () => "a year of four digits and all that follows is needed, down to what the rotation counts",
+        }
+    }
+
+    /// Says what is missing, if the format writes a label in a way that does not lead back to it.
+    pub(crate) fn check(&self, label: i64, offset: i32) -> Result<(), String> {
+        let text = self.text(label, offset).map_err(|error| error.to_string())?;
+        let shown = self.shows_offset.then_some(offset);
+        let read = match self.read(&text) {
+            Some(read) if read == (label, shown) => return Ok(()),
+            None => {
+                return Err(format!("no date can be read back from {text:?}: {}", self.lacks(&text)));
+            }
+            Some((read, _)) => read,
+        };
+        let parts = |label| OffsetDateTime::from_unix_timestamp(label).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let (is, reads) = (parts(label), parts(read));
+        let missing = match () {
+            () if is.date() != reads.date() => "day",
+            () if is.hour() != reads.hour() => "hour",
+            () if is.minute() != reads.minute() => "minute",
+            () if is.second() != reads.second() => "second",
+            () => "offset with hours and minutes",
+        };
+        Err(format!("it shows no {missing}, so that several periods would share the file {text:?}"))
+    }
+}
+
+fn shows_offset(items: &OwnedFormatItem) -> bool {
+    match items {
+        OwnedFormatItem::Component(component) => {
+            matches!(component, Component::OffsetHour(_) | Component::OffsetMinute(_) | Component::OffsetSecond(_))
+        }
+        OwnedFormatItem::Compound(items) | OwnedFormatItem::First(items) => items.iter().any(shows_offset),
+        OwnedFormatItem::Optional(item) => shows_offset(item),
+        _ => false,
+    }
+}
