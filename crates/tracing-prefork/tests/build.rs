@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Hand, NOW, all_names};
+use common::{Hand, NOW, refused, says};
 use nix::sys::stat::Mode;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,21 +11,6 @@ use tracing_prefork::{Appender, BuildError, Builder, Rotation, Zone, rolling};
 
 fn builder() -> Builder {
     Hand::at(NOW).builder().rotation(Rotation::DAILY)
-}
-
-/// Builds in a fresh directory, expects an error, and that the directory stayed empty.
-fn refused(builder: Builder) -> String {
-    let directory = tempfile::tempdir().expect("a directory");
-    let error = builder.build(directory.path()).expect_err("refused");
-    assert_eq!(all_names(directory.path()), [""; 0], "something was left behind by: {error}");
-    error.to_string()
-}
-
-#[track_caller]
-fn says(error: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(error.contains(part), "{error:?} does not say {part:?}");
-    }
 }
 
 #[test]

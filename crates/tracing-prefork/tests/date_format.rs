@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Hand, NOW, all_names, at, below, dated, files, write_files};
+use common::{Hand, NOW, at, below, dated, files, says, write_files};
 use tracing_prefork::{Rotation, Weekday, Zone};
 
 /// 2026-11-21 08:33:01 UTC, a Saturday, in each format; all of them tell the periods of their rotation apart.
@@ -88,18 +88,7 @@ fn every_name_leads_back_to_its_period_so_that_the_oldest_files_go_first() {
 
 /// What is refused, in a directory that must stay empty.
 fn refused(rotation: Rotation, format: &str) -> String {
-    let directory = tempfile::tempdir().expect("a directory");
-    let built = dated(&Hand::at(NOW), rotation, format).build(directory.path());
-    let error = built.expect_err(format);
-    assert_eq!(all_names(directory.path()), [""; 0], "something was left behind by: {error}");
-    error.to_string()
-}
-
-#[track_caller]
-fn says(error: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(error.contains(part), "{error:?} does not say {part:?}");
-    }
+    common::refused(dated(&Hand::at(NOW), rotation, format))
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Hand, NOW, all_names};
+use common::{Hand, NOW, says};
 use proptest::option;
 use proptest::prelude::*;
 use std::time::{Duration, SystemTime};
@@ -122,17 +122,7 @@ fn the_names_that_python_gives_to_rotations_are_read_in_any_case() {
 
 /// What `build` says to a rotation that means nothing; it must have touched nothing.
 fn refused(rotation: Rotation) -> String {
-    let directory = tempfile::tempdir().expect("a directory");
-    let error = Hand::at(NOW).builder().rotation(rotation).build(directory.path()).expect_err("refused");
-    assert_eq!(all_names(directory.path()), [""; 0], "something was left behind by: {error}");
-    error.to_string()
-}
-
-#[track_caller]
-fn says(error: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(error.contains(part), "{error:?} does not say {part:?}");
-    }
+    common::refused(Hand::at(NOW).builder().rotation(rotation))
 }
 
 #[test]

@@ -140,3 +140,18 @@ pub(crate) fn alone(name: &str, variables: &[(&str, Option<&str>)], test: impl F
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
+
+/// Builds in a fresh directory, expects an error, and that the directory stayed empty.
+pub(crate) fn refused(builder: Builder) -> String {
+    let directory = tempfile::tempdir().expect("a directory");
+    let error = builder.build(directory.path()).expect_err("refused");
+    assert_eq!(all_names(directory.path()), [""; 0], "something was left behind by: {error}");
+    error.to_string()
+}
+
+#[track_caller]
+pub(crate) fn says(error: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(error.contains(part), "{error:?} does not say {part:?}");
+    }
+}
