@@ -51,11 +51,22 @@ impl Clock {
         Self(Some(Box::new(clock)))
     }
 
-    #[inline]
     pub(crate) fn now(&self) -> SystemTime {
         match &self.0 {
             None => SystemTime::now(),
             Some(clock) => clock(),
+        }
+    }
+
+    /// The same as a moment. Half of the way from a `SystemTime` to seconds is checks that cost as much as printing the time.
+    #[inline]
+    pub(crate) fn moment(&self) -> Moment {
+        match &self.0 {
+            None => {
+                let (secs, nanos) = sys::now();
+                Moment { secs: secs.clamp(FIRST, LAST), nanos }
+            }
+            Some(clock) => Moment::from(clock()),
         }
     }
 }
@@ -90,7 +101,7 @@ impl Clock {
     }
 
     pub(crate) fn exact_second(&self) -> i64 {
-        Moment::from(self.now()).secs
+        self.moment().secs
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, open_lo
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::HousekeepingLock;
 pub(crate) use path::LogPath;
-pub(crate) use processor::{barrier_in_all_threads, register_barriers, time};
+pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io;

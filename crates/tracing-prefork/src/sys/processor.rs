@@ -1,6 +1,8 @@
 //! What the kernel offers so that an event need not pay for it: barriers in other threads, and a cheap clock.
 
 use nix::libc;
+use nix::sys::time::TimeSpec;
+use nix::time::{ClockId, clock_gettime};
 
 /// Seconds since 1970, by `time(2)`.
 #[inline]
@@ -8,6 +10,15 @@ use nix::libc;
 pub(crate) fn time() -> i64 {
     // SAFETY: with a null pointer time(2) touches no memory and cannot fail.
     unsafe { libc::time(std::ptr::null_mut()) }.into()
+}
+
+/// Seconds since 1970 and the nanoseconds of the next one, by `clock_gettime(2)`.
+#[inline]
+#[allow(clippy::useless_conversion, reason = "time_t is not 64 bits wide everywhere")]
+pub(crate) fn now() -> (i64, u32) {
+    // With this clock and memory of our own it cannot fail.
+    let now = clock_gettime(ClockId::CLOCK_REALTIME).unwrap_or(TimeSpec::new(0, 0));
+    (now.tv_sec().into(), now.tv_nsec() as u32)
 }
 
 /// Announces that this process will ask for [`barrier_in_all_threads`]; says whether the kernel agrees.
