@@ -22,6 +22,8 @@ pub(crate) struct Link {
     name: String,
     /// The inode that a hard link of ours leads to, 0 for none yet: it stays ours when the file's own name is gone.
     inode: AtomicU64,
+    /// The inode of what has the link's name, when it was looked at last; 0 for nothing.
+    seen: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub(crate) enum Kind {
 
 impl Link {
     pub(crate) fn new(kind: Kind, name: String) -> Self {
-        Self { kind, name, inode: AtomicU64::new(0) }
+        Self { kind, name, inode: AtomicU64::new(0), seen: AtomicU64::new(0) }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -45,11 +47,23 @@ impl Link {
         &self.name
     }
 
+    /// Whether something else has the link's name than when it was renewed last, or nothing.
+    pub(crate) fn has_changed(&self, directory: &Path) -> bool {
+        inode(&directory.join(&self.name)) != self.seen.load(Relaxed)
+    }
+
+    /// [`lead`](Self::lead), and a note of what has come of it.
+    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
+        let renewed = self.lead(pattern, clock, at);
+        self.seen.store(inode(&pattern.directory().join(&self.name)), Relaxed);
+        renewed
+    }
+
     /// Lets the link lead to the file of `at`, unless it leads there, or to a later one, already.
     ///
     /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
     /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
-    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
+    fn lead(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
         let path = pattern.directory().join(&self.name);
         let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
         loop {
@@ -105,6 +119,11 @@ impl Link {
         let _ = fs::remove_file(&hidden);
         renamed
     }
+}
+
+/// The inode of what is there; 0 for nothing.
+fn inode(path: &Path) -> u64 {
+    fs::symlink_metadata(path).map_or(0, |found| found.ino())
 }
 
 fn not_ours() -> io::Error {

@@ -34,20 +34,8 @@ pub(crate) struct Outcome {
 
 /// Removes the oldest files until `keep` are left, those of current and later periods included, which never go.
 pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<Outcome> {
-    let mut files = Vec::new();
-    for found in listing::list(pattern, now)? {
-        match found.span {
-            // A link of that name is not ours.
-            Some(span) if found.is_file => files.push((span, found.path)),
-            None if is_left_behind(&found, pattern, links, now) => drop(fs::remove_file(&found.path)),
-            _ => {}
-        }
-    }
-    files.sort_unstable_by_key(|(span, _)| span.start);
-
     let mut outcome = Outcome::default();
-    let surplus = files.len().saturating_sub(keep.get());
-    for (span, path) in files.into_iter().take(surplus).filter(|(span, _)| span.end <= now) {
+    for (span, path) in surplus(pattern, links, keep, now)? {
         match sys::claim_and_remove(&path, || is_abandoned(span, &path, now)) {
             Ok(Removal::Removed) => {
                 outcome.removed += 1;
@@ -59,6 +47,34 @@ pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: 
         }
     }
     Ok(outcome)
+}
+
+/// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has gone.
+pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<bool> {
+    for (_, path) in surplus(pattern, links, keep, now)? {
+        if sys::claim_and_remove(&path, || false)? == Removal::Removed {
+            remove_empty_directories(&path, pattern.directory());
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The files that are over, beyond the newest `keep`, oldest first. Clears away what processes that were killed have left.
+fn surplus(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<Vec<(Span, PathBuf)>> {
+    let mut files = Vec::new();
+    for found in listing::list(pattern, now)? {
+        match found.span {
+            // A link of that name is not ours.
+            Some(span) if found.is_file => files.push((span, found.path)),
+            None if is_left_behind(&found, pattern, links, now) => drop(fs::remove_file(&found.path)),
+            _ => {}
+        }
+    }
+    files.sort_unstable_by_key(|(span, _)| span.start);
+    files.truncate(files.len().saturating_sub(keep.get()));
+    files.retain(|(span, _)| span.end <= now);
+    Ok(files)
 }
 
 fn is_abandoned(span: Span, path: &Path, now: i64) -> bool {

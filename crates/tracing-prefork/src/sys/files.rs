@@ -1,7 +1,8 @@
 //! Opening and creating log files: regular files only, never through a symbolic link, never truncated.
 
-use super::locks::{self, Lease};
+use super::locks::{self, Discipline, Lease};
 use super::path::LogPath;
+use super::tail::ends_in_fragment;
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, fcntl};
@@ -42,7 +43,7 @@ const LOG: OFlag = OFlag::O_RDWR
 /// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what somebody
 /// prints must not end in a log.
 pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    let file = nix::fcntl::open(path, flags, mode)?;
+    let file = super::again(|| nix::fcntl::open(path, flags, mode))?;
     if file.as_raw_fd() > 2 {
         return Ok(file);
     }
@@ -63,12 +64,24 @@ pub(crate) struct LogFile {
     pub(crate) id: FileId,
     /// It did not exist before.
     pub(crate) created: bool,
+    /// It may end in a piece of a line, as a process that was killed leaves it.
+    pub(crate) torn: bool,
+}
+
+/// The file that a path leads to, if there is one; a symbolic link is not followed.
+pub(crate) fn identity_at(path: &LogPath) -> Option<FileId> {
+    lstat(path.as_c_str()).ok().map(FileId::from)
+}
+
+/// Whether the file has a name in some directory still.
+pub(crate) fn has_name(file: impl AsFd) -> bool {
+    fstat(file).is_ok_and(|stat| stat.st_nlink > 0)
 }
 
 /// Opens a log file for appending, creates it if need be, and takes a shared lease on it.
 ///
 /// `mode` is the exact mode of a new file; without one it is 0666 less the umask.
-pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>) -> io::Result<LogFile> {
+pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Discipline) -> io::Result<LogFile> {
     for attempt in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
             Err(Errno::ENOENT) => match create(path.as_path(), mode) {
@@ -81,13 +94,14 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>) -> io::Result<LogFile
         let stat = fstat(&file)?;
         must_be_regular(&stat)?;
         let (file, id) = (File::from(file), FileId::from(stat));
-        match locks::share(&file) {
+        match locks::share(&file, discipline) {
             // A pruner holds it for the moment in which it removes the name; afterwards the name is free.
             Lease::Busy if attempt < 30 => thread::yield_now(),
             Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
             // Was the name removed, or given to another file, before the lease was there?
-            _ if lstat(path.as_c_str()).is_ok_and(|stat| FileId::from(stat) == id) => {
-                return Ok(LogFile { file, id, created });
+            _ if identity_at(path) == Some(id) => {
+                let torn = !created && ends_in_fragment(file.as_fd()).unwrap_or(true);
+                return Ok(LogFile { file, id, created, torn });
             }
             _ => {}
         }
