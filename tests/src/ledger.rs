@@ -49,6 +49,8 @@ pub enum Word {
     MostFiles,
     /// Calls to the allocator in raw clones.
     Allocations,
+    /// Log files that were removed when there were too few later ones.
+    Early,
 }
 
 /// How far a process has come.

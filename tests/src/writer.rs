@@ -82,6 +82,9 @@ impl Prefork {
         if !pattern.suffix.is_empty() {
             builder = builder.filename_suffix(&pattern.suffix);
         }
+        if let Some(format) = pattern.date {
+            builder = builder.date_format(format);
+        }
         if let Some(count) = setup.max_log_files {
             builder = builder.max_log_files(count);
         }

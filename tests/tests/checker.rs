@@ -36,7 +36,7 @@ impl Desk {
         let ticking = Ticking::Standing(START);
         Clock::start(ticking, &ledger);
         let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
-        let pattern = Pattern { prefix, suffix, unit: Unit::Secondly, zone: Zone::UTC };
+        let pattern = Pattern { prefix, suffix, unit: Unit::Secondly, date: None, zone: Zone::UTC };
         let load = Load { rollovers: 0, lines: 0, ways: &[Way::Direct], sizes: Sizes::Moderate };
         let clock = Clock::new(ticking, ledger);
         Self { home, ground: Ground { ledger, clock, ticking, pattern, load, share: 0 } }
