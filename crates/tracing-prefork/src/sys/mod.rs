@@ -8,7 +8,7 @@ mod path;
 mod processor;
 
 pub(crate) use descriptor::{Descriptor, append};
-pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, open_log};
+pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, hold, open_log};
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::HousekeepingLock;
 pub(crate) use path::LogPath;
