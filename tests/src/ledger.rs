@@ -255,6 +255,17 @@ impl Member {
         self.words[2].store(u64::from(paused), Release);
     }
 
+    /// Asks the process to stop itself in the middle of an event, or takes that back.
+    pub fn ask_to_stop(&self, asked: bool) {
+        self.words[3].store(u64::from(asked), Release);
+    }
+
+    /// Whether the process is asked to; once.
+    #[must_use]
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.words[3].load(Relaxed) != 0 && self.words[3].swap(0, Relaxed) != 0
+    }
+
     /// Whether the harness has stopped the process.
     #[must_use]
     pub fn paused(&self) -> bool {
