@@ -15,6 +15,7 @@ use crate::ledger::{Ledger, Outcome};
 use crate::line::{Id, Line, parse, recognized};
 use crate::pattern::{Key, Pattern};
 use crate::report::Report;
+use crate::tree::{self, Entry};
 
 /// What the checker holds a directory against.
 #[derive(Clone, Debug)]
@@ -82,19 +83,18 @@ impl Checker<'_> {
     /// The log files in the order of their periods; whatever else lies there is reported.
     fn files(&self, directory: &Path, report: &mut Report) -> io::Result<BTreeMap<Key, String>> {
         let mut files = BTreeMap::new();
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
+        for Entry { name, path, kind } in tree::entries(directory, self.pattern.depth())? {
             if self.others.contains(&name) {
                 continue;
             }
             // The lock file of the pattern; it holds no lines.
             let lock = name.starts_with('.') && name.ends_with(".lock");
             match self.pattern.key_of_name(&name) {
-                Some(key) if entry.file_type()?.is_file() => {
+                Some(key) if kind.is_file() => {
                     files.insert(key, name);
                 }
-                _ if lock && entry.metadata()?.len() < 4096 => {}
+                _ if lock && kind.is_file() && fs::metadata(path)?.len() < 4096 => {}
+                // A directory in which something stands is no entry, if names go through it.
                 _ => report.other(format!("{name}: does not belong here")),
             }
         }

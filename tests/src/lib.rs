@@ -9,6 +9,7 @@
 pub mod bad;
 pub mod checker;
 pub mod clock;
+pub mod date_format;
 mod family;
 pub mod faults;
 pub mod heap;
@@ -27,6 +28,7 @@ pub mod scenario;
 pub mod scenarios;
 pub mod speed;
 pub mod stamp;
+pub mod tree;
 pub mod watch;
 pub mod writer;
 pub mod zone;

@@ -121,7 +121,7 @@ impl Stage {
         }
         let pattern = &self.ground.pattern;
         let keeper = match self.scenario.prunes {
-            true => Some(keeper::keep(&self.directory, pattern, ledger, &self.orphans())?),
+            true => Some(keeper::keep(&self.directory, pattern, self.leaves(), ledger, &self.orphans())?),
             false => None,
         };
         fork(|| self.parent())?;
@@ -170,6 +170,12 @@ impl Stage {
             eprintln!("fork-tests: last process: {died}");
         }
         Ok(())
+    }
+
+    /// How many later files there must be before one may go. The peer removes one before it makes the next.
+    fn leaves(&self) -> usize {
+        let count = self.scenario.setup.max_log_files.unwrap_or(0);
+        if self.scenario.subject == Subject::Peer { count.saturating_sub(1) } else { count }
     }
 
     /// Where the keeper puts what it finds.

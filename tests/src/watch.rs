@@ -159,6 +159,10 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
     }
     report.counts.errors += ledger.get(Word::Errors);
     report.counts.most_files = ledger.get(Word::MostFiles);
+    let early = ledger.get(Word::Early);
+    if early > 0 {
+        report.other(format!("{early} files were removed too early"));
+    }
     let allocations = ledger.get(Word::Allocations);
     if allocations > 0 {
         report.other(format!("raw clones called the allocator {allocations} times"));

@@ -5,7 +5,7 @@ use crate::report::Operation;
 use crate::sys::{self, LogFile, LogPath};
 use nix::errno::Errno;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -128,16 +128,18 @@ impl Inner {
 
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.
     pub(crate) fn open(&self, path: &LogPath) -> io::Result<LogFile> {
-        let mut tries = 0..10;
+        let mut tries = 0..100;
         let opened = loop {
             match sys::open_log(path, self.mode, self.slots.discipline) {
                 // Not in a raw clone: making directories allocates.
                 Err(error)
-                    if error.kind() == io::ErrorKind::NotFound
-                        && !self.duties().bare.load(Relaxed)
-                        && tries.next().is_some() =>
+                    if error.kind() == NotFound && !self.duties().bare.load(Relaxed) && tries.next().is_some() =>
                 {
-                    fs::create_dir_all(path.directory())?;
+                    match fs::create_dir_all(path.directory()) {
+                        // One of them was removed again before the next was made in it: empty ones are pruning's to remove.
+                        Err(error) if matches!(error.kind(), NotFound | AlreadyExists) => {}
+                        made => made?,
+                    }
                 }
                 opened => break opened?,
             }

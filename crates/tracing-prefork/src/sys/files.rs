@@ -109,6 +109,17 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Disciplin
     Err(io::Error::other("the file was removed or replaced each time it had been opened"))
 }
 
+/// Takes a shared lease on a log file that is there: nobody prunes it as long as the file is kept open. `None` where it may not be
+/// opened.
+pub(crate) fn hold(path: &LogPath) -> io::Result<Option<File>> {
+    match open(path.as_c_str(), LOG, Mode::empty()).map(File::from) {
+        // A pruner has it in hands: it goes now.
+        Ok(file) if locks::share(&file, Discipline::Locked) == Lease::Busy => Err(Errno::ENOENT.into()),
+        Err(Errno::ENOENT) => Err(Errno::ENOENT.into()),
+        opened => Ok(opened.ok()),
+    }
+}
+
 fn must_be_regular(stat: &FileStat) -> io::Result<()> {
     let found = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => return Ok(()),
@@ -163,14 +174,18 @@ fn create_hidden(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     Removed,
-    /// Somebody has it open for writing.
+    /// Somebody has it open for writing, or needs it.
     Held,
     /// It was not there any more, or is something else now.
     Gone,
 }
 
-/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count.
-pub(crate) fn claim_and_remove(path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
+/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count, and if it is not `needed`.
+pub(crate) fn claim_and_remove(
+    path: &Path,
+    regardless: impl Fn() -> bool,
+    needed: impl Fn(FileId) -> bool,
+) -> io::Result<Removal> {
     let file = match open(path, LOG, Mode::empty()) {
         Err(Errno::ENOENT | Errno::ELOOP) => return Ok(Removal::Gone),
         opened => File::from(opened?),
@@ -184,6 +199,9 @@ pub(crate) fn claim_and_remove(path: &Path, regardless: impl Fn() -> bool) -> io
     let still_there = lstat(path).is_ok_and(|found| FileId::from(found) == FileId::from(stat));
     if must_be_regular(&stat).is_err() || !still_there {
         return Ok(Removal::Gone);
+    }
+    if needed(stat.into()) {
+        return Ok(Removal::Held);
     }
     match nix::unistd::unlink(path) {
         Err(Errno::ENOENT) => Ok(Removal::Gone),

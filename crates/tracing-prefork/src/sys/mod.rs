@@ -9,7 +9,7 @@ mod processor;
 mod tail;
 
 pub(crate) use descriptor::{Descriptor, append};
-pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, has_name, identity_at, open_log};
+pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, has_name, hold, identity_at, open_log};
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock};
 pub(crate) use path::LogPath;
