@@ -2,7 +2,7 @@
 
 use crate::appender::Inner;
 use crate::report::Operation;
-use crate::sys::{self, LogFile, LogPath};
+use crate::sys::{self, LogPath, Opened};
 use nix::errno::Errno;
 use std::fs;
 use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
@@ -108,8 +108,9 @@ impl Inner {
         }
         self.look_at_fork();
         let forward = rolling.is_forward(at);
-        let path = self.pattern.path_at(at)?;
-        let installed = self.open(&path).and_then(|file| rolling.install(self.pattern.calendar().span(at), file));
+        let installed = self
+            .open_for(at, 0)
+            .and_then(|(file, index)| rolling.install(self.pattern.calendar().span(at), index, file));
         drop(rolling);
         self.duties().opened(at, installed.as_ref().err());
         match installed {
@@ -120,14 +121,14 @@ impl Inner {
             }
             Err(error) => {
                 let copy = copy_of(&error);
-                self.report(Operation::Rollover, path.as_path(), error);
+                self.report_at(Operation::Rollover, at, error);
                 Err(copy)
             }
         }
     }
 
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.
-    pub(crate) fn open(&self, path: &LogPath) -> io::Result<LogFile> {
+    pub(crate) fn open(&self, path: &LogPath) -> io::Result<Opened> {
         let mut tries = 0..100;
         let opened = loop {
             match sys::open_log(path, self.mode, self.slots.discipline) {
@@ -171,12 +172,11 @@ impl Inner {
 
     /// Opens the first file, as part of building the appender.
     pub(crate) fn start(self: &Arc<Self>, at: i64) -> io::Result<()> {
-        let path = self.pattern.path_at(at)?;
         self.duties().started.store(true, Relaxed);
         self.slots.state.pins.expedite();
-        let opened = self.open(&path)?;
+        let (opened, index) = self.open_for(at, 0)?;
         if let Some(rolling) = self.slots.try_roll() {
-            rolling.install(self.pattern.calendar().span(at), opened)?;
+            rolling.install(self.pattern.calendar().span(at), index, opened)?;
         }
         self.counters().rollovers.fetch_add(1, Relaxed);
         self.duties().prune_wanted.store(false, Relaxed);
@@ -187,7 +187,7 @@ impl Inner {
 
     /// Reports a failure with the file of `at`.
     pub(crate) fn report_at(&self, operation: Operation, at: i64, error: io::Error) {
-        if let Ok(path) = self.pattern.path_at(at) {
+        if let Ok(path) = self.pattern.path_at(at, self.index(at)) {
             self.report(operation, path.as_path(), error);
         }
     }

@@ -59,9 +59,11 @@ pub(crate) fn identity(file: impl AsFd) -> io::Result<FileId> {
 
 /// A log file, opened for appending.
 #[derive(Debug)]
-pub(crate) struct LogFile {
+pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) id: FileId,
+    /// In bytes.
+    pub(crate) size: u64,
     /// It did not exist before.
     pub(crate) created: bool,
     /// It may end in a piece of a line, as a process that was killed leaves it.
@@ -81,7 +83,7 @@ pub(crate) fn has_name(file: impl AsFd) -> bool {
 /// Opens a log file for appending, creates it if need be, and takes a shared lease on it.
 ///
 /// `mode` is the exact mode of a new file; without one it is 0666 less the umask.
-pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Discipline) -> io::Result<LogFile> {
+pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Discipline) -> io::Result<Opened> {
     for attempt in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
             Err(Errno::ENOENT) => match create(path.as_path(), mode) {
@@ -101,7 +103,7 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Disciplin
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path) == Some(id) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
-                return Ok(LogFile { file, id, created, torn });
+                return Ok(Opened { file, id, size: stat.st_size as u64, created, torn });
             }
             _ => {}
         }
@@ -118,6 +120,12 @@ pub(crate) fn hold(path: &LogPath) -> io::Result<Option<File>> {
         Err(Errno::ENOENT) => Err(Errno::ENOENT.into()),
         opened => Ok(opened.ok()),
     }
+}
+
+/// Whether a process has the file open to write to.
+pub(crate) fn is_held(path: &Path) -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()))
 }
 
 fn must_be_regular(stat: &FileStat) -> io::Result<()> {
