@@ -3,6 +3,7 @@
 
 use crate::clock::{Clock, Moment, Second};
 use crate::detour::Unwritten;
+use crate::header::Header;
 use crate::latest::Link;
 use crate::layer::PlainFields;
 use crate::name::Pattern;
@@ -71,6 +72,7 @@ pub(crate) struct Inner {
     pub(crate) pattern: Pattern,
     pub(crate) clock: Clock,
     pub(crate) mode: Option<Mode>,
+    pub(crate) header: Option<Header>,
     pub(crate) limits: Limits,
     pub(crate) min_log_files: Option<NonZeroUsize>,
     pub(crate) size_limit: Option<SizeLimit>,

@@ -4,6 +4,7 @@ use crate::appender::Inner;
 use crate::calendar::Calendar;
 use crate::clock::{Clock, Moment};
 use crate::date_format::DateFormat;
+use crate::header::Header;
 use crate::latest::{Kind, Link};
 use crate::name::Pattern;
 use crate::report::{Error, Hook, Reporter};
@@ -13,7 +14,7 @@ use crate::size::SizeLimit;
 use crate::slots::Slots;
 use crate::sys::{Discipline, Mode};
 use crate::zone::{Offsets, Zone};
-use crate::{Appender, BuildError};
+use crate::{Appender, BuildError, Period};
 use std::fmt;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -37,6 +38,7 @@ use std::time::{Duration, SystemTime};
 /// | [`lock_writes`](Self::lock_writes) | no |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 less the umask |
+/// | [`header`](Self::header) | none |
 /// | [`on_error`](Self::on_error) | a line on standard error |
 /// | [`clock`](Self::clock) | the system's |
 ///
@@ -69,6 +71,7 @@ pub struct Builder {
     lock_writes: bool,
     links: Vec<Link>,
     file_mode: Option<u32>,
+    header: Option<Header>,
     clock: Clock,
     on_error: OnError,
 }
@@ -98,6 +101,7 @@ impl Default for Builder {
             lock_writes: false,
             links: Vec::new(),
             file_mode: None,
+            header: None,
             clock: Clock::default(),
             on_error: OnError::default(),
         }
@@ -267,6 +271,36 @@ impl Builder {
         Self { file_mode: Some(mode), ..self }
     }
 
+    /// Gives the first line of each new file: the names of columns, for example. A file appears with it, so it is there once however many
+    /// processes open the file at the same time. A newline is added if it has none; an empty text is no line.
+    ///
+    /// Let it name its period. Vector and the OpenTelemetry collector tell files apart by their first bytes, and would take two files that begin
+    /// alike for one. It is called on the thread whose event begins the file; what it logs itself goes into the file before.
+    ///
+    /// Files that exist get none: empty ones that somebody else has made, for example. In a child of a raw `clone(2)` it is not called: until another
+    /// process has made the file, lines of such a child go to the file before.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use std::time::UNIX_EPOCH;
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("requests")
+    ///     .filename_suffix("csv")
+    ///     .header(|period| {
+    ///         let start = period.start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    ///         format!("# since {start}\ntime,path,status")
+    ///     })
+    ///     .build(directory.path())?;
+    /// assert!(std::fs::read_to_string(logs.path())?.ends_with("\ntime,path,status\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn header(self, header: impl Fn(Period) -> String + Send + Sync + 'static) -> Self {
+        Self { header: Some(Header::new(header)), ..self }
+    }
+
     /// Is told of failures, at most once a minute for each [`Operation`](crate::Operation); the others are counted. Without it
     /// they are written to standard error, a line each.
     ///
@@ -354,6 +388,7 @@ impl Builder {
             pattern,
             clock: self.clock,
             mode,
+            header: self.header,
             limits,
             min_log_files,
             size_limit: self.max_file_bytes.map(SizeLimit::new),

@@ -106,6 +106,7 @@ mod clock;
 mod date_format;
 mod detour;
 mod files;
+mod header;
 mod housekeeping;
 mod latest;
 mod layer;

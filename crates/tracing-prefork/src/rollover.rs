@@ -1,8 +1,9 @@
 //! The rollover: opening the file of another period. No thread waits for another that does it.
 
 use crate::appender::Inner;
+use crate::header::Header;
 use crate::report::Operation;
-use crate::sys::{self, LogPath, Opened};
+use crate::sys::{self, Creation, LogPath, Opened};
 use nix::errno::Errno;
 use std::fs;
 use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
@@ -128,10 +129,15 @@ impl Inner {
     }
 
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.
-    pub(crate) fn open(&self, path: &LogPath) -> io::Result<Opened> {
+    pub(crate) fn open(&self, path: &LogPath, at: i64) -> io::Result<Opened> {
+        let header = || self.header.as_ref().map_or_else(Vec::new, |header| header.of(self.pattern.period_at(at)));
+        // In a raw clone the user's code must not run, and what it logs itself must not ask it again. Such lines go elsewhere until the
+        // file is there.
+        let may_create = self.header.is_none() || !self.duties().bare.load(Relaxed) && !Header::is_asking();
+        let creation = may_create.then_some(Creation { mode: self.mode, header: &header });
         let mut tries = 0..100;
         let opened = loop {
-            match sys::open_log(path, self.mode, self.slots.discipline) {
+            match sys::open_log(path, creation, self.slots.discipline) {
                 // Not in a raw clone: making directories allocates.
                 Err(error)
                     if error.kind() == NotFound && !self.duties().bare.load(Relaxed) && tries.next().is_some() =>

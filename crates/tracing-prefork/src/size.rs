@@ -85,16 +85,16 @@ impl Inner {
 
     /// Opens that of the period's files which takes the next line, of `length` bytes: the last one, if it has room.
     pub(crate) fn open_for(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
-        let Some(limit) = &self.size_limit else { return Ok((self.open(&self.pattern.path_at(at, 0)?)?, 0)) };
+        let Some(limit) = &self.size_limit else { return Ok((self.open(&self.pattern.path_at(at, 0)?, at)?, 0)) };
         let mut index = self.last_index(at)?;
         for _ in 1..TRIES {
-            let opened = self.open(&self.pattern.path_at(at, index)?)?;
+            let opened = self.open(&self.pattern.path_at(at, index)?, at)?;
             if limit.has_room(opened.size, length, self.slots.discipline) {
                 return Ok((opened, index));
             }
             index += 1;
         }
-        Ok((self.open(&self.pattern.path_at(at, index)?)?, index))
+        Ok((self.open(&self.pattern.path_at(at, index)?, at)?, index))
     }
 
     /// The last of the period's files; 0 if there is none. Not the first that is missing: that may have been pruned.

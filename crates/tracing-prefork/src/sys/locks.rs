@@ -182,7 +182,7 @@ impl HousekeepingLock {
     pub(crate) fn try_take(path: &Path, mode: Option<Mode>) -> io::Result<Option<Self>> {
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
         let file = match files::open(path, flags, Mode::empty()) {
-            Err(Errno::ENOENT) => match files::create(path, mode) {
+            Err(Errno::ENOENT) => match files::create(path, files::Creation::empty(mode)) {
                 Err(Errno::EEXIST) => files::open(path, flags, Mode::empty())?,
                 created => created?,
             },

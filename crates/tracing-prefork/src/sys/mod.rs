@@ -10,7 +10,7 @@ mod tail;
 
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use files::{
-    FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity_at, is_held, open_log,
+    Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity_at, is_held, open_log,
 };
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock};
