@@ -9,7 +9,7 @@ use crate::slots::Pin;
 use crate::sys::{self, Discipline, WriteLock};
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,11 +23,22 @@ impl Inner {
         let file = pin.file().ok_or(Errno::EBADF)?;
         let torn = pin.torn();
         let turn = self.wait(|| pin.try_turn());
-        let lock = turn.is_some().then(|| self.lock(file, at)).flatten();
+        let lock = turn.is_some().then(|| self.lock(file)).flatten();
+        let Some(lock) = lock else {
+            drop(turn);
+            self.report_stuck_lock(at);
+            return match self.slots.discipline {
+                Discipline::Locked => self.append_without_lock(line, at),
+                Discipline::Unlocked => {
+                    end_of_others(file)?;
+                    pin.append(line)
+                }
+            };
+        };
         let size = end_of_others(file)?;
         pin.mended(torn);
         match self.slots.discipline {
-            Discipline::Locked => append_locked(file, lock, size, line),
+            Discipline::Locked => append_locked(file, &lock, size, line),
             // The lock was for the piece alone.
             Discipline::Unlocked => {
                 drop((lock, turn));
@@ -36,20 +47,31 @@ impl Inner {
         }
     }
 
+    /// Appends without the write lock, by a descriptor that says so: nobody who has the lock cuts anything off while it is open, and
+    /// somebody who is at that now keeps it from being opened.
+    fn append_without_lock(&self, line: &[u8], at: i64) -> io::Result<usize> {
+        let opened = sys::open_log(&self.pattern.path_at(at)?, self.mode, Discipline::Unlocked)?;
+        if !sys::may_write(&opened.file) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        end_of_others(opened.file.as_fd())?;
+        sys::append(&opened.file, line)
+    }
+
     /// Appends to a file that only this thread has open.
     pub(crate) fn append_to(&self, file: BorrowedFd<'_>, line: &[u8], torn: bool, at: i64) -> io::Result<usize> {
         let outcome = match self.slots.discipline {
             Discipline::Unlocked if !torn => sys::append(file, line),
             Discipline::Unlocked => {
-                let _lock = self.lock(file, at);
-                end_of_others(file)?;
-                sys::append(file, line)
+                let _lock = self.lock(file);
+                end_of_others(file).and_then(|_| sys::append(file, line))
             }
-            Discipline::Locked => {
-                let lock = self.lock(file, at);
-                append_locked(file, lock, end_of_others(file)?, line)
-            }
+            Discipline::Locked => match self.lock(file) {
+                Some(lock) => end_of_others(file).and_then(|size| append_locked(file, &lock, size, line)),
+                None => self.append_without_lock(line, at),
+            },
         };
+        self.report_stuck_lock(at);
         self.end_own(file, line, &outcome);
         outcome
     }
@@ -69,7 +91,7 @@ impl Inner {
     }
 
     /// The write lock, or `None` if it has not been free for a second. Then it is not waited for again until it has been free.
-    fn lock<'a>(&self, file: BorrowedFd<'a>, at: i64) -> Option<WriteLock<'a>> {
+    fn lock<'a>(&self, file: BorrowedFd<'a>) -> Option<WriteLock<'a>> {
         let stuck = &self.duties().lock_stuck;
         let first = WriteLock::try_take(file);
         let lock = match first {
@@ -79,9 +101,17 @@ impl Inner {
         if lock.is_some() {
             stuck.store(false, Relaxed);
         } else if !stuck.swap(true, Relaxed) {
-            self.report_at(Operation::Lock, at, io::ErrorKind::TimedOut.into());
+            self.duties().lock_report.store(true, Relaxed);
         }
         lock
+    }
+
+    /// Reports what [`lock`](Self::lock) has found, when nothing is held: whoever is told may log.
+    fn report_stuck_lock(&self, at: i64) {
+        let due = &self.duties().lock_report;
+        if due.load(Relaxed) && due.swap(false, Relaxed) {
+            self.report_at(Operation::Lock, at, io::ErrorKind::TimedOut.into());
+        }
     }
 
     /// Asks again and again, for a second at most.
@@ -116,12 +146,11 @@ fn end_of_others(file: BorrowedFd<'_>) -> io::Result<u64> {
 }
 
 /// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
-fn append_locked(file: BorrowedFd<'_>, lock: Option<WriteLock<'_>>, size: u64, line: &[u8]) -> io::Result<usize> {
+fn append_locked(file: BorrowedFd<'_>, lock: &WriteLock<'_>, size: u64, line: &[u8]) -> io::Result<usize> {
     let outcome = sys::append(file, line);
-    if let (Ok(written), Some(lock)) = (&outcome, lock)
+    if let Ok(written) = &outcome
         && *written < line.len()
-        && lock.is_used_by_all()
-        && sys::cut(file, size, *written).unwrap_or(false)
+        && lock.while_nobody_writes(|| sys::cut(file, size, *written).unwrap_or(false)) == Some(true)
     {
         return Ok(0);
     }

@@ -115,23 +115,38 @@ impl Inner {
             pin.tear();
         }
         drop(pin);
-        if is_full(&outcome) && self.append_making_room(line, at) {
-            self.counters().lines_failed.fetch_add(1, Relaxed);
-            return Ok(());
-        }
         self.whole(outcome, line, at)
     }
 
-    /// The disk is full: removes old files, as far as `min_log_files` allows, until there is room for the line.
-    fn append_making_room(&self, line: &[u8], at: i64) -> bool {
-        while self.make_room(at) {
-            let Ok(opened) = self.pattern.path_at(at).and_then(|path| self.open(&path)) else { return false };
-            if self.append_to(opened.file.as_fd(), line, opened.torn, at).is_ok_and(|length| length == line.len()) {
-                self.counters().lines_apart.fetch_add(1, Relaxed);
-                return true;
+    /// If the disk is full, removes old files, as far as `min_log_files` allows, until there is room for the line. Whole lines that are in
+    /// the file already are not written again.
+    fn make_room_for(&self, mut outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
+        let mut begin = 0;
+        loop {
+            if let Ok(written) = outcome {
+                if written == line.len() {
+                    return outcome;
+                }
+                begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+            }
+            if !is_full(&outcome) || !self.make_room(at) {
+                return outcome;
+            }
+            match self.pattern.path_at(at).and_then(|path| self.open(&path)) {
+                Ok(opened) => match self.append_to(opened.file.as_fd(), &line[begin..], opened.torn, at) {
+                    Ok(length) => outcome = Ok(begin + length),
+                    // What the caller is told to be in the file, he does not try again.
+                    Err(error) if begin > 0 => {
+                        outcome = Ok(begin);
+                        if !is_full(&Err(error)) {
+                            return outcome;
+                        }
+                    }
+                    Err(error) => outcome = Err(error),
+                },
+                Err(_) => return outcome,
             }
         }
-        false
     }
 
     /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB (`write(2)`).
@@ -146,7 +161,7 @@ impl Inner {
 
     /// If a line has not been written whole, counts and reports it, and tells its caller.
     fn whole(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        let (error, written) = match outcome {
+        let (error, written) = match self.make_room_for(outcome, line, at) {
             Ok(written) if written == line.len() => return Ok(()),
             Ok(written) => (self.fell_short(line, written), written),
             Err(error) => (error, 0),

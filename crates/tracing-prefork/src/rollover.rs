@@ -31,6 +31,10 @@ pub(crate) struct Duties {
     retry: AtomicI64,
     /// The write lock has not been free for a second.
     pub(crate) lock_stuck: AtomicBool,
+    /// That has not been reported yet.
+    pub(crate) lock_report: AtomicBool,
+    /// The housekeeping lock has not been free for a second when there was no room for a line.
+    pub(crate) pruner_stuck: AtomicBool,
     /// A file has been created, so that there may be one too many.
     pub(crate) prune_wanted: AtomicBool,
     /// A thread prunes.

@@ -57,7 +57,11 @@ impl Inner {
         let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
         let path = self.pattern.path_at(at)?;
         let found = sys::identity_at(&path);
-        if found == Some(open) || self.duties().may_open(at).is_err() {
+        if found == Some(open) {
+            return Ok(Look::AsItWas);
+        }
+        if self.duties().may_open(at).is_err() {
+            rolling.abandon_nameless(at);
             return Ok(Look::AsItWas);
         }
         let installed = self.open(&path).and_then(|file| rolling.install(self.pattern.calendar().span(at), file));

@@ -95,7 +95,7 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Disciplin
         must_be_regular(&stat)?;
         let (file, id) = (File::from(file), FileId::from(stat));
         match locks::share(&file, discipline) {
-            // A pruner holds it for the moment in which it removes the name; afterwards the name is free.
+            // A pruner holds it for the moment in which it removes the name; afterwards the name is free. Or a writer cuts a piece off.
             Lease::Busy if attempt < 30 => thread::yield_now(),
             Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
             // Was the name removed, or given to another file, before the lease was there?
