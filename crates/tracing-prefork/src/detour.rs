@@ -6,6 +6,7 @@ use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::size::TRIES;
 use crate::slots::Pin;
+use crate::sys::Opened;
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::AsFd;
@@ -55,17 +56,25 @@ impl Inner {
 
     /// Opens the file of `at` for this one line.
     fn append_apart(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        for turn in 1.. {
+        let mut tries = 1..TRIES;
+        loop {
             let opened = match self.open_for(at, line.len()) {
                 Ok((opened, _)) => opened,
                 Err(error) => return self.append_anywhere(line, at, error),
             };
-            if let Some(outcome) = self.append_to(opened.file.as_fd(), line, opened.torn, at, turn < TRIES) {
+            let outcome = match tries.next() {
+                Some(_) => self.append_to(opened.file.as_fd(), line, opened.torn, at, true),
+                None => Some(self.append_unlimited(&opened, line, at)),
+            };
+            if let Some(outcome) = outcome {
                 self.counters().lines_apart.fetch_add(1, Relaxed);
                 return self.whole(outcome, line, at);
             }
         }
-        Ok(())
+    }
+
+    fn append_unlimited(&self, opened: &Opened, line: &[u8], at: i64) -> io::Result<usize> {
+        self.append_to(opened.file.as_fd(), line, opened.torn, at, false).unwrap_or(Ok(0))
     }
 
     /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is
@@ -128,24 +137,38 @@ impl Inner {
             pin.tear();
         }
         drop(pin);
-        if is_full(&outcome) && self.append_making_room(line, at) {
-            self.counters().lines_failed.fetch_add(1, Relaxed);
-            return Ok(());
-        }
         self.whole(outcome, line, at)
     }
 
-    /// The disk is full: removes old files, as far as `min_log_files` allows, until there is room for the line.
-    fn append_making_room(&self, line: &[u8], at: i64) -> bool {
-        while self.make_room(at) {
-            let Ok((opened, _)) = self.open_for(at, line.len()) else { return false };
-            let outcome = self.append_to(opened.file.as_fd(), line, opened.torn, at, false);
-            if outcome.is_some_and(|outcome| outcome.is_ok_and(|length| length == line.len())) {
-                self.counters().lines_apart.fetch_add(1, Relaxed);
-                return true;
+    /// If the disk is full, removes old files, as far as `min_log_files` allows, until there is room for the line. Whole lines that are in
+    /// the file already are not written again.
+    fn make_room_for(&self, mut outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
+        let mut begin = 0;
+        loop {
+            if let Ok(written) = outcome {
+                if written == line.len() {
+                    return outcome;
+                }
+                begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+            }
+            if !is_full(&outcome) || !self.make_room(at) {
+                return outcome;
+            }
+            match self.open_for(at, line.len() - begin) {
+                Ok((opened, _)) => match self.append_unlimited(&opened, &line[begin..], at) {
+                    Ok(length) => outcome = Ok(begin + length),
+                    // What the caller is told to be in the file, he does not try again.
+                    Err(error) if begin > 0 => {
+                        outcome = Ok(begin);
+                        if !is_full(&Err(error)) {
+                            return outcome;
+                        }
+                    }
+                    Err(error) => outcome = Err(error),
+                },
+                Err(_) => return outcome,
             }
         }
-        false
     }
 
     /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB (`write(2)`).
@@ -160,7 +183,7 @@ impl Inner {
 
     /// If a line has not been written whole, counts and reports it, and tells its caller.
     fn whole(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        let (error, written) = match outcome {
+        let (error, written) = match self.make_room_for(outcome, line, at) {
             Ok(written) if written == line.len() => return Ok(()),
             Ok(written) => (self.fell_short(line, written), written),
             Err(error) => (error, 0),
