@@ -26,6 +26,10 @@ impl Stage {
         me.born();
         me.enter(State::Waiting);
         let start = self.scenario.start;
+        if let Some(Err(error)) = self.scenario.before.map(|before| before(self)) {
+            eprintln!("fork-tests: parent, before the start: {error}");
+            return 1;
+        }
         let code = if start.busy > 0 { self.busy_parent() } else { self.quiet_parent() };
         if let Err(error) = code {
             eprintln!("fork-tests: parent: {error}");
@@ -47,10 +51,11 @@ impl Stage {
         if let Some(writer) = inherited.as_deref() {
             ground.write(writer, mine, &mut pen, Until::Lines(10));
         }
-        for process in 1..start.members() {
+        let children = start.members() - 1 - start.replacements;
+        for process in 1..=children {
             self.bear(process, inherited.as_deref(), &mut pen)?;
         }
-        ground.ledger.lift(start.members() - 1, || self.begin());
+        ground.ledger.lift(children, || self.begin());
         ground.ledger.member(0).enter(State::Working);
         let writer = inherited.map_or_else(|| self.build(), Ok)?;
         ground.write(writer.as_ref(), mine, &mut pen, Until::End);
@@ -197,7 +202,11 @@ impl Stage {
 
     /// Whether a child only visits: `visitors` of the children, spread evenly.
     fn is_visitor(&self, process: usize) -> bool {
-        let (visitors, all) = (self.scenario.start.visitors, self.scenario.start.members() - 1);
+        let start = self.scenario.start;
+        let (visitors, all) = (start.visitors, start.processes + start.visitors);
+        if process > all {
+            return false;
+        }
         let up_to = |count: usize| count * visitors / all.max(1);
         process > 0 && up_to(process) > up_to(process - 1)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::ledger::{State, Word};
+use crate::ledger::{State, Thread, Word};
 use crate::process::signal;
 use crate::run::Stage;
 
@@ -89,7 +89,7 @@ pub fn change_the_clocks_for_all(stage: &Stage) {
     let to_come = |process: usize| match ledger.member(process).state() {
         State::Unborn => true,
         State::Waiting | State::Working => ledger.thread(process, 0).acknowledged() == 0,
-        State::Done | State::Hung | State::Died => false,
+        State::Done | State::Hung | State::Died | State::Killed => false,
     };
     // Whoever has not logged until then never will.
     while (0..ledger.members()).any(to_come) && clock.now() < nearly {
@@ -116,6 +116,43 @@ fn wait_for_lines(stage: &Stage, lines: u64) {
             std::thread::yield_now();
         }
     }
+}
+
+/// What can be counted of a process.
+pub mod count {
+    use crate::ledger::Thread;
+
+    /// The lines that a thread was refused.
+    pub fn refused(thread: &Thread) -> u64 {
+        thread.refused()
+    }
+
+    /// The lines that a thread wrote.
+    pub fn acknowledged(thread: &Thread) -> u64 {
+        thread.acknowledged()
+    }
+}
+
+/// Waits until the first thread of every process that is alive has `more` of what is counted, or until patience ends; says
+/// which of the two. One whose record is full is not waited for.
+pub fn wait_for_more(stage: &Stage, what: fn(&Thread) -> u64, more: u64, patience: Duration) -> bool {
+    let ledger = stage.ground.ledger;
+    let threads: Vec<Thread> = (0..ledger.members()).map(|process| ledger.thread(process, 0)).collect();
+    let from: Vec<u64> = threads.iter().map(what).collect();
+    let since = Instant::now();
+    let behind = |process: usize| {
+        let thread = &threads[process];
+        matches!(ledger.member(process).state(), State::Waiting | State::Working)
+            && what(thread) < from[process] + more
+            && thread.begun() < ledger.rows() as u64
+    };
+    while (0..threads.len()).any(behind) {
+        if since.elapsed() > patience {
+            return false;
+        }
+        sleep(Duration::from_micros(200));
+    }
+    true
 }
 
 /// Waits until the clock of the run shows `instant`.

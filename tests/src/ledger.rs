@@ -49,6 +49,10 @@ pub enum Word {
     MostFiles,
     /// Calls to the allocator in raw clones.
     Allocations,
+    /// What befell the run, by its number: kills, deletions, times that a disk was full.
+    Trials,
+    /// What the faults found to be other than it must be.
+    Amiss,
 }
 
 /// How far a process has come.
@@ -67,6 +71,8 @@ pub enum State {
     Hung = 4,
     /// Ended before its end.
     Died = 5,
+    /// Killed on purpose.
+    Killed = 6,
 }
 
 /// How the write of one line ended.
@@ -228,7 +234,8 @@ impl Member {
             2 => State::Working,
             3 => State::Done,
             4 => State::Hung,
-            _ => State::Died,
+            5 => State::Died,
+            _ => State::Killed,
         }
     }
 

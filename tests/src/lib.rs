@@ -6,17 +6,23 @@
 //! the end the [`checker::Checker`] holds each file against the ledger. Scenarios are played by the
 //! program `fork-tests`, whose own process has one thread, never by a test's.
 
+pub mod attacks;
 pub mod bad;
 pub mod checker;
 pub mod clock;
+pub mod disk;
 mod family;
 pub mod faults;
+pub mod filler;
 pub mod heap;
+pub mod journal;
 pub mod keeper;
+pub mod killer;
 pub mod ledger;
 pub mod line;
 pub mod links;
 pub mod load;
+pub mod outside;
 pub mod page;
 pub mod pattern;
 pub mod peer;

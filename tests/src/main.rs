@@ -58,6 +58,21 @@ struct Run {
     /// Ways in which lines are handed over.
     #[arg(long, value_delimiter = ',')]
     ways: Option<Vec<Way>>,
+    /// `lock_writes` of the appender.
+    #[arg(long)]
+    lock_writes: bool,
+    /// `min_log_files` of the appender.
+    #[arg(long)]
+    min_log_files: Option<usize>,
+    /// How often the faults strike: kills, deletions, times that a disk runs full.
+    #[arg(long)]
+    trials: Option<usize>,
+    /// Lines of about so many bytes.
+    #[arg(long)]
+    length: Option<usize>,
+    /// Acknowledged lines behind a piece of another are shown and are no failure.
+    #[arg(long)]
+    glued: bool,
     /// Lines of at most 256 B of padding.
     #[arg(long)]
     short: bool,
@@ -95,6 +110,18 @@ impl Run {
         if let Some(ways) = &self.ways {
             load.ways = ways.clone().leak();
         }
+        if let Some(trials) = self.trials {
+            scenario.trials = trials;
+            if start.replacements > 0 {
+                start.replacements = trials;
+            }
+        }
+        if let Some(length) = self.length {
+            load.sizes = Sizes::About(length);
+        }
+        scenario.setup.lock_writes |= self.lock_writes;
+        scenario.setup.min_log_files = self.min_log_files.or(scenario.setup.min_log_files);
+        scenario.allows.glued |= self.glued;
         if self.short {
             load.sizes = Sizes::Short;
         }
@@ -119,7 +146,13 @@ impl Run {
             }
             None => Home::Temporary(tempfile::Builder::new().prefix("fork-tests-").tempdir()?),
         };
-        let stage = Stage::create(scenario, home.path())?;
+        let stage = match Stage::create(scenario, home.path()) {
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+                println!("scenario={name} skipped: {error}");
+                return Ok(true);
+            }
+            stage => stage?,
+        };
         let report = stage.play()?;
         let seconds = begin.elapsed().as_secs_f64();
         let writer = match subject {
@@ -135,6 +168,7 @@ impl Run {
         }
         let right = report.counts.wrong() == 0;
         if !right && !self.peer {
+            stage.rescue();
             eprintln!("fork-tests: kept in {}", home.keep().display());
         }
         Ok(right || self.peer)

@@ -12,6 +12,7 @@
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use nix::sys::prctl::set_child_subreaper;
@@ -19,6 +20,8 @@ use nix::sys::prctl::set_child_subreaper;
 use crate::bad::Simple;
 use crate::checker::Checker;
 use crate::clock::{Clock, Ticking};
+use crate::disk::Mount;
+use crate::journal;
 use crate::keeper;
 use crate::ledger::{Ledger, Word};
 use crate::links::{self, Leads};
@@ -35,6 +38,8 @@ use crate::zone::Zone;
 
 /// The most lines of one thread.
 const ROWS: usize = 1 << 18;
+/// The most lines of all threads.
+const ALL_ROWS: usize = 1 << 26;
 
 /// A scenario on its way.
 #[derive(Clone, Debug)]
@@ -47,6 +52,8 @@ pub struct Stage {
     pub record: PathBuf,
     /// What all threads have in common.
     pub ground: Ground,
+    /// What the log directory lies on, where that was made for the run.
+    mount: Option<Rc<Mount>>,
 }
 
 impl Stage {
@@ -59,8 +66,9 @@ impl Stage {
         let start = scenario.start;
         let lasting = start.lasting_threads() as u64;
         let share = scenario.load.lines.div_ceil(lasting);
-        let rows = ROWS.max(share as usize * 2);
-        let logs = directory.join("logs");
+        let rows = (ROWS.min(ALL_ROWS / (start.members() * start.most_threads()))).max(share as usize * 2);
+        let mount = scenario.disk.mount(directory)?.map(Rc::new);
+        let logs = mount.as_ref().map_or(directory, |mount| mount.path()).join("logs");
         std::fs::create_dir_all(&logs)?;
         let record = directory.join("ledger");
         let ledger = Ledger::create(&record, start.members(), start.most_threads(), rows)?;
@@ -72,7 +80,9 @@ impl Stage {
         if let Some(prepare) = scenario.prepare {
             prepare(&logs)?;
         }
-        Ok(Self::at(scenario, logs, record, ledger, share))
+        let stage = Self { mount, ..Self::at(scenario, logs, record, ledger, share) };
+        std::fs::create_dir_all(stage.attic())?;
+        Ok(stage)
     }
 
     /// The run that another process has set up, as a re-executed one finds it.
@@ -103,7 +113,7 @@ impl Stage {
             load: scenario.load,
             share,
         };
-        Self { scenario, directory, record, ground }
+        Self { scenario, directory, record, ground, mount: None }
     }
 
     /// Plays the scenario and checks what it left.
@@ -172,6 +182,28 @@ impl Stage {
         Ok(())
     }
 
+    /// Where the files are that were moved away or deleted, on the same file system as the log directory.
+    #[must_use]
+    pub fn attic(&self) -> PathBuf {
+        self.directory.with_file_name("attic")
+    }
+
+    /// Where it is noted what somebody did to the files from outside.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.record.with_file_name("journal")
+    }
+
+    /// Copies the files out of a file system that goes with the run.
+    pub fn rescue(&self) {
+        let Some(mount) = &self.mount else { return };
+        let to = self.record.with_file_name("kept");
+        let copied = std::process::Command::new("cp").arg("-a").arg(mount.path()).arg(to).output();
+        if copied.is_err() {
+            eprintln!("fork-tests: the files could not be copied");
+        }
+    }
+
     /// Where the keeper puts what it finds.
     fn orphans(&self) -> PathBuf {
         self.record.with_file_name("orphans")
@@ -194,6 +226,10 @@ impl Stage {
             },
             orphans: keeper::orphans(&self.orphans()),
             others,
+            deeds: journal::deeds(&self.journal()),
+            attic: self.attic(),
+            allows: scenario.allows,
+            at_least: setup.min_log_files.is_some(),
         };
         let mut report = checker.check(&self.directory)?;
         let leads = match (scenario.subject, scenario.start.birth) {

@@ -77,7 +77,7 @@ pub fn watch(ledger: &Ledger) {
         for process in 0..ledger.members() {
             let member = ledger.member(process);
             let state = member.state();
-            if matches!(state, State::Done | State::Hung | State::Died) {
+            if matches!(state, State::Done | State::Hung | State::Died | State::Killed) {
                 continue;
             }
             open += 1;
@@ -154,11 +154,18 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
         match ledger.member(process).state() {
             State::Done => report.counts.processes += 1,
             State::Hung => report.counts.hung += 1,
+            State::Killed => report.counts.killed += 1,
             State::Unborn | State::Waiting | State::Working | State::Died => report.counts.died += 1,
         }
     }
     report.counts.errors += ledger.get(Word::Errors);
+    report.counts.trials = ledger.get(Word::Trials);
     report.counts.most_files = ledger.get(Word::MostFiles);
+    let amiss = ledger.get(Word::Amiss);
+    if amiss > 0 {
+        report.counts.other += amiss;
+        report.case(|| format!("{amiss} things were not as they must be while the run went on"));
+    }
     let allocations = ledger.get(Word::Allocations);
     if allocations > 0 {
         report.other(format!("raw clones called the allocator {allocations} times"));

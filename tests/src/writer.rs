@@ -52,6 +52,10 @@ pub struct Setup {
     pub latest_hard_link: Option<&'static str>,
     /// `file_mode`.
     pub file_mode: Option<u32>,
+    /// `lock_writes`.
+    pub lock_writes: bool,
+    /// `min_log_files`.
+    pub min_log_files: Option<usize>,
 }
 
 /// `tracing_prefork::Appender`, with a layer of each kind on top.

@@ -6,15 +6,17 @@ use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use fork_tests::bad::{Habit, Simple};
 use fork_tests::checker::Checker;
 use fork_tests::clock::{Clock, Ticking};
+use fork_tests::journal;
 use fork_tests::ledger::{Ledger, Thread, Word};
 use fork_tests::line::{Id, Pen, Sizes, Way};
 use fork_tests::load::{Ground, Load};
 use fork_tests::pattern::{Pattern, Unit};
-use fork_tests::report::Counts;
+use fork_tests::report::{Allows, Counts};
 use fork_tests::stamp::Stamp;
 use fork_tests::zone::Zone;
 use program::play;
@@ -37,7 +39,7 @@ impl Desk {
         Clock::start(ticking, &ledger);
         let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
         let pattern = Pattern { prefix, suffix, unit: Unit::Secondly, zone: Zone::UTC };
-        let load = Load { rollovers: 0, lines: 0, ways: &[Way::Direct], sizes: Sizes::Moderate };
+        let load = Load { rollovers: 0, lines: 0, ways: &[Way::Direct], sizes: Sizes::Moderate, rest: Duration::ZERO };
         let clock = Clock::new(ticking, ledger);
         Self { home, ground: Ground { ledger, clock, ticking, pattern, load, share: 0 } }
     }
@@ -87,6 +89,10 @@ impl Desk {
             slack: 0,
             orphans: HashSet::new(),
             others: vec!["app.log".to_owned()],
+            deeds: journal::deeds(&self.home.path().join("journal")),
+            attic: self.home.path().join("attic"),
+            allows: Allows::default(),
+            at_least: false,
         };
         checker.check(&self.logs()).unwrap().counts
     }
@@ -159,12 +165,12 @@ fn two_lines_mixed_into_each_other_are_two_torn_lines_and_none_lost() {
 }
 
 #[test]
-fn a_line_glued_to_a_fragment_makes_two_torn_lines_and_none_lost() {
+fn a_line_glued_to_a_piece_of_an_acknowledged_line_is_glued_and_that_one_is_torn() {
     let desk = Desk::new(1);
     let (one, two) = (desk.line(START), desk.line(START));
     desk.append("app.2026-11-21-08-33-01.log", &[&one[..60], &two[..]].concat());
     let counts = desk.check(None);
-    assert_eq!((counts.torn, counts.lost, counts.wrong()), (2, 0, 2), "{counts}");
+    assert_eq!((counts.torn, counts.glued, counts.lost, counts.wrong()), (1, 1, 0, 2), "{counts}");
 }
 
 #[test]

@@ -1,0 +1,112 @@
+//! The catalogue of what befalls writers on their worst day: full disks, kills, files that somebody takes away, limits.
+
+use std::time::Duration;
+
+use crate::clock::Ticking;
+use crate::disk::Disk;
+use crate::filler;
+use crate::killer;
+use crate::line::{Sizes, Way};
+use crate::outside;
+use crate::pattern::Unit;
+use crate::report::Allows;
+use crate::scenario::{Built, Scenario};
+
+/// 2027-12-30T22:59:58.5Z.
+const START: u64 = 1_830_207_598_500_000_000;
+
+/// All scenarios of attacks, in the order in which `list` shows them.
+#[must_use]
+pub fn all() -> Vec<Scenario> {
+    vec![
+        full("full-ext4", Disk::Ext4),
+        full("full-xfs", Disk::Xfs),
+        full("full-btrfs", Disk::Btrfs),
+        full("full-btrfs-quota", Disk::BtrfsQuota),
+        full("full-tmpfs", Disk::Tmpfs),
+        killed(),
+        killed_at_rollovers(),
+        outside("deleted", "the current file is deleted, again and again", outside::delete_the_file),
+        outside("moved", "the current file is moved away, again and again", outside::move_the_file),
+        outside("truncated", "the current file is cut to nothing, again and again", outside::truncate_the_file),
+        in_the_way(),
+        outside("directory-deleted", "the log directory is deleted", outside::delete_the_directory),
+        outside("directory-moved", "the log directory is moved away", outside::move_the_directory),
+        link_replaced(),
+    ]
+}
+
+/// Four processes and their parent, which write until the faults have done their work.
+fn attack(name: &'static str, about: &'static str) -> Scenario {
+    let mut scenario = Scenario::plain(name, about);
+    scenario.start.processes = 4;
+    scenario.start.stay = true;
+    scenario.load.lines = 0;
+    scenario.load.sizes = Sizes::About(120);
+    scenario.load.rest = Duration::from_micros(500);
+    scenario.allows.errors = true;
+    scenario
+}
+
+fn full(name: &'static str, disk: Disk) -> Scenario {
+    let mut scenario = attack(name, "a small disk runs full and has room again, while four processes write on");
+    scenario.disk = disk;
+    scenario.setup.pattern.unit = Unit::Daily;
+    scenario.faults = Some(filler::fill_and_free);
+    scenario.trials = 12;
+    scenario.allows = Allows { refused: true, fragments: true, late: true, errors: true, glued: false };
+    scenario
+}
+
+fn killed() -> Scenario {
+    let mut scenario = attack("killed", "one of eight processes after the other is killed in the middle of a line");
+    scenario.start.processes = 8;
+    scenario.start.built = Built::AfterFork;
+    scenario.start.replacements = 2000;
+    scenario.faults = Some(killer::kill_while_writing);
+    scenario.load.rest = Duration::from_millis(1);
+    scenario.allows = Allows { fragments: true, ..Allows::default() };
+    scenario
+}
+
+fn killed_at_rollovers() -> Scenario {
+    let about = "processes are killed in the first moments of a period, while they roll over, link and prune";
+    let mut scenario = killed();
+    (scenario.name, scenario.about) = ("killed-at-rollovers", about);
+    scenario.faults = Some(killer::kill_at_boundaries);
+    scenario.start.replacements = 500;
+    scenario.setup.pattern.unit = Unit::Hourly;
+    scenario.ticking = Ticking::Running(START, 3600 * 25);
+    scenario.setup.max_log_files = Some(20);
+    scenario.setup.latest_symlink = Some("app.log");
+    scenario.prunes = true;
+    scenario
+}
+
+/// On a clock that runs 20 times as fast, so that writers have looked twenty times in a second.
+fn outside(name: &'static str, about: &'static str, faults: fn(&crate::run::Stage)) -> Scenario {
+    let mut scenario = attack(name, about);
+    scenario.setup.pattern.unit = Unit::Minutely;
+    scenario.ticking = Ticking::Running(START, 20);
+    scenario.faults = Some(faults);
+    scenario.trials = 200;
+    scenario.load.rest = Duration::from_millis(1);
+    scenario.load.ways = &[Way::Layer, Way::Fmt, Way::Direct];
+    scenario
+}
+
+fn in_the_way() -> Scenario {
+    let about = "the current file is moved away and a directory put in its place, and taken away again";
+    let mut scenario = outside("directory-in-the-way", about, outside::put_a_directory_in_the_way);
+    scenario.trials = 20;
+    scenario.allows.late = true;
+    scenario
+}
+
+fn link_replaced() -> Scenario {
+    let about = "the link to the latest file is deleted, or a file, a directory, another link put in its place";
+    let mut scenario = outside("link-replaced", about, outside::replace_the_link);
+    scenario.trials = 60;
+    scenario.setup.latest_symlink = Some("app.log");
+    scenario
+}

@@ -1,0 +1,105 @@
+//! What a log directory lies on: a directory of the machine, or a small file system of its own that can be filled.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::geteuid;
+
+/// A file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// The one that the run's own directory is on.
+    Host,
+    /// ext4 in a file, 32 MiB.
+    Ext4,
+    /// xfs in a file, 320 MiB, which is the least that it takes.
+    Xfs,
+    /// btrfs in a file, 128 MiB.
+    Btrfs,
+    /// btrfs with a quota of 16 MiB for all that lies in it.
+    BtrfsQuota,
+    /// tmpfs, 16 MiB.
+    Tmpfs,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Disk {
+    /// Makes and mounts it below `home`, where nobody but this process and its children see it; `None`: nothing to mount.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::Unsupported`] with the reason where it cannot be had: not root, no such program or file system.
+    pub fn mount(self, home: &Path) -> io::Result<Option<Mount>> {
+        let (make, size): (&[&str], u64) = match self {
+            Self::Host => return Ok(None),
+            Self::Ext4 => (&["mkfs.ext4", "-q", "-m", "0"], 32 * MIB),
+            Self::Xfs => (&["mkfs.xfs", "-q"], 320 * MIB),
+            Self::Btrfs | Self::BtrfsQuota => (&["mkfs.btrfs", "-q"], 128 * MIB),
+            Self::Tmpfs => (&[], 16 * MIB),
+        };
+        if !geteuid().is_root() {
+            return Err(skipped("only root can mount a file system"));
+        }
+        hide_mounts()?;
+        let path = home.join("disk");
+        fs::create_dir_all(&path)?;
+        if let [program, options @ ..] = make {
+            let image = home.join("image");
+            File::create(&image)?.set_len(size)?;
+            run(Command::new(program).args(options).arg(&image))?;
+            run(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&path))?;
+        } else {
+            run(Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(&path))?;
+        }
+        let mount = Mount(path);
+        if self == Self::BtrfsQuota {
+            run(Command::new("btrfs").args(["quota", "enable"]).arg(mount.path()))?;
+            run(Command::new("btrfs").args(["qgroup", "limit", "16M"]).arg(mount.path()))?;
+        }
+        Ok(Some(mount))
+    }
+}
+
+/// A mounted file system, for as long as this lives.
+#[derive(Debug)]
+pub struct Mount(PathBuf);
+
+impl Mount {
+    /// Where it is mounted.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
+}
+
+/// Gives this process mounts of its own: they go with the last process of the run, whatever happens to it.
+fn hide_mounts() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(|error| skipped(&format!("unshare: {error}")))?;
+    let all = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    mount(None::<&str>, "/", None::<&str>, all, None::<&str>).map_err(|error| skipped(&format!("mount: {error}")))
+}
+
+fn run(command: &mut Command) -> io::Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| skipped(&format!("{program}: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(skipped(&format!("{program}: {}", said.lines().next().unwrap_or("failed"))))
+}
+
+fn skipped(reason: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, reason.to_owned())
+}
