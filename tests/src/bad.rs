@@ -72,7 +72,11 @@ impl Simple {
             at -= self.pattern.next_boundary(end) - end;
         }
         let name = self.pattern.name(self.pattern.key_at(at));
-        OpenOptions::new().append(true).create(true).open(self.directory.join(name))
+        let path = self.directory.join(name);
+        if let Some(directory) = path.parent().filter(|directory| *directory != self.directory) {
+            std::fs::create_dir_all(directory)?;
+        }
+        OpenOptions::new().append(true).create(true).open(path)
     }
 
     fn wrong(&self) {

@@ -20,6 +20,7 @@ use crate::ledger::{Ledger, Outcome};
 use crate::line::{Id, Line, parse, recognized};
 use crate::pattern::{Key, Pattern};
 use crate::report::{Allows, Report};
+use crate::tree::{self, Entry};
 
 /// What the checker holds a directory against.
 #[derive(Clone, Debug)]
@@ -131,17 +132,16 @@ impl Checker<'_> {
     /// reported.
     fn pages(&self, directory: &Path, report: &mut Report) -> io::Result<Vec<Page>> {
         let mut pages = Vec::new();
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
-            let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+        for Entry { name, path, kind } in tree::entries(directory, self.pattern.depth())? {
             if self.others.contains(&name) {
                 continue;
             }
             // The lock file of the pattern; it holds no lines.
             let lock = name.starts_with('.') && name.ends_with(".lock");
             match self.pattern.key_of_name(&name) {
-                Some(key) if entry.file_type()?.is_file() => pages.push(Page { key, name, path, fate: Fate::Stays }),
-                _ if lock && entry.metadata()?.len() < 4096 => {}
+                Some(key) if kind.is_file() => pages.push(Page { key, name, path, fate: Fate::Stays }),
+                _ if lock && kind.is_file() && fs::metadata(path)?.len() < 4096 => {}
+                // A directory in which something stands is no entry, if names go through it.
                 _ => report.other(format!("{name}: does not belong here")),
             }
         }

@@ -3,7 +3,7 @@
 //! Each of these runs in a process of its own, beside those that log, and sees them in the ledger.
 
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -19,28 +19,30 @@ pub fn pause_across_two_boundaries(stage: &Stage) {
     let end = ledger.get(Word::End);
     for round in 0.. {
         let process = 1 + round % children;
-        let (member, thread) = (ledger.member(process), ledger.thread(process, 0));
+        let member = ledger.member(process);
         let boundary = pattern.next_boundary(ground.clock.now());
         let over = pattern.boundary_after(boundary, 1);
         if pattern.boundary_after(boundary, 3) >= end {
             return;
         }
-        // In turn: just before the boundary, just after it, and at any time in the middle of a write.
+        member.pause(true);
+        // In turn: just before the boundary, just after it, and before it in the middle of an event, which has its time then.
         match round % 3 {
             0 => wait_until(stage, boundary - 300_000),
             1 => wait_until(stage, boundary + 50_000),
             _ => {
-                wait_until(stage, boundary - 2_000_000);
-                let since = Instant::now();
-                while !thread.in_flight() && since.elapsed() < Duration::from_millis(50) {
-                    std::hint::spin_loop();
-                }
+                wait_until(stage, boundary - 100_000_000);
+                member.ask_to_stop(true);
+                wait_until(stage, boundary - 300_000);
+                member.ask_to_stop(false);
             }
         }
-        member.pause(true);
-        signal(member.pid(), Signal::SIGSTOP);
+        if round % 3 < 2 {
+            signal(member.pid(), Signal::SIGSTOP);
+        }
         let resumed_after = pattern.next_boundary(pattern.next_boundary(ground.clock.now()));
-        wait_until(stage, resumed_after.max(over) + 20_000_000);
+        // So long that others have pruned.
+        wait_until(stage, resumed_after.max(over) + 50_000_000);
         signal(member.pid(), Signal::SIGCONT);
         member.pause(false);
     }

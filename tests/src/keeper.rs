@@ -1,10 +1,10 @@
-//! Looks at what is written to files after retention has removed them.
+//! Looks at what retention removes, and at what is written to files after that.
 //!
 //! In the end nobody could tell: such lines are gone with the rest of their file. So a process of its
-//! own opens each log file when it appears, and once the file has no name any more watches whether
-//! it still grows.
+//! own opens each log file when it appears, and once the file has no name any more looks whether there
+//! are as many later ones as are to be kept, and watches whether it still grows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -17,23 +17,25 @@ use nix::unistd::Pid;
 
 use crate::ledger::{Ledger, Word};
 use crate::line::{Id, parse};
-use crate::pattern::Pattern;
+use crate::pattern::{Key, Pattern};
 use crate::process::fork;
+use crate::tree;
 
 /// How often the keeper looks.
 const EVERY: Duration = Duration::from_millis(3);
 
 /// Starts the keeper; it ends when the run is over and has then put into the file `orphans` what was
-/// written to files after they had lost their names.
+/// written to files after they had lost their names. Those that had to stay, because fewer than `keeps` were later, are counted in
+/// the ledger.
 ///
 /// # Errors
 ///
 /// Those of fork(2).
-pub fn keep(directory: &Path, pattern: &Pattern, ledger: Ledger, orphans: &Path) -> io::Result<Pid> {
+pub fn keep(directory: &Path, pattern: &Pattern, keeps: usize, ledger: Ledger, orphans: &Path) -> io::Result<Pid> {
     fork(|| {
         let mut kept: HashMap<u64, Kept> = HashMap::new();
         while ledger.get(Word::Over) == 0 {
-            if look(directory, pattern, ledger, &mut kept).is_err() {
+            if look(directory, pattern, keeps, ledger, &mut kept).is_err() {
                 return 1;
             }
             sleep(EVERY);
@@ -55,6 +57,7 @@ pub fn orphans(orphans: &Path) -> HashSet<Id> {
 /// A log file, open as long as the keeper lives.
 struct Kept {
     file: File,
+    key: Key,
     /// Its length when it was first seen without a name.
     removed_at: Option<u64>,
 }
@@ -69,25 +72,40 @@ impl Kept {
     }
 }
 
-fn look(directory: &Path, pattern: &Pattern, ledger: Ledger, kept: &mut HashMap<u64, Kept>) -> io::Result<()> {
-    let mut named = 0;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let log = name.to_str().is_some_and(|name| pattern.key_of_name(name).is_some());
-        if !log || !entry.file_type()?.is_file() {
-            continue;
-        }
-        named += 1;
-        // It may have gone in the meantime.
-        let Ok(file) = File::open(entry.path()) else { continue };
-        kept.entry(file.metadata()?.ino()).or_insert(Kept { file, removed_at: None });
-    }
-    ledger.word(Word::MostFiles).fetch_max(named, SeqCst);
+fn look(
+    directory: &Path,
+    pattern: &Pattern,
+    keeps: usize,
+    ledger: Ledger,
+    kept: &mut HashMap<u64, Kept>,
+) -> io::Result<()> {
+    let mut removed = Vec::new();
     for kept in kept.values_mut().filter(|kept| kept.removed_at.is_none()) {
         let found = kept.file.metadata()?;
         if found.nlink() == 0 {
             kept.removed_at = Some(found.len());
+            removed.push(kept.key);
+        }
+    }
+    let mut named = 0;
+    for entry in tree::entries(directory, pattern.depth())? {
+        let Some(key) = pattern.key_of_name(&entry.name).filter(|_| entry.kind.is_file()) else { continue };
+        named += 1;
+        // It may have gone in the meantime.
+        let Ok(file) = File::open(entry.path) else { continue };
+        kept.entry(file.metadata()?.ino()).or_insert(Kept { file, key, removed_at: None });
+    }
+    ledger.word(Word::MostFiles).fetch_max(named, SeqCst);
+    if removed.is_empty() {
+        return Ok(());
+    }
+    // After the removals: whatever allowed them has been there by now.
+    let keys: BTreeSet<Key> = kept.values().map(|kept| kept.key).collect();
+    for key in removed {
+        let later = keys.range(key + 1..).count();
+        if later < keeps {
+            eprintln!("fork-tests: {} was removed when there were {later} later ones", pattern.name(key));
+            ledger.word(Word::Early).fetch_add(1, SeqCst);
         }
     }
     Ok(())

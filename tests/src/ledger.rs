@@ -53,6 +53,8 @@ pub enum Word {
     Trials,
     /// What the faults found to be other than it must be.
     Amiss,
+    /// Log files that were removed when there were too few later ones.
+    Early,
 }
 
 /// How far a process has come.
@@ -258,6 +260,17 @@ impl Member {
     /// Notes that the harness has stopped the process, or lets it go on.
     pub fn pause(&self, paused: bool) {
         self.words[2].store(u64::from(paused), Release);
+    }
+
+    /// Asks the process to stop itself in the middle of an event, or takes that back.
+    pub fn ask_to_stop(&self, asked: bool) {
+        self.words[3].store(u64::from(asked), Release);
+    }
+
+    /// Whether the process is asked to; once.
+    #[must_use]
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.words[3].load(Relaxed) != 0 && self.words[3].swap(0, Relaxed) != 0
     }
 
     /// Whether the harness has stopped the process.

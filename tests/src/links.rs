@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use crate::report::Report;
+use crate::tree;
 use crate::writer::Setup;
 
 /// Which links a run may leave behind.
@@ -21,11 +22,10 @@ pub enum Leads {
 
 /// Holds the `latest` links and the modes of the files against what was asked for.
 pub fn inspect(directory: &Path, setup: &Setup, leads: Leads, report: &mut Report) {
-    let names = fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut files: Vec<(u64, String)> = names
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter_map(|name| Some((setup.pattern.key_of_name(&name)?, name)))
+    let entries = tree::entries(directory, setup.pattern.depth()).unwrap_or_default().into_iter();
+    let mut files: Vec<(u64, String)> = entries
+        .filter(|entry| entry.kind.is_file())
+        .filter_map(|entry| Some((setup.pattern.key_of_name(&entry.name)?, entry.name)))
         .collect();
     files.sort();
     let Some((_, newest)) = files.last() else { return };

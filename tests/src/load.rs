@@ -6,7 +6,7 @@ use crate::clock::{Clock, Ticking};
 use crate::ledger::{Ledger, Thread, Word};
 use crate::line::{Pen, Sizes, Way};
 use crate::pattern::Pattern;
-use crate::writer::{Text, Writer};
+use crate::writer::{self, Text, Writer};
 
 /// What the threads of a run write.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +105,9 @@ impl Ground {
         let Some(id) = thread.begin(before) else { return false };
         let way = ways[(id.hash() >> 8) as usize % ways.len()];
         let padding = self.load.sizes.padding(id);
+        if way.timed() && self.ledger.member(id.process as usize).is_asked_to_stop() {
+            writer::stop_within_the_next_event();
+        }
         let answer = if way.timed() {
             writer.put(way, Text::Message(pen.message(id, way, padding)))
         } else {

@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use crate::date_format;
 use crate::stamp::{Stamp, date_of_day};
 use crate::zone::Zone;
 
@@ -27,11 +28,14 @@ pub struct Pattern {
     pub suffix: String,
     /// The length of a period.
     pub unit: Unit,
+    /// How the date is written, with a slash wherever a directory ends; `None`: as the unit has it by itself.
+    pub date: Option<&'static str>,
     /// In which days and hours are counted.
     pub zone: Zone,
 }
 
-/// A period by the digits of its date: `20261121083301`, fewer for longer units. Keys sort by time.
+/// A period by the digits of its date: `20261121083301`, fewer for longer units. If names show the offset from UTC, four more digits
+/// tell it, the greater the further west. Keys sort by time, but for days and longer that begin in the east and end further east.
 pub type Key = u64;
 
 impl Pattern {
@@ -47,10 +51,26 @@ impl Pattern {
             _ => (stamp.year, stamp.month, stamp.day),
         };
         let parts = [month, day, stamp.hour, stamp.minute, stamp.second];
-        match self.parts() {
+        let digits = match self.parts() {
             None => 0,
             Some(count) => parts[..count].iter().fold(year as u64, |key, part| key * 100 + u64::from(*part)),
+        };
+        if self.shows_offset() { digits * 10_000 + (2000 - stamp.offset / 60) as u64 } else { digits }
+    }
+
+    /// A stamp with what the digits of a key tell.
+    fn first_stamp(&self, key: Key) -> Stamp {
+        let (mut digits, offset) = match self.shows_offset() {
+            true => (key / 10_000, (2000 - (key % 10_000) as i32) * 60),
+            false => (key, 0),
+        };
+        let mut parts = [1, 1, 0, 0, 0];
+        for part in parts[..self.parts().unwrap_or(0)].iter_mut().rev() {
+            *part = (digits % 100) as u32;
+            digits /= 100;
         }
+        let [month, day, hour, minute, second] = parts;
+        Stamp { year: digits as i64, month, day, hour, minute, second, nanos: 0, offset }
     }
 
     /// The timestamp of an instant, in nanoseconds since 1970.
@@ -65,21 +85,15 @@ impl Pattern {
         self.key(&self.stamp_at(nanos))
     }
 
-    /// The file name of a period.
+    /// The file name of a period, below the log directory.
     #[must_use]
     pub fn name(&self, key: Key) -> String {
         let mut parts = Vec::new();
         if !self.prefix.is_empty() {
             parts.push(self.prefix.clone());
         }
-        if let Some(count) = self.parts() {
-            let digits = format!("{key:0width$}", width = 4 + 2 * count);
-            let mut date = digits[..4].to_owned();
-            for part in 0..count {
-                date.push('-');
-                date.push_str(&digits[4 + 2 * part..6 + 2 * part]);
-            }
-            parts.push(date);
+        if let Some(format) = self.format() {
+            parts.push(date_format::write(format, &self.first_stamp(key)));
         }
         if !self.suffix.is_empty() {
             parts.push(self.suffix.clone());
@@ -90,7 +104,7 @@ impl Pattern {
     /// The period of a file name; `None` unless the whole name is one of this pattern's.
     #[must_use]
     pub fn key_of_name(&self, name: &str) -> Option<Key> {
-        let Some(count) = self.parts() else {
+        let Some(format) = self.format() else {
             return (name == self.name(0)).then_some(0);
         };
         let mut date = name;
@@ -100,14 +114,17 @@ impl Pattern {
         if !self.suffix.is_empty() {
             date = date.strip_suffix(&self.suffix)?.strip_suffix('.')?;
         }
-        let digits: String = date.chars().filter(char::is_ascii_digit).collect();
-        let key = digits.parse().ok()?;
-        // The instant that the digits name must be in a period of that very name.
-        let two = |at: usize| digits.get(at..at + 2).map_or("00", |part| part);
-        let (month, day) = (two(4), if count < 2 { "01" } else { two(6) });
-        let text = format!("{}-{month}-{day}T{}:{}:{}.000000Z", digits.get(..4)?, two(8), two(10), two(12));
-        let real = Stamp::parse(text.as_bytes()).is_some_and(|stamp| self.key(&stamp) == key);
+        let stamp = date_format::read(format, date)?;
+        let key = self.key(&stamp);
+        // With the offset in it, the name tells an instant, and the zone must have that offset then.
+        let real = !self.shows_offset() || self.key_at(stamp.instant()) == key;
         (real && self.name(key) == name).then_some(key)
+    }
+
+    /// How many directories below the log directory a name goes through.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.format().map_or(0, |format| format.matches('/').count())
     }
 
     /// The first instant after `nanos` that belongs to another file.
@@ -149,6 +166,15 @@ impl Pattern {
     #[must_use]
     pub fn boundary_after(&self, nanos: u64, periods: u64) -> u64 {
         (0..periods).fold(nanos, |at, _| self.next_boundary(at))
+    }
+
+    /// How the date is written; `None` where the name has none.
+    fn format(&self) -> Option<&'static str> {
+        self.parts().map(|parts| self.date.unwrap_or(date_format::dashed(parts)))
+    }
+
+    fn shows_offset(&self) -> bool {
+        self.date.is_some_and(date_format::shows_offset)
     }
 
     /// How many two-digit parts follow the year; `None` where the name has no date.

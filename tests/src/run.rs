@@ -131,7 +131,7 @@ impl Stage {
         }
         let pattern = &self.ground.pattern;
         let keeper = match self.scenario.prunes {
-            true => Some(keeper::keep(&self.directory, pattern, ledger, &self.orphans())?),
+            true => Some(keeper::keep(&self.directory, pattern, self.leaves(), ledger, &self.orphans())?),
             false => None,
         };
         fork(|| self.parent())?;
@@ -202,6 +202,12 @@ impl Stage {
         if copied.is_err() {
             eprintln!("fork-tests: the files could not be copied");
         }
+    }
+
+    /// How many later files there must be before one may go. The peer removes one before it makes the next.
+    fn leaves(&self) -> usize {
+        let count = self.scenario.setup.max_log_files.unwrap_or(0);
+        if self.scenario.subject == Subject::Peer { count.saturating_sub(1) } else { count }
     }
 
     /// Where the keeper puts what it finds.

@@ -142,6 +142,7 @@ impl Scenario {
                     prefix: "app".to_owned(),
                     suffix: "log".to_owned(),
                     unit: Unit::Secondly,
+                    date: None,
                     zone: Zone::UTC,
                 },
                 max_log_files: None,

@@ -29,6 +29,9 @@ pub fn all() -> Vec<Scenario> {
         paused("paused", "one process after the other is stopped across two boundaries", 1),
         paused("paused-threads", "the same with four threads in each process", 4),
         paused_pruned(),
+        directories(),
+        directories_pruned(),
+        paused_directories(),
         busy("busy-fork", "700 children forked while four threads of the parent log", Birth::Fork),
         busy("busy-daemon", "the same through daemonizing double forks", Birth::Daemon),
         busy("busy-clone", "the same through raw clone(2)", Birth::Clone),
@@ -37,6 +40,8 @@ pub fn all() -> Vec<Scenario> {
         foreign_without_suffix(),
         boundaries(),
         steps(),
+        crossing_directories(),
+        crossing_directories_pruned(),
         crossing("crossing-hourly-east", Unit::Hourly, 3600, 19_800),
         crossing("crossing-daily-west", Unit::Daily, 86_400, -12_600),
     ];
@@ -53,6 +58,7 @@ pub fn all() -> Vec<Scenario> {
         crossing_dst("crossing-dst-back", Unit::Hourly, 3600, back),
         crossing_dst("crossing-dst-forth-daily", Unit::Daily, 86_400, forth),
         crossing_dst("crossing-dst-back-daily", Unit::Daily, 86_400, back),
+        crossing_dst_back_offset(back),
     ]);
     all.extend(attacks::all());
     all
@@ -104,6 +110,34 @@ fn paused_pruned() -> Scenario {
     let mut scenario = paused("paused-pruned", about, 2);
     scenario.setup.max_log_files = Some(2);
     scenario.prunes = true;
+    scenario
+}
+
+fn directories() -> Scenario {
+    let about = "files stand in a directory for each minute, below those of day, month and year";
+    let mut scenario = nothing_pruned();
+    (scenario.name, scenario.about) = ("directories", about);
+    scenario.setup.pattern.prefix = String::new();
+    scenario.setup.pattern.date = Some("%Y/%m/%d/%H-%M/app-%S");
+    scenario
+}
+
+fn directories_pruned() -> Scenario {
+    let about = "each file in a directory of its own, with max_log_files(3) and both links: directories come and go";
+    let mut scenario = directories();
+    (scenario.name, scenario.about) = ("directories-pruned", about);
+    scenario.setup.pattern.date = Some("%Y-%m-%d/%H-%M/%S/app");
+    scenario.setup.max_log_files = Some(3);
+    scenario.setup.latest_hard_link = Some("app.latest");
+    scenario.prunes = true;
+    scenario
+}
+
+fn paused_directories() -> Scenario {
+    let mut scenario = paused_pruned();
+    (scenario.name, scenario.about) = ("paused-directories", "the same with each file in a directory of its own");
+    scenario.setup.pattern.prefix = String::new();
+    scenario.setup.pattern.date = Some("%Y-%m-%d/%H-%M/%S/app");
     scenario
 }
 
@@ -196,6 +230,27 @@ fn crossing(name: &'static str, unit: Unit, seconds: u64, offset: i32) -> Scenar
     injected(scenario, seconds)
 }
 
+fn crossing_directories() -> Scenario {
+    let mut scenario = crossing("crossing-directories", Unit::Hourly, 3600, 0);
+    scenario.about = "the same with a directory for each day, below those of month and year";
+    scenario.setup.pattern.date = Some("%Y/%m/%d-%H");
+    scenario.setup.latest_symlink = Some("latest");
+    scenario
+}
+
+fn crossing_directories_pruned() -> Scenario {
+    let mut scenario = crossing("crossing-directories-pruned", Unit::Daily, 86_400, 0);
+    scenario.about = "a day each 40 ms in a directory of its own, with max_log_files(2) and both links, 16 processes";
+    scenario.start.processes = 16;
+    scenario.setup.pattern.prefix = String::new();
+    scenario.setup.pattern.date = Some("%Y/%m/%d/app");
+    scenario.setup.max_log_files = Some(2);
+    scenario.setup.latest_symlink = Some("latest");
+    scenario.setup.latest_hard_link = Some("latest.log");
+    scenario.prunes = true;
+    scenario
+}
+
 /// When New York's clocks were put forth and back in 2024.
 fn changes() -> (u64, u64) {
     let zone = Zone::new_york();
@@ -209,6 +264,13 @@ fn crossing_dst(name: &'static str, unit: Unit, seconds: u64, change: u64) -> Sc
     scenario.setup.pattern.zone = Zone::new_york();
     // Ten boundaries before the change, sixteen after it.
     scenario.ticking = Ticking::Running(change - seconds * SECOND * 21 / 2, seconds * 10);
+    scenario
+}
+
+fn crossing_dst_back_offset(change: u64) -> Scenario {
+    let mut scenario = crossing_dst("crossing-dst-back-offset", Unit::Hourly, 3600, change);
+    scenario.about = "the same with the offset in the names: each pass of the repeated hour has a file of its own";
+    scenario.setup.pattern.date = Some("%Y-%m-%d-%H%z");
     scenario
 }
 

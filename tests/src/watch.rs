@@ -165,6 +165,9 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
     if amiss > 0 {
         report.counts.other += amiss;
         report.case(|| format!("{amiss} things were not as they must be while the run went on"));
+    let early = ledger.get(Word::Early);
+    if early > 0 {
+        report.other(format!("{early} files were removed too early"));
     }
     let allocations = ledger.get(Word::Allocations);
     if allocations > 0 {

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use nix::sys::signal::{Signal, raise};
 use tracing::Dispatch;
 use tracing_prefork::{Appender, BuildError, Error, EventWriter, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
@@ -86,8 +88,17 @@ impl Prefork {
         if !pattern.suffix.is_empty() {
             builder = builder.filename_suffix(&pattern.suffix);
         }
+        if let Some(format) = pattern.date {
+            builder = builder.date_format(format);
+        }
         if let Some(count) = setup.max_log_files {
             builder = builder.max_log_files(count);
+        }
+        if let Some(count) = setup.min_log_files {
+            builder = builder.min_log_files(count);
+        }
+        if setup.lock_writes {
+            builder = builder.lock_writes(true);
         }
         if let Some(name) = setup.latest_symlink {
             builder = builder.latest_symlink(name);
@@ -157,8 +168,29 @@ impl fmt::Debug for Prefork {
     }
 }
 
+/// Set when the process is to stop itself.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Stops the process in its next event, when the time has been read and the line has not been written.
+pub fn stop_within_the_next_event() {
+    STOP.store(true, Relaxed);
+}
+
+/// Formatted behind the timestamp.
+struct Message<'a>(&'a str);
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if STOP.load(Relaxed) && STOP.swap(false, Relaxed) {
+            let _ = raise(Signal::SIGSTOP);
+        }
+        f.write_str(self.0)
+    }
+}
+
 /// Logs one event to one subscriber.
 pub fn event(dispatch: &Dispatch, message: &str) {
+    let message = Message(message);
     tracing::dispatcher::with_default(dispatch, || tracing::info!(target: "load", "{message}"));
 }
 

@@ -5,7 +5,7 @@ mod program;
 use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fork_tests::bad::{Habit, Simple};
@@ -32,13 +32,23 @@ struct Desk {
 
 impl Desk {
     fn new(members: usize) -> Self {
+        let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
+        Self::of(Pattern { prefix, suffix, unit: Unit::Secondly, date: None, zone: Zone::UTC }, members)
+    }
+
+    /// With each file in a directory of its own.
+    fn in_directories(members: usize) -> Self {
+        let mut desk = Self::new(members);
+        desk.ground.pattern.date = Some("%Y-%m-%d/%H-%M/%S");
+        desk
+    }
+
+    fn of(pattern: Pattern, members: usize) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("logs")).unwrap();
         let ledger = Ledger::create(&home.path().join("ledger"), members, 1, 8192).unwrap();
         let ticking = Ticking::Standing(START);
         Clock::start(ticking, &ledger);
-        let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
-        let pattern = Pattern { prefix, suffix, unit: Unit::Secondly, zone: Zone::UTC };
         let load = Load { rollovers: 0, lines: 0, ways: &[Way::Direct], sizes: Sizes::Moderate, rest: Duration::ZERO };
         let clock = Clock::new(ticking, ledger);
         Self { home, ground: Ground { ledger, clock, ticking, pattern, load, share: 0 } }
@@ -152,6 +162,71 @@ fn each_line_held_back_is_counted_as_out_of_order() {
     desk.write(Habit::Reorders, 4999);
     let counts = desk.check(None);
     assert_eq!((counts.out_of_order, counts.wrong(), desk.wronged()), (12, 12, 12), "{counts}");
+}
+
+#[test]
+fn what_is_wrong_in_directories_is_counted_as_well() {
+    let left_by = |habit| {
+        let desk = Desk::in_directories(3);
+        desk.write(habit, 5000);
+        (desk.check(None), desk.wronged())
+    };
+    let (counts, _) = left_by(Habit::Right);
+    assert_eq!(counts.wrong(), 0, "{counts}");
+    assert!(counts.files > 400, "{counts}");
+    for (habit, count) in [
+        (Habit::Loses, (|counts: &Counts| counts.lost) as fn(&Counts) -> u64),
+        (Habit::Duplicates, |counts| counts.duplicated),
+        (Habit::Misplaces, |counts| counts.misplaced),
+        (Habit::Damages, |counts| counts.torn),
+    ] {
+        let (counts, wronged) = left_by(habit);
+        assert_eq!((count(&counts), counts.wrong(), wronged), (15, 15, 15), "{counts}");
+    }
+}
+
+#[test]
+fn empty_and_foreign_directories_are_found() {
+    let desk = Desk::in_directories(1);
+    desk.write(Habit::Right, 100);
+    assert_eq!(desk.check(None).wrong(), 0);
+    let logs = desk.logs();
+    for (made, wrong) in [
+        ("app.2026-11-21/08-32/00.log", 1),
+        ("app.2026-11-21/08-32", 1),
+        ("app.2026-11-20/08-33", 1),
+        ("app.2026-11-20", 1),
+        ("other/app.2026-11-20", 1),
+    ] {
+        fs::create_dir_all(logs.join(made)).unwrap();
+        let counts = desk.check(None);
+        assert_eq!((counts.other, counts.wrong()), (wrong, wrong), "{made}: {counts}");
+        // Nothing else stands in what is above them, but for the directory of the run's own files.
+        let above = Path::new(made).ancestors().filter(|above| !above.as_os_str().is_empty());
+        above.for_each(|directory| drop(fs::remove_dir(logs.join(directory))));
+        assert_eq!(desk.check(None).wrong(), 0, "{made}");
+    }
+}
+
+#[test]
+fn a_line_in_the_file_of_the_other_pass_of_an_hour_is_found() {
+    // 2024-11-03, 01:30 in New York for the first time, at -04:00, and an hour later once more.
+    let first = 1_730_611_800_000_000_000;
+    for (name, wrong) in [("-04", 0), ("-05", 1)] {
+        let mut desk = Desk::new(1);
+        desk.ground.pattern.unit = Unit::Hourly;
+        desk.ground.pattern.zone = Zone::new_york();
+        desk.ground.pattern.date = Some("%Y-%m-%dT%H%z");
+        let id = desk.thread().begin(first).unwrap();
+        desk.thread().end(id.sequence, Some(first + 1000));
+        let line = Pen::new(Sizes::Short).line(id, Way::Direct, &Stamp::at(first, -14_400), 40).to_vec();
+        desk.append(&format!("app.2024-11-03T01{name}00.log"), &line);
+        let counts = desk.check(None);
+        assert_eq!((counts.misplaced, counts.wrong()), (wrong, wrong), "{name}: {counts}");
+        // What the zone does not have is no log file.
+        desk.append("app.2024-11-03T03-0400.log", b"");
+        assert_eq!(desk.check(None).other, 1);
+    }
 }
 
 #[test]
@@ -319,6 +394,16 @@ fn children_that_hang_in_a_lock_are_counted() {
 }
 
 #[test]
+fn writers_in_directories_fail_with_the_right_count() {
+    for (habit, name) in [("loses", "lost"), ("duplicates", "duplicated"), ("misplaces", "misplaced")] {
+        for scenario in ["crossing-directories", "crossing-dst-back-offset"] {
+            let run = play(&[scenario, "--rollovers=30", "--habit", habit]);
+            run.is_wrong(name, run.count("wronged"));
+        }
+    }
+}
+
+#[test]
 fn raw_clones_that_allocate_are_found() {
     let run = play(&["busy-clone", "--habit=right", "--rollovers=3", "--processes=4", "--visitors=20"]);
     // Besides, such a child may hang: that is why.
@@ -327,6 +412,9 @@ fn raw_clones_that_allocate_are_found() {
 
 #[test]
 fn lines_written_to_a_file_that_has_been_removed_are_found() {
-    let run = play(&["foreign-files-daily", "--habit=removes"]);
-    assert!(run.count("lost") > 0 && run.says("lines went to files that had been removed"), "{run:?}");
+    for scenario in ["foreign-files-daily", "crossing-directories-pruned"] {
+        let run = play(&[scenario, "--habit=removes"]);
+        assert!(run.count("lost") > 0 && run.says("lines went to files that had been removed"), "{run:?}");
+        assert!(run.says("was removed when there were"), "{run:?}");
+    }
 }

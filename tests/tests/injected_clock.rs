@@ -58,6 +58,11 @@ fn the_hour_that_comes_twice_is_crossed_together() {
 }
 
 #[test]
+fn with_the_offset_in_the_names_each_pass_of_that_hour_has_a_file_of_its_own() {
+    crosses_a_change_of_the_clocks("crossing-dst-back-offset");
+}
+
+#[test]
 fn days_of_23_and_of_25_hours_are_crossed_together() {
     crosses_a_change_of_the_clocks("crossing-dst-forth-daily");
     crosses_a_change_of_the_clocks("crossing-dst-back-daily");

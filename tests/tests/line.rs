@@ -108,7 +108,7 @@ fn a_file_is_named_by_the_digits_of_the_timestamp() {
     ];
     for (unit, name) in cases {
         let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
-        let pattern = Pattern { prefix, suffix, unit, zone: Zone::UTC };
+        let pattern = Pattern { prefix, suffix, unit, date: None, zone: Zone::UTC };
         let key = pattern.key_at(AT);
         assert_eq!(pattern.name(key), name);
         assert_eq!(pattern.key_of_name(name), Some(key), "{name}");
@@ -124,7 +124,7 @@ fn a_file_is_named_by_the_digits_of_the_timestamp() {
 #[test]
 fn names_that_are_no_log_files_have_no_period() {
     let (prefix, suffix) = ("app".to_owned(), "log".to_owned());
-    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, zone: Zone::UTC };
+    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, date: None, zone: Zone::UTC };
     for name in [
         "app.log",
         "app.2026-13-45.log",
@@ -143,9 +143,54 @@ fn names_that_are_no_log_files_have_no_period() {
 }
 
 #[test]
+fn names_with_dates_of_any_pattern_lead_back_to_their_periods() {
+    let cases = [
+        (Unit::Secondly, "%Y/%m/%d/%H-%M/app-%S", "2026/11/21/08-33/app-01"),
+        (Unit::Secondly, "%Y-%m-%d/%H-%M/%S/app", "2026-11-21/08-33/01/app"),
+        (Unit::Hourly, "%Y-%m-%dT%H%z", "2026-11-21T08+0000"),
+        (Unit::Daily, "%d.%m.%Y", "21.11.2026"),
+        (Unit::Weekly, "%Y/%m%d", "2026/1115"),
+        (Unit::Monthly, "%m/%Y", "11/2026"),
+    ];
+    for (unit, date, name) in cases {
+        let (prefix, suffix) = (String::new(), String::new());
+        let pattern = Pattern { prefix, suffix, unit, date: Some(date), zone: Zone::UTC };
+        let key = pattern.key_at(AT);
+        assert_eq!(pattern.name(key), name);
+        assert_eq!(pattern.key_of_name(name), Some(key), "{name}");
+        assert_eq!(pattern.depth(), name.matches('/').count(), "{name}");
+        assert!(key < pattern.key_at(pattern.next_boundary(AT)), "{name}");
+        for other in [&name[1..], &name[..name.len() - 1], &format!("{name}0"), &name.replace("11", "13")] {
+            assert_eq!(pattern.key_of_name(other), None, "{other}");
+        }
+    }
+}
+
+#[test]
+fn with_the_offset_in_the_name_each_pass_of_a_repeated_hour_is_a_period() {
+    const HOUR: u64 = 3_600_000_000_000;
+    let (prefix, suffix) = (String::new(), String::new());
+    let pattern = Pattern { prefix, suffix, unit: Unit::Hourly, date: Some("%Y%m%d-%H%z"), zone: Zone::new_york() };
+    let back = Stamp::parse(b"2024-11-03T06:00:00.000000Z").unwrap().instant();
+    let names = ["20241103-00-0400", "20241103-01-0400", "20241103-01-0500", "20241103-02-0500"];
+    let mut at = back - 2 * HOUR;
+    for name in names {
+        let key = pattern.key_at(at);
+        assert_eq!(pattern.name(key), name);
+        assert_eq!(pattern.key_of_name(name), Some(key), "{name}");
+        assert_eq!(pattern.next_boundary(at), at + HOUR, "{name}");
+        assert!(key < pattern.key_at(at + HOUR), "{name}");
+        at += HOUR;
+    }
+    for name in ["20241103-00-0500", "20241103-02-0400", "20241103-01-0300", "20241103-01"] {
+        assert_eq!(pattern.key_of_name(name), None, "{name}");
+    }
+}
+
+#[test]
 fn an_offset_moves_the_boundaries() {
     let (prefix, suffix) = (String::new(), String::new());
-    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, zone: Zone::Fixed(19_800) };
+    let pattern = Pattern { prefix, suffix, unit: Unit::Daily, date: None, zone: Zone::Fixed(19_800) };
     // 18:30 UTC is midnight at +05:30.
     let midnight = AT / 86_400_000_000_000 * 86_400_000_000_000 + 66_600_000_000_000;
     assert_eq!(pattern.next_boundary(AT), midnight);
@@ -156,7 +201,8 @@ fn an_offset_moves_the_boundaries() {
 #[test]
 fn the_hour_of_a_change_of_the_clocks_follows_the_zone() {
     const HOUR: u64 = 3_600_000_000_000;
-    let pattern = |unit| Pattern { prefix: String::new(), suffix: String::new(), unit, zone: Zone::new_york() };
+    let pattern =
+        |unit| Pattern { prefix: String::new(), suffix: String::new(), unit, date: None, zone: Zone::new_york() };
     let (hourly, daily) = (pattern(Unit::Hourly), pattern(Unit::Daily));
     let (january, zone) = (day_of_date(2024, 1, 1) as u64 * 24 * HOUR, Zone::new_york());
     let instant = |text: &str| Stamp::parse(text.as_bytes()).unwrap().instant();

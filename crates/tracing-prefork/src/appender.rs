@@ -69,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) mode: Option<Mode>,
     pub(crate) max_log_files: Option<NonZeroUsize>,
+    pub(crate) min_log_files: Option<NonZeroUsize>,
     pub(crate) links: Vec<Link>,
     pub(crate) reporter: Reporter,
     pub(crate) slots: Slots,
@@ -93,8 +94,8 @@ impl Inner {
     /// One event, one `write(2)`.
     #[inline(always)]
     pub(crate) fn append(&self, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        if pin.is_torn() {
-            return self.append_after_fragment(pin, line, at);
+        if pin.needs_care() {
+            return self.append_carefully(pin, line, at);
         }
         match pin.append(line) {
             Ok(length) if length == line.len() => Ok(()),
@@ -204,6 +205,29 @@ impl Appender {
     /// If the directory cannot be read, a file cannot be removed, or another process has been pruning for five seconds.
     pub fn prune(&self) -> Result<usize, Error> {
         self.inner.prune_now()
+    }
+
+    /// Looks at once whether the path of the current file still leads to the file that is open, opens it anew if not, and renews the
+    /// links. It happens by itself at the first event of each second; this is for a program that is told, by SIGHUP as a rule.
+    ///
+    /// Safe on any thread, while others log. (Not in a signal handler itself: have a thread wait for the signal, as `signal-hook`
+    /// and `tokio::signal` do.)
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened: lines go on into the one that is open, and the next try follows by itself. Or if a write to the
+    /// file before has been under way for a second.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::never(directory.path(), "app.log");
+    /// std::fs::rename(logs.path(), directory.path().join("app.log.1"))?;
+    /// logs.reopen()?;
+    /// assert!(logs.path().exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reopen(&self) -> Result<(), Error> {
+        self.inner.reopen()
     }
 
     /// What this process has written, lost and removed. A forked child starts at zero.

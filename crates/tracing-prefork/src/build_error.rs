@@ -19,7 +19,7 @@ pub enum BuildError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// `max_log_files(0)`: the current file is always kept.
+    /// `max_log_files(0)` or `min_log_files(0)`: the current file is always kept.
     NoLogFiles,
     /// The permissions are not such that the owner can read and write, or more than permissions.
     #[non_exhaustive]
@@ -73,7 +73,9 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FileName { option, value, reason } => write!(f, "{option} {value:?}: {reason}"),
-            Self::NoLogFiles => f.write_str("max_log_files(0): the current file is always kept; the least is 1"),
+            Self::NoLogFiles => {
+                f.write_str("max_log_files(0) or min_log_files(0): the current file is always kept; the least is 1")
+            }
             Self::FileMode { mode } => {
                 write!(
                     f,

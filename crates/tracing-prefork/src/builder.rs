@@ -9,7 +9,7 @@ use crate::name::Pattern;
 use crate::report::{Error, Hook, Reporter};
 use crate::rotation::Rotation;
 use crate::slots::Slots;
-use crate::sys::Mode;
+use crate::sys::{Discipline, Mode};
 use crate::zone::{Offsets, Zone};
 use crate::{Appender, BuildError};
 use std::fmt;
@@ -29,6 +29,8 @@ use std::time::SystemTime;
 /// | [`filename_prefix`](Self::filename_prefix), [`filename_suffix`](Self::filename_suffix) | none |
 /// | [`date_format`](Self::date_format) | the rotation's own, such as `%Y-%m-%d` |
 /// | [`max_log_files`](Self::max_log_files) | all are kept |
+/// | [`min_log_files`](Self::min_log_files) | a full disk costs lines, not files |
+/// | [`lock_writes`](Self::lock_writes) | no |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 less the umask |
 /// | [`on_error`](Self::on_error) | a line on standard error |
@@ -56,6 +58,8 @@ pub struct Builder {
     suffix: Option<String>,
     date_format: Option<String>,
     max_log_files: Option<usize>,
+    min_log_files: Option<usize>,
+    lock_writes: bool,
     links: Vec<Link>,
     file_mode: Option<u32>,
     clock: Clock,
@@ -80,6 +84,8 @@ impl Default for Builder {
             suffix: None,
             date_format: None,
             max_log_files: None,
+            min_log_files: None,
+            lock_writes: false,
             links: Vec::new(),
             file_mode: None,
             clock: Clock::default(),
@@ -146,6 +152,29 @@ impl Builder {
         Self { max_log_files: Some(n), ..self }
     }
 
+    /// When a disk or a quota is full, removes old files, the oldest first and down to this many with the current one, until the line in hand can be
+    /// written.
+    ///
+    /// Without it the line is lost, and its caller told so; no file goes but those that [`max_log_files`](Self::max_log_files) gives up anyway.
+    /// What may go is the same. The thread that met the failure does it, behind the lock that all processes of the pattern share.
+    pub fn min_log_files(self, n: usize) -> Self {
+        Self { min_log_files: Some(n), ..self }
+    }
+
+    /// Takes a lock on the file around each write, so that a line is in the file whole or not at all: for writers that may be killed
+    /// at any moment, and for network file systems, which do not append atomically by themselves (`open(2)`).
+    ///
+    /// A process that is killed inside `write(2)` can leave a piece of its line, and without the lock the next line of another is
+    /// glued to it. Under the lock each writer looks first how the file ends: a piece that somebody has left becomes a line of its own. A
+    /// write of its own that falls short is cut off again.
+    ///
+    /// All processes of a directory should use it, since those that do not are not kept out; a writer that finds such a one
+    /// cuts nothing off. It takes five more system calls an event. A lock that another process has held for a second, because it
+    /// was stopped, is reported and not waited for again until it has been free.
+    pub fn lock_writes(self, lock: bool) -> Self {
+        Self { lock_writes: lock, ..self }
+    }
+
     /// Keeps a symbolic link of this name in the directory, which leads to the latest file.
     ///
     /// It is renewed in one step (`rename(2)`) and never led back in time. A symbolic link that has the name is taken for it,
@@ -207,8 +236,10 @@ impl Builder {
         self.rotation.check()?;
         let offsets = Offsets::resolve(&self.zone)?;
         let mode = self.file_mode.map(file_mode).transpose()?;
-        let max_log_files =
-            self.max_log_files.map(|n| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles)).transpose()?;
+        let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
+        let max_log_files = self.max_log_files.map(at_least_one).transpose()?;
+        let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
+        let discipline = if self.lock_writes { Discipline::Locked } else { Discipline::Unlocked };
         let now = Moment::from(self.clock.now());
 
         let date = match &self.date_format {
@@ -242,9 +273,10 @@ impl Builder {
             clock: self.clock,
             mode,
             max_log_files,
+            min_log_files,
             links: self.links,
             reporter: Reporter::new(self.on_error.0),
-            slots: Slots::new().map_err(open)?,
+            slots: Slots::new(discipline).map_err(open)?,
         });
         inner.start(now.secs).map_err(open)?;
         Ok(Appender::new(inner))

@@ -13,25 +13,38 @@ pub(crate) struct DateFormat {
     pub(crate) shows_offset: bool,
     /// How many directories the text goes through.
     pub(crate) depth: usize,
+    /// What the text begins with, up to each slash; empty if a slash stands within one of its parts.
+    directories: Vec<OwnedFormatItem>,
 }
 
 impl DateFormat {
     /// Reads a strftime pattern if there is a `%` in it, else a format description of the crate `time`.
     pub(crate) fn new(text: &str) -> Result<Self, String> {
-        let items = if text.contains('%') {
-            format_description::parse_strftime_owned(text)
+        let read: fn(&str) -> _ = if text.contains('%') {
+            format_description::parse_strftime_owned
         } else if text.contains('[') {
-            format_description::parse_owned::<2>(text)
+            format_description::parse_owned::<2>
         } else {
             return Err("expected a strftime pattern such as %Y-%m-%d, or one such as [year]-[month]-[day]".to_owned());
         };
-        let items = items.map_err(|error| error.to_string())?;
-        let format = Self { shows_offset: shows_offset(&items), depth: 0, items };
+        let items = read(text).map_err(|error| error.to_string())?;
+        let format = Self { shows_offset: shows_offset(&items), depth: 0, directories: Vec::new(), items };
         let sample = format.text(0, 0).map_err(|error| error.to_string())?;
         if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains('\0') {
             return Err(format!("{sample:?} is not a path below the log directory"));
         }
-        Ok(Self { depth: sample.matches('/').count(), ..format })
+        let depth = sample.matches('/').count();
+        let mut directories: Vec<_> = text.match_indices('/').filter_map(|(at, _)| read(&text[..at]).ok()).collect();
+        if directories.len() != depth {
+            directories.clear();
+        }
+        Ok(Self { depth, directories, ..format })
+    }
+
+    /// Whether texts can go through that directory: `2026/11` for `%Y/%m/%d`, not `lost+found`.
+    pub(crate) fn leads_through(&self, directory: &str) -> bool {
+        let fits = |items| Parsed::new().parse_item(directory.as_bytes(), items).is_ok_and(<[u8]>::is_empty);
+        self.directories.get(directory.matches('/').count()).is_none_or(fits)
     }
 
     /// Writes the date of a label, a local time in seconds, at an offset east of UTC in seconds. Allocates nothing.

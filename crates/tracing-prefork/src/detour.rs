@@ -7,6 +7,7 @@ use crate::rollover::{Rolled, copy_of};
 use crate::slots::Pin;
 use nix::errno::Errno;
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -56,7 +57,7 @@ impl Inner {
         match self.pattern.path_at(at).and_then(|path| self.open(&path)) {
             Ok(opened) => {
                 self.counters().lines_apart.fetch_add(1, Relaxed);
-                self.whole(crate::sys::append(&opened.file, line), line, at)
+                self.whole(self.append_to(opened.file.as_fd(), line, opened.torn, at), line, at)
             }
             Err(error) => self.append_anywhere(line, at, error),
         }
@@ -66,12 +67,27 @@ impl Inner {
     /// better than a lost one. This is the last resort: it leads nowhere else.
     fn append_anywhere(&self, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
         if let Some(pin) = self.slots.pin_any() {
-            let outcome = pin.append(line);
+            let outcome = self.append_to_slot(&pin, line, at);
+            if let Some(file) = pin.file()
+                && !self.end_own(file, line, &outcome)
+            {
+                pin.tear();
+            }
             drop(pin);
             return self.whole(outcome, line, at);
         }
         self.counters().lines_apart.fetch_add(1, Relaxed);
-        self.whole(self.slots.append_to_inherited(line).unwrap_or(Err(error)), line, at)
+        let outcome = self.slots.inherited().map(|file| self.append_to(file, line, true, at));
+        self.whole(outcome.unwrap_or(Err(error)), line, at)
+    }
+
+    /// A slot that needs care, or another rare case.
+    #[cold]
+    pub(crate) fn append_carefully(&self, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        match self.append_to_slot(&pin, line, at) {
+            Ok(length) if length == line.len() => Ok(()),
+            outcome => self.append_failed(pin, outcome, line, at),
+        }
     }
 
     /// A write to a slot failed or fell short.
@@ -83,32 +99,39 @@ impl Inner {
         line: &[u8],
         at: i64,
     ) -> Result<(), Unwritten> {
-        if outcome.is_ok() {
-            // At once, so that few lines of other threads are written before they know.
+        // The descriptor is closed, or leads to something else: the program closed what it does not own, as a daemon does
+        // on its way. Leave the number alone and open the file anew.
+        if let Err(error) = &outcome
+            && matches!(error.raw_os_error(), Some(EBADF | ESPIPE))
+        {
+            drop(pin);
+            self.counters().lines_failed.fetch_add(1, Relaxed);
+            if let Some(rolling) = self.slots.try_roll() {
+                rolling.forget();
+            }
+            return self.append_apart(line, at);
+        }
+        if pin.file().is_none_or(|file| !self.end_own(file, line, &outcome)) {
             pin.tear();
         }
         drop(pin);
-        match outcome {
-            // The descriptor is closed, or leads to something else: the program closed what it does not own, as a daemon does
-            // on its way. Leave the number alone and open the file anew.
-            Err(error) if matches!(error.raw_os_error(), Some(EBADF | ESPIPE)) => {
-                self.counters().lines_failed.fetch_add(1, Relaxed);
-                if let Some(rolling) = self.slots.try_roll() {
-                    rolling.forget();
-                }
-                self.append_apart(line, at)
-            }
-            outcome => self.whole(outcome, line, at),
+        if is_full(&outcome) && self.append_making_room(line, at) {
+            self.counters().lines_failed.fetch_add(1, Relaxed);
+            return Ok(());
         }
+        self.whole(outcome, line, at)
     }
 
-    /// An earlier write fell short: ends the piece of a line that it may have left, then appends.
-    #[cold]
-    pub(crate) fn append_after_fragment(&self, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        match pin.append_on_new_line(line) {
-            Ok(length) if length == line.len() => Ok(()),
-            outcome => self.append_failed(pin, outcome, line, at),
+    /// The disk is full: removes old files, as far as `min_log_files` allows, until there is room for the line.
+    fn append_making_room(&self, line: &[u8], at: i64) -> bool {
+        while self.make_room(at) {
+            let Ok(opened) = self.pattern.path_at(at).and_then(|path| self.open(&path)) else { return false };
+            if self.append_to(opened.file.as_fd(), line, opened.torn, at).is_ok_and(|length| length == line.len()) {
+                self.counters().lines_apart.fetch_add(1, Relaxed);
+                return true;
+            }
         }
+        false
     }
 
     /// If a line has not been written whole, counts and reports it, and tells its caller.
@@ -126,12 +149,20 @@ impl Inner {
         counters.lines_lost.fetch_add(lines as u64, Relaxed);
         counters.bytes_lost.fetch_add((line.len() - written) as u64, Relaxed);
         let copy = copy_of(&error);
-        if let Ok(path) = self.pattern.path_at(at) {
-            self.report(Operation::Write, path.as_path(), error);
-        }
+        self.report_at(Operation::Write, at, error);
         Err(Unwritten { error: copy, written })
+    }
+}
+
+/// Whether there was no room for the line.
+fn is_full(outcome: &io::Result<usize>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(error) => matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT)),
     }
 }
 
 const EBADF: i32 = Errno::EBADF as i32;
 const ESPIPE: i32 = Errno::ESPIPE as i32;
+const ENOSPC: i32 = Errno::ENOSPC as i32;
+const EDQUOT: i32 = Errno::EDQUOT as i32;

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::listing;
 use crate::name::Pattern;
-use crate::sys::{LogPath, unique_hidden};
+use crate::sys::{self, FileId, LogPath, unique_hidden};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -15,6 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// A link that leads further into the future than this many seconds was made by a clock that was wrong, and is put back.
 const AHEAD: i64 = 3600;
 
+/// How often something under a hard link's name must be found to be none of the files before it is believed.
+const LOOKS: usize = 5;
+
 /// A link beside the files that leads to the latest of them.
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -22,6 +25,8 @@ pub(crate) struct Link {
     name: String,
     /// The inode that a hard link of ours leads to, 0 for none yet: it stays ours when the file's own name is gone.
     inode: AtomicU64,
+    /// The inode of what has the link's name, when it was looked at last; 0 for nothing.
+    seen: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +39,7 @@ pub(crate) enum Kind {
 
 impl Link {
     pub(crate) fn new(kind: Kind, name: String) -> Self {
-        Self { kind, name, inode: AtomicU64::new(0) }
+        Self { kind, name, inode: AtomicU64::new(0), seen: AtomicU64::new(0) }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -45,11 +50,23 @@ impl Link {
         &self.name
     }
 
+    /// Whether something else has the link's name than when it was renewed last, or nothing.
+    pub(crate) fn has_changed(&self, directory: &Path) -> bool {
+        inode(&directory.join(&self.name)) != self.seen.load(Relaxed)
+    }
+
+    /// [`lead`](Self::lead), and a note of what has come of it.
+    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
+        let renewed = self.lead(pattern, clock, at);
+        self.seen.store(inode(&pattern.directory().join(&self.name)), Relaxed);
+        renewed
+    }
+
     /// Lets the link lead to the file of `at`, unless it leads there, or to a later one, already.
     ///
     /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
     /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
-    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
+    fn lead(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
         let path = pattern.directory().join(&self.name);
         let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
         loop {
@@ -58,11 +75,12 @@ impl Link {
             if start.is_some_and(|start| (span.start..=now.saturating_add(AHEAD)).contains(&start)) {
                 return Ok(());
             }
-            self.replace(&path, &target)?;
-            if span.contains(clock.exact_second()) {
+            let replaced = self.replace(&path, &target);
+            if replaced.is_ok() && span.contains(clock.exact_second()) {
                 return Ok(());
             }
-            let Some(newest) = newest(pattern, now)?.filter(|&newest| newest > span.start) else { return Ok(()) };
+            // Where it was to lead may be pruned meanwhile: then there are later files.
+            let Some(newest) = newest(pattern, now)?.filter(|&newest| newest > span.start) else { return replaced };
             (span, target) = (pattern.calendar().span(newest), pattern.path_at(newest)?);
         }
     }
@@ -70,32 +88,46 @@ impl Link {
     /// The start of the period of the file that the link leads to now. An error if there is something else under its
     /// name, which is not ours to replace.
     fn leads_to(&self, path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<i64>> {
-        let found = match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            found => found?,
-        };
-        match self.kind {
-            Kind::Symbolic if found.is_symlink() => {
-                // One that leads elsewhere, or to a file of another pattern, is replaced.
-                let target = fs::read_link(path)?;
-                Ok(target.to_str().and_then(|name| pattern.span_of_name(name, now)).map(|span| span.start))
+        for _ in 0..LOOKS {
+            let found = match fs::symlink_metadata(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                found => found?,
+            };
+            match self.kind {
+                Kind::Symbolic if found.is_symlink() => {
+                    // One that leads elsewhere, or to a file of another pattern, is replaced.
+                    let target = fs::read_link(path)?;
+                    return Ok(target.to_str().and_then(|name| pattern.span_of_name(name, now)).map(|span| span.start));
+                }
+                Kind::Hard if found.is_file() => {
+                    let mut files = listing::list(pattern, now)?.found.into_iter();
+                    let start = files.find_map(|file| file.span.filter(|_| file.inode == found.ino()));
+                    if start.is_some() || self.inode.load(Relaxed) == found.ino() {
+                        return Ok(start.map(|span| span.start));
+                    }
+                    // Between the two looks somebody may have renewed the link and pruned the file that it led to.
+                }
+                _ => break,
             }
-            Kind::Hard if found.is_file() => {
-                let mut files = listing::list(pattern, now)?.into_iter();
-                let start =
-                    files.find_map(|file| file.span.filter(|_| file.inode == found.ino())).map(|span| span.start);
-                let ours = start.is_some() || self.inode.load(Relaxed) == found.ino();
-                if ours { Ok(start) } else { Err(not_ours()) }
-            }
-            _ => Err(not_ours()),
         }
+        Err(not_ours())
+    }
+
+    /// Whether this is a hard link, and another name of that file.
+    pub(crate) fn is_name_of(&self, pattern: &Pattern, id: FileId) -> bool {
+        let path = pattern.directory().join(&self.name);
+        self.kind == Kind::Hard
+            && fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (id.device, id.inode))
     }
 
     fn replace(&self, path: &Path, target: &LogPath) -> io::Result<()> {
         let hidden = unique_hidden(path);
+        // Until the link is there, which whoever prunes looks at.
+        let mut _held = None;
         match self.kind {
             Kind::Symbolic => symlink(OsStr::from_bytes(target.file_name()), &hidden)?,
             Kind::Hard => {
+                _held = sys::hold(target)?;
                 fs::hard_link(target.as_path(), &hidden)?;
                 self.inode.store(fs::symlink_metadata(&hidden)?.ino(), Relaxed);
             }
@@ -107,11 +139,16 @@ impl Link {
     }
 }
 
+/// The inode of what is there; 0 for nothing.
+fn inode(path: &Path) -> u64 {
+    fs::symlink_metadata(path).map_or(0, |found| found.ino())
+}
+
 fn not_ours() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "something that is not this link has its name; move it away")
 }
 
 /// The start of the period of the newest file there is.
 fn newest(pattern: &Pattern, now: i64) -> io::Result<Option<i64>> {
-    Ok(listing::list(pattern, now)?.into_iter().filter_map(|file| file.span).map(|span| span.start).max())
+    Ok(listing::list(pattern, now)?.found.into_iter().filter_map(|file| file.span).map(|span| span.start).max())
 }

@@ -97,9 +97,11 @@ mod appender;
 mod build_error;
 mod builder;
 mod calendar;
+mod careful;
 mod clock;
 mod date_format;
 mod detour;
+mod housekeeping;
 mod latest;
 mod layer;
 mod listing;
@@ -116,6 +118,7 @@ mod slots;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
 mod timer;
+mod watch;
 mod writer;
 mod zone;
 #[cfg(feature = "local-time")]

@@ -19,11 +19,20 @@ pub(crate) struct Found {
     pub(crate) span: Option<Span>,
 }
 
-/// All names in the log directory, and in those directories below it that the pattern's names go through.
-pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Vec<Found>> {
-    let mut found = Vec::new();
-    walk(pattern, pattern.directory(), "", pattern.depth(), now, &mut found)?;
-    Ok(found)
+/// What a look at the directories has come to.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) found: Vec<Found>,
+    /// The first directory below the log directory that could not be read.
+    pub(crate) closed: Option<(PathBuf, io::Error)>,
+}
+
+/// All names in the log directory, and in those directories below it that the pattern's names go through. Others are not
+/// looked into: `lost+found` is closed to us, and what an archive holds is not ours.
+pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Listing> {
+    let mut listing = Listing::default();
+    walk(pattern, pattern.directory(), "", pattern.depth(), now, &mut listing)?;
+    Ok(listing)
 }
 
 fn walk(
@@ -32,7 +41,7 @@ fn walk(
     above: &str,
     depth: usize,
     now: i64,
-    found: &mut Vec<Found>,
+    listing: &mut Listing,
 ) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -40,17 +49,17 @@ fn walk(
         let (Ok(file_name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
         let name = format!("{above}{file_name}");
         if kind.is_dir() {
-            if depth > 0 {
-                match walk(pattern, &entry.path(), &format!("{name}/"), depth - 1, now, found) {
-                    // Vanished, or closed to us, as `lost+found` is: nothing that we have written is in there.
-                    Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => {
-                    }
-                    walked => walked?,
+            if depth > 0 && pattern.leads_through(&name) {
+                match walk(pattern, &entry.path(), &format!("{name}/"), depth - 1, now, listing) {
+                    // Vanished: pruning has emptied it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => listing.closed = listing.closed.take().or(Some((entry.path(), error))),
+                    Ok(()) => {}
                 }
             }
             continue;
         }
-        found.push(Found {
+        listing.found.push(Found {
             span: pattern.span_of_name(&name, now),
             name,
             path: entry.path(),

@@ -55,6 +55,12 @@ impl Pattern {
         self.date.as_ref().map_or(0, |date| date.depth)
     }
 
+    /// Whether names can go through that directory below the log directory.
+    pub(crate) fn leads_through(&self, directory: &str) -> bool {
+        let date = directory.strip_prefix(&*self.before);
+        self.date.as_ref().zip(date).is_some_and(|(format, date)| format.leads_through(date))
+    }
+
     /// The path of the file that an event at `at` (seconds since 1970) goes to. Allocates nothing, so that a
     /// child made by a raw `clone` can open its file although another thread held the allocator's lock.
     pub(crate) fn path_at(&self, at: i64) -> io::Result<LogPath> {

@@ -19,6 +19,13 @@ pub enum Operation {
     Write,
     /// Opening the file of a new period. Nothing is lost: the file before keeps being written.
     Rollover,
+    /// Finding the open file where it was. Somebody has renamed, removed or replaced it ([`io::ErrorKind::NotFound`] if nothing had
+    /// its name, else [`io::ErrorKind::AlreadyExists`]), and a new one has been opened under that name. Lines of up to a second
+    /// before are in the other.
+    Reopen,
+    /// Having the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written without it until
+    /// it is free.
+    Lock,
     /// Removing old files. They stay for the next time.
     Retention,
     /// Renewing the link to the latest file. It stays as it was.
@@ -26,14 +33,16 @@ pub enum Operation {
 }
 
 impl Operation {
-    const COUNT: usize = 4;
+    const COUNT: usize = 6;
 
     fn index(self) -> usize {
         match self {
             Self::Write => 0,
             Self::Rollover => 1,
-            Self::Retention => 2,
-            Self::Link => 3,
+            Self::Reopen => 2,
+            Self::Lock => 3,
+            Self::Retention => 4,
+            Self::Link => 5,
         }
     }
 
@@ -43,8 +52,16 @@ impl Operation {
                 ("cannot write to", "the line is lost and its caller was told so; the next line is tried as usual")
             }
             Self::Rollover => {
-                ("cannot open", "lines go on into the file before it; the next try follows within a second")
+                ("cannot open", "lines go on into the file before it; the next try follows within seconds")
             }
+            Self::Reopen => (
+                "had to reopen",
+                "somebody has renamed, removed or replaced the file; lines go into a new one of its name",
+            ),
+            Self::Lock => (
+                "cannot lock",
+                "another process has held the lock for a second; lines are written without it until it is free",
+            ),
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
         }
@@ -131,6 +148,8 @@ pub struct Stats {
     pub errors: u64,
     /// Files opened because an event's time asked for another one; the first counts too.
     pub rollovers: u64,
+    /// Files opened again because somebody had renamed, removed or replaced the open one.
+    pub files_reopened: u64,
     /// Old files removed.
     pub files_pruned: u64,
 }
@@ -145,6 +164,7 @@ pub(crate) struct Counters {
     pub(crate) bytes_lost: AtomicU64,
     pub(crate) errors: AtomicU64,
     pub(crate) rollovers: AtomicU64,
+    pub(crate) files_reopened: AtomicU64,
     pub(crate) files_pruned: AtomicU64,
     limits: [Limit; Operation::COUNT],
 }
@@ -159,6 +179,7 @@ impl Counters {
             bytes_lost: read(&self.bytes_lost),
             errors: read(&self.errors),
             rollovers: read(&self.rollovers),
+            files_reopened: read(&self.files_reopened),
             files_pruned: read(&self.files_pruned),
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::calendar::Span;
 use crate::latest::Link;
-use crate::listing::{self, Found};
+use crate::listing::{self, Found, Listing};
 use crate::name::Pattern;
 use crate::sys::{self, Removal};
 use std::fs;
@@ -26,16 +26,50 @@ const LEFT_BEHIND: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) removed: usize,
-    /// Files that would have gone, had not somebody had them open.
+    /// Files that would have gone, had not somebody had them open, or a hard link led to them.
     pub(crate) held: usize,
-    /// The first file that could not be removed.
+    /// The first directory that could not be read, or else the first file that could not be removed.
     pub(crate) failed: Option<(PathBuf, io::Error)>,
 }
 
 /// Removes the oldest files until `keep` are left, those of current and later periods included, which never go.
 pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<Outcome> {
+    let (surplus, closed) = surplus(pattern, links, keep, now)?;
+    let mut outcome = Outcome { failed: closed, ..Outcome::default() };
+    for (span, path) in surplus {
+        match remove(pattern, links, &path, || is_abandoned(span, &path, now)) {
+            Ok(Removal::Removed) => outcome.removed += 1,
+            Ok(Removal::Gone) => {}
+            Ok(Removal::Held) => outcome.held += 1,
+            Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
+        }
+    }
+    Ok(outcome)
+}
+
+/// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has gone.
+pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<bool> {
+    for (_, path) in surplus(pattern, links, keep, now)?.0 {
+        if remove(pattern, links, &path, || false)? == Removal::Removed {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A directory that could not be read.
+type Closed = Option<(PathBuf, io::Error)>;
+
+/// The files that are over, beyond the newest `keep`, oldest first. Clears away what processes that were killed have left.
+fn surplus(
+    pattern: &Pattern,
+    links: &[Link],
+    keep: NonZeroUsize,
+    now: i64,
+) -> io::Result<(Vec<(Span, PathBuf)>, Closed)> {
     let mut files = Vec::new();
-    for found in listing::list(pattern, now)? {
+    let Listing { found, closed } = listing::list(pattern, now)?;
+    for found in found {
         match found.span {
             // A link of that name is not ours.
             Some(span) if found.is_file => files.push((span, found.path)),
@@ -44,21 +78,19 @@ pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: 
         }
     }
     files.sort_unstable_by_key(|(span, _)| span.start);
+    files.truncate(files.len().saturating_sub(keep.get()));
+    files.retain(|(span, _)| span.end <= now);
+    Ok((files, closed))
+}
 
-    let mut outcome = Outcome::default();
-    let surplus = files.len().saturating_sub(keep.get());
-    for (span, path) in files.into_iter().take(surplus).filter(|(span, _)| span.end <= now) {
-        match sys::claim_and_remove(&path, || is_abandoned(span, &path, now)) {
-            Ok(Removal::Removed) => {
-                outcome.removed += 1;
-                remove_empty_directories(&path, pattern.directory());
-            }
-            Ok(Removal::Gone) => {}
-            Ok(Removal::Held) => outcome.held += 1,
-            Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
-        }
+fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
+    // Without a name of its own, nobody could tell that what a hard link leads to is a log file.
+    let needed = |id| links.iter().any(|link| link.is_name_of(pattern, id));
+    let removal = sys::claim_and_remove(path, regardless, needed)?;
+    if removal == Removal::Removed {
+        remove_empty_directories(path, pattern.directory());
     }
-    Ok(outcome)
+    Ok(removal)
 }
 
 fn is_abandoned(span: Span, path: &Path, now: i64) -> bool {

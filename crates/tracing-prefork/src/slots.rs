@@ -17,9 +17,9 @@
 use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
-use crate::sys::{Descriptor, FileId, ForkWiped};
-use std::fs::File;
+use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, LogFile};
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize};
 
@@ -41,20 +41,27 @@ struct Bounds {
     open: AtomicBool,
     start: AtomicI64,
     end: AtomicI64,
-    /// How many writes have fallen short since one is known to have begun on a new line: the file may end in a piece of a line.
-    torn: AtomicU32,
+    /// Whether a write takes more than one system call: [`LOCKED`], and how many times the file has been found to end in what
+    /// may be a piece of a line since it was last known not to.
+    care: AtomicU32,
+    /// A thread of this process writes under the write lock, which all threads share.
+    turn: AtomicBool,
 }
+
+/// Each write goes under the write lock.
+const LOCKED: u32 = 1 << 31;
 
 #[derive(Debug)]
 pub(crate) struct Slots {
     pub(crate) state: ForkWiped<State>,
     /// Not wiped: a child has its parent's descriptors, and puts its own files onto the same numbers.
     descriptors: [Descriptor; 2],
+    pub(crate) discipline: Discipline,
 }
 
 impl Slots {
-    pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { state: ForkWiped::new()?, descriptors: [Descriptor::none(), Descriptor::none()] })
+    pub(crate) fn new(discipline: Discipline) -> io::Result<Self> {
+        Ok(Self { state: ForkWiped::new()?, descriptors: [Descriptor::none(), Descriptor::none()], discipline })
     }
 
     /// The slot whose period `now` lies in, held until the pin is dropped. A second that may be behind must lie so far inside
@@ -74,11 +81,13 @@ impl Slots {
         self.pin_if(state, slot, |bounds| bounds.contain(now))
     }
 
-    /// Any open slot, the one filled last first: for when the right file cannot be opened.
+    /// Any open slot, the one filled last first, whose file has a name: for when the right file cannot be opened.
     pub(crate) fn pin_any(&self) -> Option<Pin<'_>> {
         let state = &*self.state;
         let latest = state.latest.load(Relaxed) & 1;
-        self.pin_if(state, latest, |_| true).or_else(|| self.pin_if(state, latest ^ 1, |_| true))
+        let has_name = |slot: usize| self.descriptors[slot].borrow().is_some_and(sys::has_name);
+        let pin = |slot| self.pin_if(state, slot, |_| has_name(slot));
+        pin(latest).or_else(|| pin(latest ^ 1))
     }
 
     #[inline(always)]
@@ -93,9 +102,10 @@ impl Slots {
         None
     }
 
-    /// For when nothing can be opened in a forked child: appends to a file that its parent had open.
-    pub(crate) fn append_to_inherited(&self, line: &[u8]) -> Option<io::Result<usize>> {
-        self.descriptors.iter().find(|descriptor| descriptor.file().is_some()).map(|descriptor| descriptor.append(line))
+    /// For when nothing can be opened in a forked child: a file that its parent had open, if it still has a name.
+    pub(crate) fn inherited(&self) -> Option<BorrowedFd<'_>> {
+        let mut ours = self.descriptors.iter().filter(|descriptor| descriptor.file().is_some());
+        ours.find_map(|descriptor| descriptor.borrow().filter(|file| sys::has_name(file)))
     }
 
     /// The right to exchange files, or `None` if another thread is at it. Never waited for.
@@ -121,16 +131,33 @@ pub(crate) struct Pin<'a> {
     descriptor: &'a Descriptor,
 }
 
-impl Pin<'_> {
-    /// Whether an earlier write fell short, so that the file may end in a piece of a line.
+impl<'a> Pin<'a> {
+    /// Whether a write takes more than one system call.
     #[inline]
-    pub(crate) fn is_torn(&self) -> bool {
-        self.bounds.torn.load(Relaxed) != 0
+    pub(crate) fn needs_care(&self) -> bool {
+        self.bounds.care.load(Relaxed) != 0
     }
 
-    /// Notes that a write has fallen short.
+    /// Whether the file may end in a piece of a line; a number that changes each time it is said to.
+    pub(crate) fn torn(&self) -> u32 {
+        self.bounds.care.load(Relaxed) & !LOCKED
+    }
+
+    /// Notes that the file may end in a piece of a line.
     pub(crate) fn tear(&self) {
-        self.bounds.torn.fetch_add(1, Relaxed);
+        let _ = self.bounds.care.fetch_update(Relaxed, Relaxed, |care| Some((care + 1) & !LOCKED | care & LOCKED));
+    }
+
+    /// Notes that it does not, unless it has been said to again since `torn` was read.
+    pub(crate) fn mended(&self, torn: u32) {
+        let locked = self.bounds.care.load(Relaxed) & LOCKED;
+        let _ = self.bounds.care.compare_exchange(torn | locked, locked, Relaxed, Relaxed);
+    }
+
+    /// The right to use the write lock, among the threads of this process; `None` if another has it.
+    pub(crate) fn try_turn(&self) -> Option<Turn<'a>> {
+        let turn = &self.bounds.turn;
+        (!turn.swap(true, Acquire)).then(|| Turn(turn))
     }
 
     /// One `write(2)`; returns how much of the line went in.
@@ -139,15 +166,18 @@ impl Pin<'_> {
         self.descriptor.append(line)
     }
 
-    /// The same, beginning with a newline if the file does not end in one. Returns how much of the line went in.
-    pub(crate) fn append_on_new_line(&self, line: &[u8]) -> io::Result<usize> {
-        let torn = self.bounds.torn.load(Relaxed);
-        let length = self.descriptor.append_on_new_line(line)?;
-        if length == line.len() {
-            // Unless another write has fallen short meanwhile.
-            let _ = self.bounds.torn.compare_exchange(torn, 0, Relaxed, Relaxed);
-        }
-        Ok(length)
+    pub(crate) fn file(&self) -> Option<BorrowedFd<'a>> {
+        self.descriptor.borrow()
+    }
+}
+
+/// See [`Pin::try_turn`].
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(&'a AtomicBool);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Release);
     }
 }
 
@@ -173,20 +203,35 @@ impl Rolling<'_> {
         self.state.bounds.iter().all(|bounds| !bounds.open.load(Relaxed) || bounds.end.load(Relaxed) <= at)
     }
 
+    /// The file that is open for `at`.
+    pub(crate) fn file(&self, at: i64) -> Option<FileId> {
+        self.slot_of(at).map(|slot| self.slots.descriptors[slot].installed())
+    }
+
+    fn slot_of(&self, at: i64) -> Option<usize> {
+        let latest = self.state.latest.load(Relaxed) & 1;
+        let holds = |slot: &usize| {
+            let bounds = &self.state.bounds[*slot];
+            bounds.open.load(Relaxed) && bounds.contain(Second::exact(at))
+        };
+        [latest, latest ^ 1].into_iter().find(holds)
+    }
+
     /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there, and
     /// nothing has changed.
-    pub(crate) fn install(&self, span: Span, file: File, id: FileId) -> io::Result<bool> {
+    pub(crate) fn install(&self, span: Span, opened: LogFile) -> io::Result<bool> {
         let slot = (self.state.latest.load(Relaxed) & 1) ^ 1;
         if !self.close(slot) {
             return Ok(false);
         }
         let first = self.nothing_open();
         let bounds = &self.state.bounds[slot];
-        self.slots.descriptors[slot].install(file, id)?;
+        self.slots.descriptors[slot].install(opened.file, opened.id)?;
         if self.slots.descriptors[slot ^ 1].leave_to(&self.slots.descriptors[slot]) {
             self.state.bounds[slot ^ 1].open.store(false, Release);
         }
-        bounds.torn.store(0, Relaxed);
+        let locked = if self.slots.discipline == Discipline::Locked { LOCKED } else { 0 };
+        bounds.care.store(locked | u32::from(opened.torn), Relaxed);
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
         bounds.open.store(true, Release);
@@ -199,16 +244,29 @@ impl Rolling<'_> {
         Ok(true)
     }
 
-    /// Lets go of a file whose period `at` is `grace` seconds or more away from, in either direction.
+    /// Lets go of a file whose period `at` is `grace` seconds or more away from, in either direction, or in whose place another
+    /// has been opened.
     pub(crate) fn let_go_of_ended(&self, at: i64, grace: i64) -> io::Result<()> {
-        let slot = (self.state.latest.load(Relaxed) & 1) ^ 1;
+        let latest = self.state.latest.load(Relaxed) & 1;
+        let slot = latest ^ 1;
         let bounds = &self.state.bounds[slot];
         if !bounds.open.load(Relaxed) {
             return Ok(());
         }
         let (start, end) = (bounds.start.load(Relaxed), bounds.end.load(Relaxed));
         let far = at >= end.saturating_add(grace) || at < start.saturating_sub(grace);
-        if far && self.close(slot) { self.let_go(slot) } else { Ok(()) }
+        let replaced = self.state.bounds[latest].start.load(Relaxed) == start;
+        if (far || replaced) && self.close(slot) { self.let_go(slot) } else { Ok(()) }
+    }
+
+    /// Closes the file that is open for `at` if it has no name any more, unless somebody is writing to it: nobody would ever find
+    /// what is written there.
+    pub(crate) fn abandon_nameless(&self, at: i64) {
+        let Some(slot) = self.slot_of(at) else { return };
+        let descriptor = &self.slots.descriptors[slot];
+        if !descriptor.borrow().is_some_and(sys::has_name) && self.close(slot) {
+            descriptor.release();
+        }
     }
 
     /// Closes both slots, so that the next event opens its file anew.

@@ -226,7 +226,7 @@ impl Memory {
         (self.at, self.nanos) = (at, nanos);
         self.text.truncate(MINUTE);
         self.text.push_str(three_digits((at - self.began) as u32).get(1..).unwrap_or_default());
-        self.text.push_str(".");
+        self.text.push('.');
         self.text.push_str(three_digits(nanos / MILLISECOND));
     }
 

@@ -2,11 +2,15 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, alone, dated, eventually, files, log, read, tree, write_files};
+use common::{DAY, Hand, NOW, alone, at, dated, eventually, files, log, read, tree, write_files};
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
-use tracing_prefork::Rotation;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc;
+use std::thread;
+use tracing_prefork::{Error, Operation, Rotation};
 
 const BY_MONTH: &str = "%Y/%m/app-%d.log";
 
@@ -194,6 +198,45 @@ fn directories_that_are_removed_while_the_process_runs_are_made_again() {
 }
 
 #[test]
+fn directories_that_are_removed_in_the_moment_in_which_they_are_made_cost_no_line_and_no_report() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = dated(&hand, Rotation::DAILY, "%Y/%m/%d/app.log").build(directory.path()).expect("builds");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // What pruning does with a directory that it has emptied, at the worst of times: ten times a day for each.
+        for depth in 1..=3 {
+            let (logs, hand, over) = (&logs, &hand, &over);
+            scope.spawn(move || {
+                let (mut today, mut removed) = (hand.now(), 0);
+                while !over.load(Relaxed) {
+                    let now = hand.now();
+                    if today != now {
+                        (today, removed) = (now, 0);
+                    }
+                    if removed < 10
+                        && logs.path_at(now).ancestors().nth(depth).map(fs::remove_dir).is_some_and(|it| it.is_ok())
+                    {
+                        removed += 1;
+                    }
+                    thread::yield_now();
+                }
+            });
+        }
+        for day in 1..=2000 {
+            hand.set(NOW + day * DAY, 0);
+            log(&logs, &format!("day {day}"));
+        }
+        over.store(true, Relaxed);
+    });
+    assert_eq!(logs.stats().errors, 0);
+    for day in 1..=2000 {
+        let path = logs.path_at(at(NOW + day * DAY));
+        assert_eq!(fs::read_to_string(&path).expect("there"), format!("day {day}\n"));
+    }
+}
+
+#[test]
 fn a_file_in_the_place_of_a_directory_is_reported_and_costs_no_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
@@ -210,24 +253,53 @@ fn a_file_in_the_place_of_a_directory_is_reported_and_costs_no_line() {
     assert_eq!(read(directory.path(), "2026/12/app-01.log"), "at its place\n");
 }
 
+/// Closes a directory to everybody, and becomes somebody to whom that means something.
+fn close_to_us(directory: &Path, closed: &str) {
+    fs::create_dir(directory.join(closed)).expect("made");
+    fs::set_permissions(directory.join(closed), fs::Permissions::from_mode(0o000)).expect("closed");
+    let nobody = nix::unistd::Uid::from_raw(65_534);
+    if nix::unistd::Uid::effective().is_root() {
+        for name in std::iter::once(String::new()).chain(tree(directory)) {
+            nix::unistd::chown(&directory.join(name), Some(nobody), None).expect("given away");
+        }
+        nix::unistd::setuid(nobody).expect("no longer root");
+    }
+}
+
+/// So that whoever owns it can remove it.
+fn open_again(directory: &Path, closed: &str) {
+    fs::set_permissions(directory.join(closed), fs::Permissions::from_mode(0o700)).expect("opened");
+}
+
 #[test]
-fn a_directory_that_is_closed_to_us_does_not_keep_the_others_from_being_pruned() {
-    alone("a_directory_that_is_closed_to_us_does_not_keep_the_others_from_being_pruned", &[], |directory| {
+fn a_foreign_directory_that_is_closed_to_us_is_passed_over_in_silence() {
+    alone("a_foreign_directory_that_is_closed_to_us_is_passed_over_in_silence", &[], |directory| {
         write_files(directory, &["2024/02/app-29.log"]);
         // As at the top of a file system.
-        fs::create_dir(directory.join("lost+found")).expect("made");
-        fs::set_permissions(directory.join("lost+found"), fs::Permissions::from_mode(0o000)).expect("closed");
-        let nobody = nix::unistd::Uid::from_raw(65_534);
-        if nix::unistd::Uid::effective().is_root() {
-            for path in ["", "2024", "2024/02", "2024/02/app-29.log"] {
-                nix::unistd::chown(&directory.join(path), Some(nobody), None).expect("given away");
-            }
-            nix::unistd::setuid(nobody).expect("no longer root");
-        }
+        close_to_us(directory, "lost+found");
         let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).max_log_files(1).latest_hard_link("latest");
         let logs = builder.build(directory).expect("builds");
         assert_eq!((logs.stats().files_pruned, logs.stats().errors), (1, 0));
-        // So that whoever owns it can remove it.
-        let _ = fs::set_permissions(directory.join("lost+found"), fs::Permissions::from_mode(0o700));
+        open_again(directory, "lost+found");
+    });
+}
+
+#[test]
+fn a_closed_directory_that_may_hold_log_files_is_reported_and_the_others_are_pruned() {
+    alone("a_closed_directory_that_may_hold_log_files_is_reported_and_the_others_are_pruned", &[], |directory| {
+        write_files(directory, &["2024/02/app-29.log"]);
+        close_to_us(directory, "2023");
+        let (sender, reports) = mpsc::channel();
+        let hook = move |error: &Error| {
+            sender.send((error.operation(), error.path().to_owned(), error.io_error().kind())).expect("received");
+        };
+        let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).max_log_files(1).on_error(hook);
+        let logs = builder.build(directory).expect("builds");
+        assert_eq!((logs.stats().files_pruned, logs.stats().errors), (1, 1));
+        let report = reports.try_recv().expect("a report");
+        assert_eq!(report, (Operation::Retention, directory.join("2023"), ErrorKind::PermissionDenied));
+        assert_eq!(logs.prune().expect_err("told").path(), directory.join("2023"));
+        open_again(directory, "2023");
+        assert_eq!(logs.prune().expect("prunes"), 0);
     });
 }

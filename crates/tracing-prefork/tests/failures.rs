@@ -24,7 +24,7 @@ fn log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_each_second() {
+fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_ever_more_rarely() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (reports, builder) = reporting(&hand);
@@ -36,14 +36,17 @@ fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_each_sec
         log(&logs, &number.to_string()).expect("goes to the file before");
     }
     assert_eq!(logs.stats().errors, 1, "tried once within the second");
-    hand.set(NOW + DAY + 1, 0);
-    log(&logs, "100").expect("goes to the file before");
-    assert_eq!(logs.stats().errors, 2, "tried again in the next second");
+    // After 1, 2, 4, 8 and 8 seconds.
+    for (second, errors) in [(1, 2), (2, 2), (3, 3), (6, 3), (7, 4), (14, 4), (15, 5), (22, 5), (23, 6)] {
+        hand.set(NOW + DAY + second, 0);
+        log(&logs, "goes to the file before").expect("writes");
+        assert_eq!(logs.stats().errors, errors, "after {second} seconds");
+    }
     fs::remove_dir(&obstacle).expect("the cause is gone");
-    log(&logs, "101").expect("goes to the file before");
-    hand.set(NOW + DAY + 2, 0);
+    log(&logs, "goes to the file before").expect("writes");
+    hand.set(NOW + DAY + 31, 0);
     log(&logs, "caught up").expect("writes");
-    assert_eq!(read(directory.path(), "app.2026-11-21.log").lines().count(), 102);
+    assert_eq!(read(directory.path(), "app.2026-11-21.log").lines().count(), 110);
     assert_eq!(read(directory.path(), "app.2026-11-22.log"), "caught up\n");
     let reports = reports.lock().expect("unpoisoned");
     let [(operation, text)] = &reports[..] else { panic!("one report a minute: {reports:?}") };
@@ -51,7 +54,7 @@ fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_each_sec
     for part in ["app.2026-11-22.log", "irectory", "file before"] {
         assert!(text.contains(part), "{text:?} does not say {part:?}");
     }
-    assert_eq!((logs.stats().lines, logs.stats().lines_lost), (103, 0));
+    assert_eq!((logs.stats().lines, logs.stats().lines_lost), (111, 0));
 }
 
 #[test]

@@ -125,3 +125,22 @@ fn a_hard_link_whose_files_were_removed_is_renewed_and_a_foreign_one_is_not() {
     assert_eq!(logs.stats().errors, 1);
     assert_eq!(common::read(directory.path(), "latest"), "precious\n");
 }
+
+#[test]
+fn a_file_that_a_hard_link_leads_to_keeps_its_name_until_the_link_is_renewed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let builder = daily(&hand).latest_hard_link("latest").max_log_files(1).on_error(|error| panic!("{error}"));
+    let logs = builder.build(directory.path()).expect("builds");
+    // As another process leaves it which was stopped before it could renew the link.
+    let (old, link) = (directory.path().join("app.2026-11-19.log"), directory.path().join("latest"));
+    fs::write(&old, "old\n").expect("written");
+    fs::remove_file(&link).expect("removed");
+    fs::hard_link(&old, &link).expect("linked");
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    assert!(old.exists());
+    hand.set(NOW + DAY, 0);
+    log(&logs, "the next day");
+    assert_eq!(common::read(directory.path(), "latest"), "the next day\n");
+    common::eventually("the old one goes", || !old.exists());
+}

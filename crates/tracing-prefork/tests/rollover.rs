@@ -2,10 +2,13 @@
 
 mod common;
 
-use common::{Hand, NOW, at, names};
+use common::{DAY, Hand, NOW, at, below, log, names};
 use std::fs;
 use std::io::Write;
-use std::sync::atomic::Ordering::Relaxed;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 use tracing_prefork::{Rotation, Zone};
 use tracing_subscriber::prelude::*;
@@ -56,6 +59,104 @@ fn the_clock_may_jump_anywhere_and_the_file_follows() {
         assert!(written.ends_with(&format!("{days}\n")), "{days} is missing from {written:?}");
     }
     assert_eq!(logs.stats().lines, 9);
+}
+
+/// The log files that this process has open, without those of other tests: each once, though two descriptors lead to it.
+fn open_files(directory: &Path) -> Vec<String> {
+    let descriptors = fs::read_dir("/proc/self/fd").expect("Linux").flatten();
+    let files = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+    let mut open: Vec<_> =
+        files.filter(|file| file.starts_with(directory)).map(|file| below(directory, &file)).collect();
+    open.sort();
+    open.dedup();
+    open
+}
+
+#[test]
+fn a_clock_that_is_slewed_to_and_fro_over_a_boundary_rolls_over_once() {
+    // The boundaries of seconds, and of hours.
+    for (rotation, period) in [(Rotation::SECONDLY, 1), (Rotation::HOURLY, 3600)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().rotation(rotation).build(directory.path()).expect("builds");
+        let first = NOW / period * period;
+        let mut lines = 0;
+        for round in 1..=10 {
+            let boundary = first + round * period;
+            // From 1 us up to 50 ms before and after.
+            for step in 0..2000 {
+                let away = 1_000 + step % 1000 * 50_000;
+                for (second, nanos) in [(boundary - 1, 1_000_000_000 - away), (boundary, away)] {
+                    hand.set(second, nanos);
+                    log(&logs, "x");
+                    lines += 1;
+                }
+            }
+            // The file at the build, and one at each boundary.
+            assert_eq!(logs.stats().rollovers, 1 + round, "after {round} boundaries");
+            assert_eq!(open_files(directory.path()).len(), 2);
+        }
+        assert_eq!((logs.stats().lines, logs.stats().errors), (lines, 0));
+    }
+}
+
+#[test]
+fn threads_that_see_a_clock_on_either_side_of_a_boundary_roll_over_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    // Each reading is up to 5 ms before or after the instant that is set.
+    let readings = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let hand = hand.clone();
+        move || {
+            let noise = readings.fetch_add(1, Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+            hand.now() + Duration::from_nanos(noise % 10_000_000) - Duration::from_millis(5)
+        }
+    };
+    let logs = hand.builder().rotation(Rotation::SECONDLY).clock(clock).build(directory.path()).expect("builds");
+    let built = logs.stats().rollovers;
+    for round in 1..=20 {
+        hand.set(NOW + round, 0);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..500).for_each(|_| log(&logs, "x")));
+            }
+        });
+        assert_eq!(open_files(directory.path()).len(), 2);
+    }
+    // The build may have come upon the second before, which is the file of one more rollover then.
+    let boundaries = names(directory.path()).len() as u64 - 1;
+    assert!((20..=21).contains(&boundaries), "{boundaries}");
+    assert_eq!(logs.stats().rollovers - built, boundaries);
+    assert_eq!((logs.stats().lines, logs.stats().errors), (20 * 4 * 500, 0));
+}
+
+#[test]
+fn files_that_a_step_back_has_opened_again_are_let_go_when_the_clock_has_gone_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    let today = "app.2026-11-21.log";
+    // By one to six days: further than the five seconds for which the file before stays open.
+    for (step, back) in [1, 2, 6, 3, 1, 5].into_iter().enumerate() {
+        let later = NOW + step as u64 * 60;
+        hand.set(later - back * DAY, 0);
+        log(&logs, "set back");
+        let before = below(directory.path(), &logs.path());
+        assert_eq!(open_files(directory.path()), [before.as_str(), today]);
+        // Today's is let go for now as well, since it is as far away.
+        hand.set(later - back * DAY + 1, 0);
+        log(&logs, "a second later");
+        assert_eq!(open_files(directory.path()), [before.as_str()]);
+        hand.set(later, 0);
+        log(&logs, "put right");
+        assert_eq!(open_files(directory.path()), [before.as_str(), today]);
+        hand.set(later + 1, 0);
+        log(&logs, "a second later");
+        assert_eq!(open_files(directory.path()), [today]);
+        assert_eq!(logs.stats().rollovers, 3 + 2 * step as u64);
+    }
+    assert_eq!((logs.stats().lines, logs.stats().errors), (24, 0));
 }
 
 #[test]

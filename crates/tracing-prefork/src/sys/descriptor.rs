@@ -2,10 +2,9 @@
 
 use super::files::{FileId, identity};
 use nix::errno::Errno;
-use nix::sys::stat::fstat;
-use nix::sys::uio::{pread, pwrite, pwritev};
+use nix::sys::uio::pwrite;
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
@@ -52,6 +51,15 @@ impl Descriptor {
         Ok(duplicate(source, number)?)
     }
 
+    /// Closes the file and gives the number up. Nobody may be using it.
+    pub(crate) fn release(&self) {
+        let number = self.number.swap(-1, Relaxed);
+        if self.is_ours(number) {
+            // SAFETY: ours by the check above, and used by nobody.
+            drop(unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(number) });
+        }
+    }
+
     /// Gives the number up if `other` has it: after the program has closed both, a new file may have been given the number
     /// that was this one's. Says whether it did.
     pub(crate) fn leave_to(&self, other: &Self) -> bool {
@@ -65,6 +73,12 @@ impl Descriptor {
             older.store(newer.load(Relaxed), Relaxed);
             newer.store(value, Relaxed);
         }
+    }
+
+    /// The file that was put here last.
+    pub(crate) fn installed(&self) -> FileId {
+        let [device, inode] = self.ours[0].each_ref().map(|part| part.load(Relaxed));
+        FileId { device, inode }
     }
 
     /// The file that the number leads to now, if it still is one of ours.
@@ -81,8 +95,9 @@ impl Descriptor {
             })
     }
 
+    /// The file that the number leads to, whatever it is.
     #[inline]
-    fn borrow(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn borrow(&self) -> Option<BorrowedFd<'_>> {
         let number = self.number.load(Relaxed);
         // SAFETY: the number stays open as long as `self` (dup3 replaces it in one step), unless other code of the
         // process closes what it does not own; and it is not -1.
@@ -96,30 +111,9 @@ impl Descriptor {
     }
 }
 
-impl Descriptor {
-    /// Appends `line`, on a line of its own even if the file ends in the middle of one, in one system call.
-    pub(crate) fn append_on_new_line(&self, line: &[u8]) -> io::Result<usize> {
-        let file = self.borrow().ok_or(Errno::EBADF)?;
-        let mut last = [b'\n'];
-        let size = fstat(file)?.st_size;
-        if size > 0 {
-            pread(file, &mut last, size - 1)?;
-        }
-        if last == *b"\n" {
-            return append(file, line);
-        }
-        let with_newline = [IoSlice::new(b"\n"), IoSlice::new(line)];
-        Ok(pwritev(file, &with_newline, 0)?.saturating_sub(1))
-    }
-}
-
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        let number = *self.number.get_mut();
-        if self.is_ours(number) {
-            // SAFETY: ours by the check above, and used by nobody else once `self` goes.
-            drop(unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(number) });
-        }
+        self.release();
     }
 }
 
@@ -128,28 +122,18 @@ impl Drop for Descriptor {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
 pub(crate) fn append(file: impl AsFd, line: &[u8]) -> io::Result<usize> {
-    loop {
-        match pwrite(&file, line, 0) {
-            Err(Errno::EINTR) => {}
-            result => return Ok(result?),
-        }
-    }
+    Ok(super::again(|| pwrite(&file, line, 0))?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn append(file: impl AsFd, line: &[u8]) -> io::Result<usize> {
-    loop {
-        match nix::unistd::write(&file, line) {
-            Err(Errno::EINTR) => {}
-            result => return Ok(result?),
-        }
-    }
+    Ok(super::again(|| nix::unistd::write(&file, line))?)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     // SAFETY: `number` is ours (`is_ours`), and stays an open descriptor of ours: it is not closed here.
-    let kept = unsafe { nix::unistd::dup3_raw(file, Number(number), nix::fcntl::OFlag::O_CLOEXEC)? };
+    let kept = super::again(|| unsafe { nix::unistd::dup3_raw(file, Number(number), nix::fcntl::OFlag::O_CLOEXEC) })?;
     let _ = kept.into_raw_fd();
     Ok(())
 }
@@ -159,7 +143,7 @@ fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
 fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
     // SAFETY: as above.
-    let kept = unsafe { nix::unistd::dup2_raw(file, Number(number))? };
+    let kept = super::again(|| unsafe { nix::unistd::dup2_raw(file, Number(number)) })?;
     fcntl(&kept, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
     let _ = kept.into_raw_fd();
     Ok(())

@@ -1,7 +1,8 @@
 //! Opening and creating log files: regular files only, never through a symbolic link, never truncated.
 
-use super::locks::{self, Lease};
+use super::locks::{self, Discipline, Lease};
 use super::path::LogPath;
+use super::tail::ends_in_fragment;
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, fcntl};
@@ -42,7 +43,7 @@ const LOG: OFlag = OFlag::O_RDWR
 /// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what somebody
 /// prints must not end in a log.
 pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    let file = nix::fcntl::open(path, flags, mode)?;
+    let file = super::again(|| nix::fcntl::open(path, flags, mode))?;
     if file.as_raw_fd() > 2 {
         return Ok(file);
     }
@@ -63,12 +64,24 @@ pub(crate) struct LogFile {
     pub(crate) id: FileId,
     /// It did not exist before.
     pub(crate) created: bool,
+    /// It may end in a piece of a line, as a process that was killed leaves it.
+    pub(crate) torn: bool,
+}
+
+/// The file that a path leads to, if there is one; a symbolic link is not followed.
+pub(crate) fn identity_at(path: &LogPath) -> Option<FileId> {
+    lstat(path.as_c_str()).ok().map(FileId::from)
+}
+
+/// Whether the file has a name in some directory still.
+pub(crate) fn has_name(file: impl AsFd) -> bool {
+    fstat(file).is_ok_and(|stat| stat.st_nlink > 0)
 }
 
 /// Opens a log file for appending, creates it if need be, and takes a shared lease on it.
 ///
 /// `mode` is the exact mode of a new file; without one it is 0666 less the umask.
-pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>) -> io::Result<LogFile> {
+pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Discipline) -> io::Result<LogFile> {
     for attempt in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
             Err(Errno::ENOENT) => match create(path.as_path(), mode) {
@@ -81,18 +94,30 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>) -> io::Result<LogFile
         let stat = fstat(&file)?;
         must_be_regular(&stat)?;
         let (file, id) = (File::from(file), FileId::from(stat));
-        match locks::share(&file) {
+        match locks::share(&file, discipline) {
             // A pruner holds it for the moment in which it removes the name; afterwards the name is free.
             Lease::Busy if attempt < 30 => thread::yield_now(),
             Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
             // Was the name removed, or given to another file, before the lease was there?
-            _ if lstat(path.as_c_str()).is_ok_and(|stat| FileId::from(stat) == id) => {
-                return Ok(LogFile { file, id, created });
+            _ if identity_at(path) == Some(id) => {
+                let torn = !created && ends_in_fragment(file.as_fd()).unwrap_or(true);
+                return Ok(LogFile { file, id, created, torn });
             }
             _ => {}
         }
     }
     Err(io::Error::other("the file was removed or replaced each time it had been opened"))
+}
+
+/// Takes a shared lease on a log file that is there: nobody prunes it as long as the file is kept open. `None` where it may not be
+/// opened.
+pub(crate) fn hold(path: &LogPath) -> io::Result<Option<File>> {
+    match open(path.as_c_str(), LOG, Mode::empty()).map(File::from) {
+        // A pruner has it in hands: it goes now.
+        Ok(file) if locks::share(&file, Discipline::Locked) == Lease::Busy => Err(Errno::ENOENT.into()),
+        Err(Errno::ENOENT) => Err(Errno::ENOENT.into()),
+        opened => Ok(opened.ok()),
+    }
 }
 
 fn must_be_regular(stat: &FileStat) -> io::Result<()> {
@@ -149,14 +174,18 @@ fn create_hidden(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     Removed,
-    /// Somebody has it open for writing.
+    /// Somebody has it open for writing, or needs it.
     Held,
     /// It was not there any more, or is something else now.
     Gone,
 }
 
-/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count.
-pub(crate) fn claim_and_remove(path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
+/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count, and if it is not `needed`.
+pub(crate) fn claim_and_remove(
+    path: &Path,
+    regardless: impl Fn() -> bool,
+    needed: impl Fn(FileId) -> bool,
+) -> io::Result<Removal> {
     let file = match open(path, LOG, Mode::empty()) {
         Err(Errno::ENOENT | Errno::ELOOP) => return Ok(Removal::Gone),
         opened => File::from(opened?),
@@ -170,6 +199,9 @@ pub(crate) fn claim_and_remove(path: &Path, regardless: impl Fn() -> bool) -> io
     let still_there = lstat(path).is_ok_and(|found| FileId::from(found) == FileId::from(stat));
     if must_be_regular(&stat).is_err() || !still_there {
         return Ok(Removal::Gone);
+    }
+    if needed(stat.into()) {
+        return Ok(Removal::Held);
     }
     match nix::unistd::unlink(path) {
         Err(Errno::ENOENT) => Ok(Removal::Gone),

@@ -1,4 +1,4 @@
-//! The two locks that processes share: the lease on a log file and the housekeeping lock.
+//! The locks that processes share: the lease on a log file, the write lock on it, and the housekeeping lock.
 
 use super::files;
 use nix::errno::Errno;
@@ -7,7 +7,7 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -15,6 +15,12 @@ use std::time::Duration;
 /// The byte of a log file that stands for its lease: far behind every line, so that it meets nobody's lock on a part
 /// of the file. A lock may lie beyond the end (`fcntl(2)`).
 const LEASE_BYTE: libc::off_t = 1 << 62;
+/// Those who write without the write lock hold this byte as well, so that those who write under it know.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNLOCKED_BYTE: libc::off_t = LEASE_BYTE + 1;
+/// The byte that stands for the write lock.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const WRITE_BYTE: libc::off_t = LEASE_BYTE + 2;
 
 fn byte_lock(kind: libc::c_int, start: libc::off_t) -> libc::flock {
     // SAFETY: a plain C struct of integers, for which zero is a value; what matters is set below.
@@ -43,8 +49,10 @@ pub(crate) enum Lease {
 /// Open file description locks: they belong to the open file, so a forked child that inherits the descriptor holds
 /// the lease too, and it ends with the last of them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn set_lease(file: impl AsFd, kind: libc::c_int) -> Lease {
-    match fcntl(file, FcntlArg::F_OFD_SETLK(&byte_lock(kind, LEASE_BYTE))) {
+fn set_lease(file: impl AsFd, kind: libc::c_int, bytes: libc::off_t) -> Lease {
+    let mut lock = byte_lock(kind, LEASE_BYTE);
+    lock.l_len = bytes;
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {
         Ok(_) => Lease::Held,
         Err(error) if busy(error) => Lease::Busy,
         Err(_) => Lease::Unsupported,
@@ -54,7 +62,7 @@ fn set_lease(file: impl AsFd, kind: libc::c_int) -> Lease {
 /// `flock(2)` has the same owner, the open file, where open file description locks do not exist.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[allow(deprecated, reason = "nix's owning Flock cannot wrap a descriptor that is kept open")]
-fn set_lease(file: impl AsFd, kind: libc::c_int) -> Lease {
+fn set_lease(file: impl AsFd, kind: libc::c_int, _bytes: libc::off_t) -> Lease {
     use nix::fcntl::{FlockArg, flock};
     use std::os::fd::AsRawFd;
     let operation = match kind as libc::c_short {
@@ -69,14 +77,27 @@ fn set_lease(file: impl AsFd, kind: libc::c_int) -> Lease {
     }
 }
 
+/// How an appender writes to its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discipline {
+    /// One `write(2)`, and that is all.
+    Unlocked,
+    /// Each write under the write lock.
+    Locked,
+}
+
 /// Says "I may write to this file" for as long as `file`, or a copy of it in a forked child, stays open.
-pub(crate) fn share(file: &File) -> Lease {
-    set_lease(file, libc::F_RDLCK as libc::c_int)
+pub(crate) fn share(file: &File, discipline: Discipline) -> Lease {
+    let bytes = match discipline {
+        Discipline::Unlocked => 2,
+        Discipline::Locked => 1,
+    };
+    set_lease(file, libc::F_RDLCK as libc::c_int, bytes)
 }
 
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may.
 pub(crate) fn claim(file: &File) -> Option<Claim<'_>> {
-    (set_lease(file, libc::F_WRLCK as libc::c_int) == Lease::Held).then(|| Claim(file))
+    (set_lease(file, libc::F_WRLCK as libc::c_int, 1) == Lease::Held).then(|| Claim(file))
 }
 
 /// An exclusive lease. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.
@@ -85,7 +106,53 @@ pub(crate) struct Claim<'a>(&'a File);
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        set_lease(self.0, libc::F_UNLCK as libc::c_int);
+        set_lease(self.0, libc::F_UNLCK as libc::c_int, 1);
+    }
+}
+
+/// The right to write to a file, among all who ask for it. An open file description lock: it keeps processes apart, and descriptors
+/// of one process that were opened separately; threads that share one descriptor need more.
+///
+/// A POSIX lock would end with its holder's process even if a forked child still has the descriptor. But it would also end
+/// whenever anything in the process that has opened the file closes it, as a page that shows the log does.
+#[derive(Debug)]
+pub(crate) struct WriteLock<'a>(BorrowedFd<'a>);
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl<'a> WriteLock<'a> {
+    /// Takes it, or says at once with `None` that somebody else has it. A file system without such locks lets everybody have it.
+    pub(crate) fn try_take(file: BorrowedFd<'a>) -> Option<Self> {
+        let lock = byte_lock(libc::F_WRLCK as libc::c_int, WRITE_BYTE);
+        match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {
+            Err(error) if busy(error) => None,
+            _ => Some(Self(file)),
+        }
+    }
+
+    /// Whether all who have the file open write under this lock.
+    pub(crate) fn is_used_by_all(&self) -> bool {
+        let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, UNLOCKED_BYTE);
+        fcntl(self.0, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok() && lock.l_type == libc::F_UNLCK as libc::c_short
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Drop for WriteLock<'_> {
+    fn drop(&mut self) {
+        let _ = fcntl(self.0, FcntlArg::F_OFD_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, WRITE_BYTE)));
+    }
+}
+
+/// `flock(2)` is the lease here, and has no parts: nobody is kept out.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl<'a> WriteLock<'a> {
+    pub(crate) fn try_take(file: BorrowedFd<'a>) -> Option<Self> {
+        Some(Self(file))
+    }
+
+    pub(crate) fn is_used_by_all(&self) -> bool {
+        let _ = self.0;
+        false
     }
 }
 

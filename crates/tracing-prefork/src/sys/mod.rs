@@ -6,14 +6,17 @@ mod fork;
 mod locks;
 mod path;
 mod processor;
+mod tail;
 
 pub(crate) use descriptor::{Descriptor, append};
-pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, open_log};
+pub(crate) use files::{FileId, LogFile, Mode, Removal, claim_and_remove, has_name, hold, identity_at, open_log};
 pub(crate) use fork::{ForkWiped, libc_knows};
-pub(crate) use locks::HousekeepingLock;
+pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock};
 pub(crate) use path::LogPath;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
+pub(crate) use tail::{cut, end_fragment, end_line, ends_in_fragment, size};
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -21,6 +24,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Makes a system call again as long as a signal interrupts it.
+#[inline(always)]
+fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
 
 /// What a hidden name of ours ends in.
 const TEMPORARY: &str = ".prefork.tmp";

@@ -30,12 +30,13 @@ impl Hand {
         self.0.store(seconds * 1_000_000_000 + nanos, Relaxed);
     }
 
+    pub(crate) fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.0.load(Relaxed))
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         let clock = self.clone();
-        Appender::builder()
-            .filename_prefix("app")
-            .filename_suffix("log")
-            .clock(move || UNIX_EPOCH + Duration::from_nanos(clock.0.load(Relaxed)))
+        Appender::builder().filename_prefix("app").filename_suffix("log").clock(move || clock.now())
     }
 }
 
@@ -64,8 +65,7 @@ pub(crate) fn read(directory: &Path, name: &str) -> String {
 /// An appender without a prefix and a suffix: the date is the whole name.
 pub(crate) fn dated(hand: &Hand, rotation: Rotation, format: &str) -> Builder {
     let clock = hand.clone();
-    let clock = move || UNIX_EPOCH + Duration::from_nanos(clock.0.load(Relaxed));
-    Appender::builder().rotation(rotation).date_format(format).clock(clock)
+    Appender::builder().rotation(rotation).date_format(format).clock(move || clock.now())
 }
 
 /// All files below a directory, and all directories with a slash behind their names, sorted; hidden ones left out.

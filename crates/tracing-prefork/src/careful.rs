@@ -1,0 +1,129 @@
+//! Writes that take more than one system call: under the write lock, and behind a piece of a line.
+//!
+//! A write falls short when a disk, a quota or a file-size limit is full, and a writer that is killed may leave a piece of its line. What
+//! is written next must not be glued to that.
+
+use crate::appender::Inner;
+use crate::report::Operation;
+use crate::slots::Pin;
+use crate::sys::{self, Discipline, WriteLock};
+use nix::errno::Errno;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// So long a thread waits for the write lock. Whoever holds it needs microseconds, unless it has been stopped.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Inner {
+    /// Appends to a slot that needs care, and returns how much of the line went in.
+    pub(crate) fn append_to_slot(&self, pin: &Pin<'_>, line: &[u8], at: i64) -> io::Result<usize> {
+        let file = pin.file().ok_or(Errno::EBADF)?;
+        let torn = pin.torn();
+        let turn = self.wait(|| pin.try_turn());
+        let lock = turn.is_some().then(|| self.lock(file, at)).flatten();
+        if torn != 0 || self.slots.discipline == Discipline::Locked {
+            end_of_others(file)?;
+            pin.mended(torn);
+        }
+        match self.slots.discipline {
+            Discipline::Locked => self.append_locked(file, lock, line),
+            // The lock was for the piece alone.
+            Discipline::Unlocked => {
+                drop((lock, turn));
+                pin.append(line)
+            }
+        }
+    }
+
+    /// Appends to a file that only this thread has open.
+    pub(crate) fn append_to(&self, file: BorrowedFd<'_>, line: &[u8], torn: bool, at: i64) -> io::Result<usize> {
+        let outcome = match self.slots.discipline {
+            Discipline::Unlocked if !torn => sys::append(file, line),
+            Discipline::Unlocked => {
+                let _lock = self.lock(file, at);
+                end_of_others(file)?;
+                sys::append(file, line)
+            }
+            Discipline::Locked => {
+                let lock = self.lock(file, at);
+                end_of_others(file)?;
+                self.append_locked(file, lock, line)
+            }
+        };
+        self.end_own(file, line, &outcome);
+        outcome
+    }
+
+    /// All of the line, or nothing of it if everybody writes under the lock.
+    fn append_locked(&self, file: BorrowedFd<'_>, lock: Option<WriteLock<'_>>, line: &[u8]) -> io::Result<usize> {
+        let size = sys::size(file)?;
+        let outcome = sys::append(file, line);
+        if let (Ok(written), Some(lock)) = (&outcome, lock)
+            && *written < line.len()
+            && lock.is_used_by_all()
+            && sys::cut(file, size, *written).unwrap_or(false)
+        {
+            return Ok(0);
+        }
+        outcome
+    }
+
+    /// Ends the piece of a line that a write of this process has left, as a line of its own. Says whether none can be there now.
+    pub(crate) fn end_own(&self, file: BorrowedFd<'_>, line: &[u8], outcome: &io::Result<usize>) -> bool {
+        match outcome {
+            Ok(0) => true,
+            // Looking for it allocates.
+            Ok(written) if *written < line.len() => {
+                self.duties().may_allocate() && sys::end_fragment(file, line, *written).unwrap_or(false)
+            }
+            Ok(_) => true,
+            // Nothing of this line, but perhaps of another's, to whom the same has happened.
+            Err(_) => false,
+        }
+    }
+
+    /// The write lock, or `None` if it has not been free for a second. Then it is not waited for again until it has been free.
+    fn lock<'a>(&self, file: BorrowedFd<'a>, at: i64) -> Option<WriteLock<'a>> {
+        let stuck = &self.duties().lock_stuck;
+        let first = WriteLock::try_take(file);
+        let lock = match first {
+            None if !stuck.load(Relaxed) => self.wait(|| WriteLock::try_take(file)),
+            first => first,
+        };
+        if lock.is_some() {
+            stuck.store(false, Relaxed);
+        } else if !stuck.swap(true, Relaxed) {
+            self.report_at(Operation::Lock, at, io::ErrorKind::TimedOut.into());
+        }
+        lock
+    }
+
+    /// Asks again and again, for a second at most.
+    pub(crate) fn wait<T>(&self, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+        let mut pause = Duration::from_micros(20);
+        let mut began = None;
+        for turn in 0_u32.. {
+            if let Some(got) = ask() {
+                return Some(got);
+            }
+            if turn < 20 {
+                thread::yield_now();
+                continue;
+            }
+            if began.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                return None;
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(1));
+        }
+        None
+    }
+}
+
+/// If the file ends in a piece of a line, ends it.
+fn end_of_others(file: BorrowedFd<'_>) -> io::Result<()> {
+    if sys::ends_in_fragment(file)? { sys::end_line(file) } else { Ok(()) }
+}

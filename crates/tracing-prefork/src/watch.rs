@@ -1,0 +1,123 @@
+//! A look, once a second, whether the files are still where they should be; and the same at once, by hand.
+//!
+//! Others rename, remove and replace log files and the links to them. One `lstat(2)` each a second is what noticing that costs:
+//! one at every event would cost more than the event itself.
+
+use crate::Error;
+use crate::appender::Inner;
+use crate::latest::Link;
+use crate::report::Operation;
+use crate::rollover::GRACE;
+use crate::sys;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What a look has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// The path leads to the open file.
+    AsItWas,
+    /// No file is open for that time: the rollover is about to open one.
+    NotOpen,
+    /// It led to nothing, or to another file, which is open now.
+    Reopened(io::ErrorKind),
+    /// Another thread rolls over, or still writes to the slot that is wanted.
+    Busy,
+}
+
+impl Inner {
+    /// Runs at the first event of each second.
+    #[cold]
+    pub(crate) fn each_second(self: &Arc<Self>, at: i64) {
+        let duties = self.duties();
+        duties.checked.store(at, Relaxed);
+        match self.look_at_file(at) {
+            Ok(Look::Reopened(found)) => {
+                self.report_at(Operation::Reopen, at, found.into());
+                self.after_rollover(at);
+            }
+            Ok(Look::AsItWas) => self.look_at_links(at),
+            Ok(Look::NotOpen | Look::Busy) => {}
+            Err(error) => self.report_at(Operation::Rollover, at, error),
+        }
+        self.prune_if_wanted(at);
+        let due = duties.prune_at.load(Relaxed);
+        if due != 0 && at >= due && duties.prune_at.compare_exchange(due, 0, Relaxed, Relaxed).is_ok() {
+            self.start_pruning(at);
+        }
+    }
+
+    /// If the path of `at` does not lead to the file that is open for it, opens it anew. If that fails, lines go on into the
+    /// open one as long as it has a name.
+    fn look_at_file(&self, at: i64) -> io::Result<Look> {
+        let Some(rolling) = self.slots.try_roll() else { return Ok(Look::Busy) };
+        // A failure keeps a file open longer than need be: the next rollover replaces it.
+        let _ = rolling.let_go_of_ended(at, GRACE);
+        let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
+        let path = self.pattern.path_at(at)?;
+        let found = sys::identity_at(&path);
+        if found == Some(open) || self.duties().may_open(at).is_err() {
+            return Ok(Look::AsItWas);
+        }
+        let installed = self.open(&path).and_then(|file| rolling.install(self.pattern.calendar().span(at), file));
+        self.duties().opened(at, installed.as_ref().err());
+        match installed {
+            Ok(true) => {
+                let _ = rolling.let_go_of_ended(at, GRACE);
+                self.counters().files_reopened.fetch_add(1, Relaxed);
+                let found = found.map_or(io::ErrorKind::NotFound, |_| io::ErrorKind::AlreadyExists);
+                Ok(Look::Reopened(found))
+            }
+            Ok(false) => Ok(Look::Busy),
+            Err(error) => {
+                rolling.abandon_nameless(at);
+                Err(error)
+            }
+        }
+    }
+
+    /// Does at once what happens by itself within a second.
+    pub(crate) fn reopen(self: &Arc<Self>) -> Result<(), Error> {
+        let at = self.clock.exact_second();
+        self.duties().opened(at, None);
+        let looked = self.wait(|| match self.look_at_file(at) {
+            Ok(Look::Busy) => None,
+            looked => Some(looked),
+        });
+        let failed = match looked {
+            Some(Ok(_)) => {
+                self.renew_links(at);
+                self.prune_if_wanted(at);
+                return Ok(());
+            }
+            Some(Err(error)) => error,
+            None => io::ErrorKind::TimedOut.into(),
+        };
+        let path = self
+            .pattern
+            .path_at(at)
+            .map_or_else(|_| self.pattern.directory().to_owned(), |path| path.as_path().to_owned());
+        Err(self.reporter.error(self.counters(), Operation::Rollover, &path, failed))
+    }
+
+    /// Renews the links that somebody has changed.
+    fn look_at_links(&self, at: i64) {
+        if self.duties().bare.load(Relaxed) {
+            return;
+        }
+        for link in self.links.iter().filter(|link| link.has_changed(self.pattern.directory())) {
+            self.renew_link(link, at);
+        }
+    }
+
+    pub(crate) fn renew_links(&self, at: i64) {
+        self.links.iter().for_each(|link| self.renew_link(link, at));
+    }
+
+    fn renew_link(&self, link: &Link, at: i64) {
+        if let Err(error) = link.renew(&self.pattern, &self.clock, at) {
+            self.report(Operation::Link, &self.pattern.directory().join(link.name()), error);
+        }
+    }
+}
