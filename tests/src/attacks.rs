@@ -6,6 +6,7 @@ use crate::clock::Ticking;
 use crate::disk::Disk;
 use crate::filler;
 use crate::killer;
+use crate::limits;
 use crate::line::{Sizes, Way};
 use crate::outside;
 use crate::pattern::Unit;
@@ -24,6 +25,7 @@ pub fn all() -> Vec<Scenario> {
         full("full-btrfs", Disk::Btrfs),
         full("full-btrfs-quota", Disk::BtrfsQuota),
         full("full-tmpfs", Disk::Tmpfs),
+        full_files(),
         killed(),
         killed_at_rollovers(),
         outside("deleted", "the current file is deleted, again and again", outside::delete_the_file),
@@ -32,6 +34,7 @@ pub fn all() -> Vec<Scenario> {
         in_the_way(),
         outside("directory-deleted", "the log directory is deleted", outside::delete_the_directory),
         outside("directory-moved", "the log directory is moved away", outside::move_the_directory),
+        directory_closed(),
         link_replaced(),
     ]
 }
@@ -55,6 +58,20 @@ fn full(name: &'static str, disk: Disk) -> Scenario {
     scenario.faults = Some(filler::fill_and_free);
     scenario.trials = 12;
     scenario.allows = Allows { refused: true, fragments: true, late: true, errors: true, glued: false };
+    scenario
+}
+
+fn full_files() -> Scenario {
+    let about = "files that may not grow beyond 256 KiB (RLIMIT_FSIZE), and a new one every 40 ms";
+    let mut scenario = full("full-files", Disk::Host);
+    scenario.about = about;
+    scenario.setup.pattern.unit = Unit::Hourly;
+    scenario.ticking = Ticking::Running(START, 3600 * 25);
+    scenario.load.rollovers = 100;
+    scenario.load.rest = Duration::from_micros(200);
+    scenario.start.stay = false;
+    scenario.before = Some(limits::limit_file_size);
+    scenario.faults = None;
     scenario
 }
 
@@ -99,6 +116,16 @@ fn in_the_way() -> Scenario {
     let about = "the current file is moved away and a directory put in its place, and taken away again";
     let mut scenario = outside("directory-in-the-way", about, outside::put_a_directory_in_the_way);
     scenario.trials = 20;
+    scenario.allows.late = true;
+    scenario
+}
+
+fn directory_closed() -> Scenario {
+    let about = "the directory may not be written for more than a period, by users that are not root";
+    let mut scenario = outside("directory-closed", about, outside::close_the_directory);
+    scenario.ticking = Ticking::Running(START, 60);
+    scenario.before = Some(limits::drop_privileges);
+    scenario.trials = 10;
     scenario.allows.late = true;
     scenario
 }

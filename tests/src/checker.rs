@@ -61,7 +61,7 @@ struct Page {
 /// What became of a log file, in the order in which files of one name were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
-    /// Deleted, in this room; writes that begin from this instant on must not go there.
+    /// Deleted at this instant, in this room.
     Deleted(usize, u64),
     /// Moved away, the same.
     Moved(usize, u64),
@@ -147,8 +147,8 @@ impl Checker<'_> {
         }
         for deed in &self.deeds {
             let (room, fate) = match *deed {
-                Deed::Deleted(at, room) => (room, Fate::Deleted(room, self.noticed(at))),
-                Deed::Moved(at, room) => (room, Fate::Moved(room, self.noticed(at))),
+                Deed::Deleted(at, room) => (room, Fate::Deleted(room, at)),
+                Deed::Moved(at, room) => (room, Fate::Moved(room, at)),
                 Deed::Truncated(..) | Deed::Obstructed(..) => continue,
             };
             self.attic(&journal::room(&self.attic, room), fate, &mut pages)?;
@@ -263,7 +263,7 @@ impl Checker<'_> {
             report.case(|| format!("{name}: byte {at}: once more: {:?}", line.id));
         } else if self.is_overdue(page, outcome, report) {
             report.case(|| format!("{name}: byte {at}: too late for that file: {line:?}, written {outcome:?}"));
-        } else if !self.in_place(key, line, outcome) && self.is_late(key, outcome) {
+        } else if !self.in_place(key, line, outcome) && self.is_late(key, line, outcome) {
             report.counts.late += 1;
             // It may be followed by others in the same file, and those come before the ones in the right file.
             seen.last = seen.last.max(Some(line.id.sequence));
@@ -287,21 +287,28 @@ impl Checker<'_> {
     fn is_overdue(&self, page: &Page, outcome: Outcome, report: &mut Report) -> bool {
         let Outcome::Acknowledged(before, _) = outcome else { return false };
         match page.fate {
-            Fate::Deleted(_, noticed) if before < noticed => report.counts.removed += 1,
-            Fate::Deleted(..) => report.counts.lost += 1,
+            Fate::Deleted(_, at) if before <= at => report.counts.removed += 1,
+            Fate::Deleted(_, at) if before < self.noticed(at) => report.counts.unnoticed += 1,
+            Fate::Deleted(..) => {
+                report.counts.lost += 1;
+                return true;
+            }
             // While no other can be opened, a file that was moved away is as good a place as any.
-            Fate::Moved(_, noticed) if before >= noticed && !self.is_obstructed(before) => report.counts.overdue += 1,
-            Fate::Moved(..) | Fate::Stays => return false,
+            Fate::Moved(_, at) if before >= self.noticed(at) && !self.is_obstructed(before) => {
+                report.counts.overdue += 1;
+                return true;
+            }
+            Fate::Moved(..) | Fate::Stays => {}
         }
-        !matches!(page.fate, Fate::Deleted(_, noticed) if before < noticed)
+        false
     }
 
     /// Whether the line belongs to a later file, which could not be opened when it was written, or shortly before.
-    fn is_late(&self, key: Key, outcome: Outcome) -> bool {
+    fn is_late(&self, key: Key, line: &Line, outcome: Outcome) -> bool {
         let (Outcome::Acknowledged(before, _) | Outcome::Failed(before) | Outcome::InFlight(before)) = outcome else {
             return false;
         };
-        key < self.pattern.key_at(before) && self.is_obstructed(before)
+        key < self.pattern.key(&line.stamp) && self.is_obstructed(before)
     }
 
     /// Whether files could not be opened at that instant, or shortly before.

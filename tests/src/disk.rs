@@ -20,7 +20,7 @@ pub enum Disk {
     Xfs,
     /// btrfs in a file, 128 MiB.
     Btrfs,
-    /// btrfs with a quota of 16 MiB for all that lies in it.
+    /// btrfs with a quota, see [`limit`].
     BtrfsQuota,
     /// tmpfs, 16 MiB.
     Tmpfs,
@@ -59,7 +59,7 @@ impl Disk {
         let mount = Mount(path);
         if self == Self::BtrfsQuota {
             run(Command::new("btrfs").args(["quota", "enable"]).arg(mount.path()))?;
-            run(Command::new("btrfs").args(["qgroup", "limit", "16M"]).arg(mount.path()))?;
+            run(Command::new("btrfs").args(["quota", "rescan", "-w"]).arg(mount.path()))?;
         }
         Ok(Some(mount))
     }
@@ -81,6 +81,15 @@ impl Drop for Mount {
     fn drop(&mut self) {
         let _ = umount2(&self.0, MntFlags::MNT_DETACH);
     }
+}
+
+/// Sets how many bytes may lie in the file system of `path`, which is [`Disk::BtrfsQuota`].
+///
+/// # Errors
+///
+/// When `btrfs` says no.
+pub fn limit(path: &Path, bytes: i64) -> io::Result<()> {
+    run(Command::new("btrfs").args(["qgroup", "limit", &bytes.to_string(), "0/5"]).arg(path))
 }
 
 /// Gives this process mounts of its own: they go with the last process of the run, whatever happens to it.

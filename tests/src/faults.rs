@@ -3,7 +3,7 @@
 //! Each of these runs in a process of its own, beside those that log, and sees them in the ledger.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 

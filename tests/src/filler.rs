@@ -1,13 +1,16 @@
 //! Fills the disk beside the writers, and frees a part of it again.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
+use crate::disk::{self, Disk};
 use crate::faults::{count, wait_for_more};
 use crate::journal::{Deed, Journal};
 use crate::ledger::Word;
@@ -18,26 +21,31 @@ const FREED: i64 = 1 << 20;
 /// How long a disk may take to be full for all writers, or to have room for all.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A file that takes the room of the disk.
-struct Filler(File);
+/// What takes the room of the disk.
+enum Filler {
+    /// A file.
+    File(File),
+    /// A quota of so many bytes, which is all that there is.
+    Quota(PathBuf, Cell<i64>),
+}
 
 impl Filler {
     fn create(stage: &Stage) -> io::Result<Self> {
+        if stage.scenario.disk == Disk::BtrfsQuota {
+            return Ok(Self::Quota(stage.attic(), Cell::new(0)));
+        }
         let path = stage.attic().join("filler");
-        Ok(Self(OpenOptions::new().create_new(true).read(true).write(true).open(path)?))
-    }
-
-    fn size(&self) -> io::Result<i64> {
-        Ok(self.0.metadata()?.len() as i64)
+        Ok(Self::File(OpenOptions::new().create_new(true).read(true).write(true).open(path)?))
     }
 
     /// Takes all that is left.
     fn fill(&self) -> io::Result<()> {
+        let Self::File(file) = self else { return Ok(()) };
         for part in [16 << 20, 1 << 20, 64 << 10, 4 << 10] {
             loop {
-                match fallocate(&self.0, FallocateFlags::empty(), self.size()?, part) {
+                match fallocate(file, FallocateFlags::empty(), file.metadata()?.len() as i64, part) {
                     Ok(()) => {}
-                    Err(Errno::ENOSPC | Errno::EDQUOT) => break,
+                    Err(Errno::ENOSPC) => break,
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -46,9 +54,18 @@ impl Filler {
     }
 
     fn free(&self, bytes: i64) -> io::Result<()> {
-        self.0.set_len((self.size()? - bytes).max(0) as u64)?;
-        // Some file systems give room back when it is known that it will not be needed again.
-        self.0.sync_all()
+        match self {
+            Self::File(file) => {
+                let left = (file.metadata()?.len() as i64).saturating_sub(bytes);
+                file.set_len(left.max(0) as u64)?;
+                // Some file systems give room back when it is known that it will not be needed again.
+                file.sync_all()
+            }
+            Self::Quota(path, limit) => {
+                limit.set(limit.get() + bytes);
+                disk::limit(path, limit.get())
+            }
+        }
     }
 }
 
@@ -76,14 +93,20 @@ fn fill(stage: &Stage) -> io::Result<()> {
             eprintln!("fork-tests: the disk is not full for all in round {round}");
         }
         filler.free(FREED)?;
-        if !wait_for_more(stage, count::acknowledged, 20, PATIENCE) {
-            ledger.word(Word::Amiss).fetch_add(1, Relaxed);
-            eprintln!("fork-tests: the disk has no room for all in round {round}");
+        // Some processes may have filled it again before others came.
+        let since = Instant::now();
+        while !wait_for_more(stage, count::acknowledged, 3, Duration::from_millis(500)) {
+            if since.elapsed() > PATIENCE {
+                ledger.word(Word::Amiss).fetch_add(1, Relaxed);
+                eprintln!("fork-tests: the disk has no room for all in round {round}");
+                break;
+            }
+            filler.free(FREED / 4)?;
         }
         journal.note(&Deed::Obstructed(from, clock.now()))?;
         ledger.word(Word::Trials).fetch_add(1, Relaxed);
     }
-    filler.free(i64::MAX)?;
+    filler.free(4 * FREED)?;
     wait_for_more(stage, count::acknowledged, 100, PATIENCE);
     Ok(())
 }

@@ -51,6 +51,8 @@ pub enum Word {
     Allocations,
     /// What befell the run, by its number: kills, deletions, times that a disk was full.
     Trials,
+    /// Set when the process that brings the faults about has done all that it had to do.
+    Conducted,
     /// What the faults found to be other than it must be.
     Amiss,
     /// Log files that were removed when there were too few later ones.

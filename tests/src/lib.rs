@@ -20,6 +20,7 @@ pub mod journal;
 pub mod keeper;
 pub mod killer;
 pub mod ledger;
+pub mod limits;
 pub mod line;
 pub mod links;
 pub mod load;

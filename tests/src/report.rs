@@ -27,8 +27,10 @@ pub struct Counts {
     pub trials: u64,
     /// Processes that were killed on purpose.
     pub killed: u64,
-    /// Acknowledged lines in files that somebody removed or cut off, as long as nobody could know.
+    /// Acknowledged lines that were in a file when somebody deleted it or cut it to nothing.
     pub removed: u64,
+    /// Acknowledged lines that went to a deleted file in the second of its deletion, before its writers looked again.
+    pub unnoticed: u64,
     /// Processes that took part, the one that starts the others included.
     pub processes: u64,
     /// Threads that wrote at least one line.
@@ -83,7 +85,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn all(&self) -> [(&'static str, u64); 28] {
+    fn all(&self) -> [(&'static str, u64); 29] {
         [
             ("processes", self.processes),
             ("threads", self.threads),
@@ -97,6 +99,7 @@ impl Counts {
             ("trials", self.trials),
             ("killed", self.killed),
             ("removed", self.removed),
+            ("unnoticed", self.unnoticed),
             ("lost", self.lost),
             ("torn", self.torn),
             ("glued", self.glued),

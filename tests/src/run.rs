@@ -136,6 +136,9 @@ impl Stage {
         };
         fork(|| self.parent())?;
         watch::watch(&ledger);
+        if self.scenario.faults.is_some() {
+            watch::wait_for_conductor(&ledger);
+        }
         ledger.set(Word::Over, 1);
         if let Some(wrong) = keeper.and_then(watch::wait_for) {
             return Err(io::Error::other(format!("the keeper: {wrong}")));
@@ -165,6 +168,7 @@ impl Stage {
         if !self.scenario.prunes || self.scenario.subject != Subject::Prefork {
             return Ok(());
         }
+        links::age_hidden(&self.directory)?;
         let pid = fork(|| match self.build() {
             Ok(writer) => {
                 writer.prune();

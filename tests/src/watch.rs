@@ -40,9 +40,20 @@ pub fn conduct(ledger: &Ledger, faults: impl FnOnce()) -> io::Result<()> {
             sleep(Duration::from_millis(1));
         }
         faults();
+        drop(stop);
+        ledger.set(Word::Conducted, 1);
         0
     })?;
     Ok(())
+}
+
+/// Waits until whoever brings the faults about has put everything in its place.
+pub fn wait_for_conductor(ledger: &Ledger) {
+    let since = Instant::now();
+    while ledger.get(Word::Conducted) == 0 && since.elapsed() < BUSY_PATIENCE {
+        note_deaths(ledger);
+        sleep(Duration::from_millis(1));
+    }
 }
 
 /// Notes in the ledger which children of the caller died before their end.
@@ -165,6 +176,7 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
     if amiss > 0 {
         report.counts.other += amiss;
         report.case(|| format!("{amiss} things were not as they must be while the run went on"));
+    }
     let early = ledger.get(Word::Early);
     if early > 0 {
         report.other(format!("{early} files were removed too early"));
