@@ -169,7 +169,7 @@ impl Builder {
     /// write of its own that falls short is cut off again.
     ///
     /// All processes of a directory should use it, since those that do not are not kept out; a writer that finds such a one
-    /// cuts nothing off. It takes five more system calls an event. A lock that another process has held for a second, because it
+    /// cuts nothing off. It takes four more system calls an event. A lock that another process has held for a second, because it
     /// was stopped, is reported and not waited for again until it has been free.
     pub fn lock_writes(self, lock: bool) -> Self {
         Self { lock_writes: lock, ..self }

@@ -24,12 +24,10 @@ impl Inner {
         let torn = pin.torn();
         let turn = self.wait(|| pin.try_turn());
         let lock = turn.is_some().then(|| self.lock(file, at)).flatten();
-        if torn != 0 || self.slots.discipline == Discipline::Locked {
-            end_of_others(file)?;
-            pin.mended(torn);
-        }
+        let size = end_of_others(file)?;
+        pin.mended(torn);
         match self.slots.discipline {
-            Discipline::Locked => self.append_locked(file, lock, line),
+            Discipline::Locked => append_locked(file, lock, size, line),
             // The lock was for the piece alone.
             Discipline::Unlocked => {
                 drop((lock, turn));
@@ -49,25 +47,10 @@ impl Inner {
             }
             Discipline::Locked => {
                 let lock = self.lock(file, at);
-                end_of_others(file)?;
-                self.append_locked(file, lock, line)
+                append_locked(file, lock, end_of_others(file)?, line)
             }
         };
         self.end_own(file, line, &outcome);
-        outcome
-    }
-
-    /// All of the line, or nothing of it if everybody writes under the lock.
-    fn append_locked(&self, file: BorrowedFd<'_>, lock: Option<WriteLock<'_>>, line: &[u8]) -> io::Result<usize> {
-        let size = sys::size(file)?;
-        let outcome = sys::append(file, line);
-        if let (Ok(written), Some(lock)) = (&outcome, lock)
-            && *written < line.len()
-            && lock.is_used_by_all()
-            && sys::cut(file, size, *written).unwrap_or(false)
-        {
-            return Ok(0);
-        }
         outcome
     }
 
@@ -123,7 +106,24 @@ impl Inner {
     }
 }
 
-/// If the file ends in a piece of a line, ends it.
-fn end_of_others(file: BorrowedFd<'_>) -> io::Result<()> {
-    if sys::ends_in_fragment(file)? { sys::end_line(file) } else { Ok(()) }
+/// If the file ends in a piece of a line, ends it. Returns the size of the file.
+fn end_of_others(file: BorrowedFd<'_>) -> io::Result<u64> {
+    let tail = sys::tail(file)?;
+    if tail.torn {
+        sys::end_line(file)?;
+    }
+    Ok(tail.size + u64::from(tail.torn))
+}
+
+/// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
+fn append_locked(file: BorrowedFd<'_>, lock: Option<WriteLock<'_>>, size: u64, line: &[u8]) -> io::Result<usize> {
+    let outcome = sys::append(file, line);
+    if let (Ok(written), Some(lock)) = (&outcome, lock)
+        && *written < line.len()
+        && lock.is_used_by_all()
+        && sys::cut(file, size, *written).unwrap_or(false)
+    {
+        return Ok(0);
+    }
+    outcome
 }

@@ -25,7 +25,7 @@ pub(crate) struct Link {
     name: String,
     /// The inode that a hard link of ours leads to, 0 for none yet: it stays ours when the file's own name is gone.
     inode: AtomicU64,
-    /// The inode of what has the link's name, when it was looked at last; 0 for nothing.
+    /// A mark of what has the link's name, as it was when it was looked at last; 0 for nothing.
     seen: AtomicU64,
 }
 
@@ -52,13 +52,13 @@ impl Link {
 
     /// Whether something else has the link's name than when it was renewed last, or nothing.
     pub(crate) fn has_changed(&self, directory: &Path) -> bool {
-        inode(&directory.join(&self.name)) != self.seen.load(Relaxed)
+        mark(&directory.join(&self.name)) != self.seen.load(Relaxed)
     }
 
     /// [`lead`](Self::lead), and a note of what has come of it.
     pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
         let renewed = self.lead(pattern, clock, at);
-        self.seen.store(inode(&pattern.directory().join(&self.name)), Relaxed);
+        self.seen.store(mark(&pattern.directory().join(&self.name)), Relaxed);
         renewed
     }
 
@@ -139,9 +139,12 @@ impl Link {
     }
 }
 
-/// The inode of what is there; 0 for nothing.
-fn inode(path: &Path) -> u64 {
-    fs::symlink_metadata(path).map_or(0, |found| found.ino())
+/// Tells what has a name from what had it before: by its kind, its inode, and, since a removed link's inode is given away again, when a
+/// symbolic link was made. 0 for nothing.
+fn mark(path: &Path) -> u64 {
+    let Ok(found) = fs::symlink_metadata(path) else { return 0 };
+    let made = if found.is_symlink() { found.ctime().wrapping_mul(1_000_000_000) + found.ctime_nsec() } else { 0 };
+    found.ino().rotate_left(16) ^ u64::from(found.mode() >> 12) ^ made as u64
 }
 
 fn not_ours() -> io::Error {

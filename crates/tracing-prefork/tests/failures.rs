@@ -2,21 +2,14 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, names, read};
+use common::{DAY, Hand, NOW, Told, names, read, telling};
 use std::fs;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock};
 use tracing_prefork::{Appender, Operation, Rotation};
 
-type Reports = Arc<Mutex<Vec<(Operation, String)>>>;
-
-fn reporting(hand: &Hand) -> (Reports, tracing_prefork::Builder) {
-    let reports = Reports::default();
-    let told = reports.clone();
-    let hook = move |error: &tracing_prefork::Error| {
-        told.lock().expect("unpoisoned").push((error.operation(), error.to_string()));
-    };
-    (reports, hand.builder().rotation(Rotation::DAILY).on_error(hook))
+fn reporting(hand: &Hand) -> (Told, tracing_prefork::Builder) {
+    telling(hand.builder().rotation(Rotation::DAILY))
 }
 
 fn log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
@@ -176,65 +169,4 @@ fn the_first_second_of_1970_is_like_any_other() {
     hand.set(0, 0);
     log(&logs, "the first").expect("writes");
     assert_eq!(read(directory.path(), "app.1970-01-01-00-00-00.log"), "the first\n");
-}
-
-/// What a file-size limit of `limit` bytes does, in a process of its own: SIGXFSZ ignored, as the documentation says.
-fn limited(name: &str, test: impl FnOnce(&std::path::Path)) {
-    const MARK: &str = "TEST_RUNS_LIMITED_IN";
-    if let Some(directory) = std::env::var_os(MARK) {
-        use nix::sys::signal::{SigHandler, Signal, signal};
-        // SAFETY: ignoring a signal installs no handler.
-        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.expect("ignored");
-        return test(std::path::Path::new(&directory));
-    }
-    let directory = tempfile::tempdir().expect("a directory");
-    let output = std::process::Command::new(std::env::current_exe().expect("this program"))
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .env(MARK, directory.path())
-        .output()
-        .expect("starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
-
-fn limit(bytes: u64) {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).expect("read");
-    setrlimit(Resource::RLIMIT_FSIZE, bytes.min(hard), hard).expect("set");
-}
-
-#[test]
-fn what_a_buffer_tries_again_after_a_short_write_is_there_once_and_whole() {
-    limited("what_a_buffer_tries_again_after_a_short_write_is_there_once_and_whole", |directory| {
-        let hand = Hand::at(NOW);
-        let logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
-        limit(25);
-        let mut buffered = std::io::BufWriter::new(logs.clone());
-        for number in 0..4 {
-            writeln!(buffered, "line {number} 0123").expect("buffered");
-        }
-        buffered.flush().expect_err("the limit is in the way");
-        limit(u64::MAX);
-        buffered.flush().expect("tried again");
-        let text = read(directory, "app.log");
-        for number in 0..4 {
-            let line = format!("line {number} 0123");
-            assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{text:?}");
-        }
-        assert_eq!(text.lines().count(), 5, "four lines and a fragment: {text:?}");
-    });
-}
-
-#[test]
-fn the_piece_of_a_line_survives_a_failure_to_write_its_rest() {
-    limited("the_piece_of_a_line_survives_a_failure_to_write_its_rest", |directory| {
-        let hand = Hand::at(NOW);
-        let mut logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
-        logs.write_all(b"abcdef").expect("kept");
-        limit(0);
-        logs.write_all(b"ghi\n").expect_err("the limit is in the way");
-        limit(u64::MAX);
-        logs.write_all(b"ghi\n").expect("tried again");
-        assert_eq!(read(directory, "app.log"), "abcdefghi\n");
-    });
 }

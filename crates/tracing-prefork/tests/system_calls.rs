@@ -12,6 +12,10 @@ use std::{
     io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -179,6 +183,51 @@ fn an_event_is_one_write_and_no_other_call() {
         assert_eq!(others(calls), BTreeMap::new(), "{way}");
         assert!(calls.iter().filter(is_clock).count() as u64 <= EVENTS, "{way}");
     }
+}
+
+#[test]
+fn once_a_second_an_event_looks_where_the_file_is_and_where_the_link_is() {
+    let test = "once_a_second_an_event_looks_where_the_file_is_and_where_the_link_is";
+    let calls = traced(test, |directory| {
+        let seconds = Arc::new(AtomicU64::new(1_795_262_400));
+        let clock = seconds.clone();
+        let clock = move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Relaxed));
+        let appender = daily(directory).latest_symlink("latest").clock(clock).build(directory).expect("an appender");
+        in_the_way("whole", &appender, &mut |event| {
+            mark("begin seconds");
+            for _ in 0..10 {
+                seconds.fetch_add(1, Relaxed);
+                (0..100).for_each(|_| event());
+            }
+            mark("end seconds");
+        });
+    });
+    let Some(calls) = calls else { return };
+    let calls = between(&calls, "seconds");
+    assert_eq!(calls.iter().filter(is_write).count(), 1000);
+    let others = others(calls);
+    assert_eq!(others.values().sum::<u64>(), 20, "{others:?}");
+    assert!(others.keys().all(|name| name.contains("stat")), "{others:?}");
+}
+
+#[test]
+fn under_the_write_lock_an_event_takes_four_more_calls() {
+    let test = "under_the_write_lock_an_event_takes_four_more_calls";
+    let calls = traced(test, |directory| {
+        let noon = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_262_400);
+        let appender = daily(directory).lock_writes(true).clock(move || noon).build(directory).expect("an appender");
+        in_the_way("whole", &appender, &mut |event| {
+            event();
+            mark("begin locked");
+            (0..EVENTS).for_each(|_| event());
+            mark("end locked");
+        });
+    });
+    let Some(calls) = calls else { return };
+    let calls = between(&calls, "locked");
+    assert_eq!(calls.iter().filter(is_write).count() as u64, EVENTS);
+    let others = others(calls);
+    assert_eq!(others.values().sum::<u64>(), 4 * EVENTS, "{others:?}");
 }
 
 /// What is looked after once a second (is the file still there?) is a handful of calls.

@@ -2,7 +2,7 @@
 
 use super::locks::{self, Discipline, Lease};
 use super::path::LogPath;
-use super::tail::ends_in_fragment;
+use super::tail::tail;
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, fcntl};
@@ -100,7 +100,7 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Disciplin
             Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path) == Some(id) => {
-                let torn = !created && ends_in_fragment(file.as_fd()).unwrap_or(true);
+                let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
                 return Ok(LogFile { file, id, created, torn });
             }
             _ => {}

@@ -14,7 +14,7 @@ pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock};
 pub(crate) use path::LogPath;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
-pub(crate) use tail::{cut, end_fragment, end_line, ends_in_fragment, size};
+pub(crate) use tail::{cut, end_fragment, end_line, tail};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};

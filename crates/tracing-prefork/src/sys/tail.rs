@@ -13,12 +13,21 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// the microseconds between a write and a look at what it left.
 const BEHIND: u64 = 256 * 1024;
 
-/// Whether the file ends in a piece of a line that nobody is about to go on with.
+/// How a file ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tail {
+    /// How many bytes the file has.
+    pub(crate) size: u64,
+    /// It ends in a piece of a line that nobody is about to go on with.
+    pub(crate) torn: bool,
+}
+
+/// Looks how the file ends.
 ///
 /// While a write is under way the file can end anywhere, and a reader sees that. A write of nothing waits until the one
 /// under way is done (each file system takes the inode's lock first; measured on ext4, xfs, btrfs and tmpfs). If the file has not
 /// grown after that, its end is what a finished write has left.
-pub(crate) fn ends_in_fragment(file: BorrowedFd<'_>) -> io::Result<bool> {
+pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
     let mut size = fstat(file)?.st_size;
     for _ in 0..100 {
         let mut last = [b'\n'];
@@ -26,17 +35,17 @@ pub(crate) fn ends_in_fragment(file: BorrowedFd<'_>) -> io::Result<bool> {
             pread(file, &mut last, size - 1)?;
         }
         if last == *b"\n" {
-            return Ok(false);
+            break;
         }
         pwrite(file, b"", 0)?;
         let now = fstat(file)?.st_size;
         if now == size {
-            return Ok(true);
+            return Ok(Tail { size: size as u64, torn: true });
         }
         size = now;
     }
-    // Others write without a pause, and none of them has found a fragment.
-    Ok(false)
+    // Or others write without a pause, and none of them has found a fragment.
+    Ok(Tail { size: size as u64, torn: false })
 }
 
 /// A write of `line` has fallen short after `written` bytes: makes the last of these a newline, so that the next line, or one that
@@ -76,14 +85,9 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
     Ok(pwrite(&anywhere, b"\n", last as _)? == 1)
 }
 
-/// How many bytes the file has.
-pub(crate) fn size(file: BorrowedFd<'_>) -> io::Result<u64> {
-    Ok(fstat(file)?.st_size as u64)
-}
-
 /// Cuts the last `written` bytes off again, if the file has had `size` before them and nothing has come behind them.
 pub(crate) fn cut(file: BorrowedFd<'_>, size: u64, written: usize) -> io::Result<bool> {
-    if self::size(file)? != size + written as u64 {
+    if fstat(file)?.st_size as u64 != size + written as u64 {
         return Ok(false);
     }
     super::again(|| ftruncate(file, size as _))?;

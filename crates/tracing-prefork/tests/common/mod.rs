@@ -6,10 +6,10 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tracing_prefork::{Appender, Builder, Rotation};
+use tracing_prefork::{Appender, Builder, Operation, Rotation};
 
 /// 2026-11-21 08:33:01 UTC, a Saturday.
 pub(crate) const NOW: u64 = 1_795_249_981;
@@ -139,6 +139,39 @@ pub(crate) fn alone(name: &str, variables: &[(&str, Option<&str>)], test: impl F
     let output = command.output().expect("starts");
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// The same for a test that limits how large its files may become: with SIGXFSZ ignored, as the documentation says.
+pub(crate) fn limited(name: &str, test: impl FnOnce(&Path)) {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    alone(name, &[], |directory| {
+        // SAFETY: ignoring a signal installs no handler.
+        unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.expect("ignored");
+        test(directory);
+    });
+}
+
+/// From now on no file of this process can be written beyond so many bytes (`setrlimit(2)`, RLIMIT_FSIZE).
+pub(crate) fn limit(bytes: u64) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).expect("read");
+    setrlimit(Resource::RLIMIT_FSIZE, bytes.min(hard), hard).expect("set");
+}
+
+/// What an appender has told its hook, and a hook for it.
+pub(crate) type Told = Arc<Mutex<Vec<(Operation, String)>>>;
+
+pub(crate) fn telling(builder: Builder) -> (Told, Builder) {
+    let told = Told::default();
+    let notes = told.clone();
+    let builder =
+        builder.on_error(move |error| notes.lock().expect("unpoisoned").push((error.operation(), error.to_string())));
+    (told, builder)
+}
+
+/// What has been told so far.
+pub(crate) fn operations(told: &Told) -> Vec<Operation> {
+    told.lock().expect("unpoisoned").iter().map(|(operation, _)| *operation).collect()
 }
 
 /// Builds in a fresh directory, expects an error, and that the directory stayed empty.

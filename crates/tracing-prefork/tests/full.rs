@@ -1,0 +1,170 @@
+//! Disks, quotas and file sizes that are full, and the pieces of lines that they leave.
+
+mod common;
+
+use common::{DAY, Hand, NOW, alone, limit, limited, names, operations, read, telling};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use tracing_prefork::{Appender, Operation, Rotation};
+
+fn log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
+    writeln!(logs, "{text}")
+}
+
+#[test]
+fn what_a_buffer_tries_again_after_a_short_write_is_there_once_and_whole() {
+    limited("what_a_buffer_tries_again_after_a_short_write_is_there_once_and_whole", |directory| {
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
+        limit(25);
+        let mut buffered = std::io::BufWriter::new(logs.clone());
+        for number in 0..4 {
+            writeln!(buffered, "line {number} 0123").expect("buffered");
+        }
+        buffered.flush().expect_err("the limit is in the way");
+        limit(u64::MAX);
+        buffered.flush().expect("tried again");
+        let text = read(directory, "app.log");
+        for number in 0..4 {
+            let line = format!("line {number} 0123");
+            assert_eq!(text.lines().filter(|found| *found == line).count(), 1, "{text:?}");
+        }
+        assert_eq!(text.lines().count(), 5, "four lines and a fragment: {text:?}");
+    });
+}
+
+#[test]
+fn the_piece_of_a_line_survives_a_failure_to_write_its_rest() {
+    limited("the_piece_of_a_line_survives_a_failure_to_write_its_rest", |directory| {
+        let hand = Hand::at(NOW);
+        let mut logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
+        logs.write_all(b"abcdef").expect("kept");
+        limit(0);
+        logs.write_all(b"ghi\n").expect_err("the limit is in the way");
+        limit(u64::MAX);
+        logs.write_all(b"ghi\n").expect("tried again");
+        assert_eq!(read(directory, "app.log"), "abcdefghi\n");
+    });
+}
+
+#[test]
+fn nothing_is_glued_to_the_piece_of_a_line_that_a_short_write_has_left() {
+    limited("nothing_is_glued_to_the_piece_of_a_line_that_a_short_write_has_left", |directory| {
+        let hand = Hand::at(NOW);
+        let [logs, other] = [(); 2].map(|()| hand.builder().on_error(|_| {}).build(directory).expect("builds"));
+        let long = "the same line, ".repeat(100);
+        log(&logs, &long).expect("writes");
+        limit(2000);
+        let error = log(&logs, &long).expect_err("the limit is in the way");
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
+        limit(u64::MAX);
+        // One who knows nothing of it, in its own process as a rule.
+        log(&other, "another writer's").expect("writes");
+        log(&logs, "the next").expect("writes");
+        let text = read(directory, "app.log");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert_eq!(lines[0], long, "the whole line with the same beginning stays as it was");
+        assert!(long.starts_with(lines[1]) && lines[1].len() == 2000 - 1501 - 1, "{:?}", lines[1]);
+        assert_eq!(lines[2..], ["another writer's", "the next"]);
+        let stats = logs.stats();
+        assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost), (2, 1, 1501 - 499));
+    });
+}
+
+#[test]
+fn a_line_that_others_have_glued_to_the_piece_meanwhile_is_separated_from_it() {
+    limited("a_line_that_others_have_glued_to_the_piece_meanwhile_is_separated_from_it", |directory| {
+        // Nobody can be made to write in the microseconds between; but a piece that somebody else has left looks just the same.
+        let path = directory.join("app.log");
+        fs::write(&path, "0123456789abcdefghi\nwhole\n0123456789").expect("written");
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
+        let mut raw = OpenOptions::new().append(true).open(&path).expect("opens");
+        writeln!(raw, "glued").expect("written");
+        let size = fs::metadata(&path).expect("there").len();
+        limit(size + 10);
+        log(&logs, "0123456789abcdefghi").expect_err("the limit is in the way");
+        limit(u64::MAX);
+        log(&logs, "the next").expect("writes");
+        // Our own piece is the one at the end; what was before it is not ours to change.
+        assert_eq!(read(directory, "app.log"), "0123456789abcdefghi\nwhole\n0123456789glued\n012345678\nthe next\n");
+    });
+}
+
+#[test]
+fn a_piece_that_a_dead_process_has_left_is_a_line_of_its_own() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for name in ["app.2026-11-21.log", "app.2026-11-22.log"] {
+        fs::write(directory.path().join(name), "half a li").expect("written");
+    }
+    let hand = Hand::at(NOW);
+    let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    for day in [0, 1] {
+        hand.set(NOW + day * DAY, 0);
+        log(&logs, "a line").expect("writes");
+        log(&logs, "another").expect("writes");
+    }
+    for name in names(directory.path()) {
+        assert_eq!(read(directory.path(), &name), "half a li\na line\nanother\n");
+    }
+}
+
+/// A file system of 400 KiB at `directory`, which only this process sees. `None` where that is not allowed.
+fn small_disk(directory: &Path) -> Option<()> {
+    // As an ordinary user in a namespace of users, too.
+    let flags = CloneFlags::CLONE_NEWNS;
+    unshare(flags).or_else(|_| unshare(flags | CloneFlags::CLONE_NEWUSER)).ok()?;
+    let nothing = None::<&str>;
+    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).ok()?;
+    mount(Some("tmpfs"), directory, Some("tmpfs"), MsFlags::empty(), Some("size=400k")).ok()
+}
+
+#[test]
+fn on_a_full_disk_the_oldest_files_go_down_to_min_log_files_and_the_line_is_written() {
+    let name = "on_a_full_disk_the_oldest_files_go_down_to_min_log_files_and_the_line_is_written";
+    alone(name, &[], |directory| {
+        if small_disk(directory).is_none() {
+            return writeln!(std::io::stderr(), "SKIPPED {name}: no file system may be mounted").expect("told");
+        }
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY).min_log_files(2));
+        fs::write(directory.join("app.conf"), [b'x'; 50_000]).expect("written");
+        let logs = builder.build(directory).expect("builds");
+        let line = "x".repeat(999);
+        for day in 0..6 {
+            hand.set(NOW + day * DAY, 0);
+            for _ in 0..100 {
+                log(&logs, &line).expect("there is room, or it is made");
+            }
+        }
+        // Of three days of 100 kB each there is room for.
+        let files = names(directory);
+        assert_eq!(files.last().map(String::as_str), Some("app.conf"));
+        assert!((2..=4).contains(&(files.len() - 1)), "{files:?}");
+        for name in &files[..files.len() - 1] {
+            let text = read(directory, name);
+            assert_eq!(text.lines().filter(|found| **found == line).count(), 100, "{name}");
+        }
+        let stats = logs.stats();
+        assert_eq!((stats.lines, stats.lines_lost), (600, 0));
+        assert!(stats.files_pruned >= 2, "{stats:?}");
+        assert_eq!(operations(&told), []);
+
+        // With two left, nothing goes any more: lines are lost, and their callers told so.
+        let lost = (0..500).filter(|_| log(&logs, &line).is_err()).count() as u64;
+        assert!(lost > 100, "{lost}");
+        assert_eq!(names(directory).len(), 3);
+        assert_eq!((logs.stats().lines_lost, operations(&told)), (lost, vec![Operation::Write]));
+        // Room again: the next line is written, and none is glued to a piece.
+        fs::remove_file(directory.join("app.conf")).expect("removed");
+        log(&logs, "room again").expect("writes");
+        let text = read(directory, logs.path().file_name().and_then(|name| name.to_str()).expect("a name"));
+        assert_eq!(text.lines().last(), Some("room again"));
+        let whole = text.lines().filter(|found| **found == line).count() as u64;
+        assert_eq!(whole, 600 - lost);
+    });
+}

@@ -1,0 +1,266 @@
+//! What others do to the files and the links: rename, remove, truncate and replace them. It is noticed in the next second, by
+//! the clock that the test sets.
+
+mod common;
+
+use common::{DAY, Hand, NOW, Told, names, operations, read, telling};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use tracing_prefork::{Appender, Builder, Operation, Rotation};
+
+const TODAY: &str = "app.2026-11-21.log";
+
+fn log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
+    writeln!(logs, "{text}")
+}
+
+struct Scene {
+    directory: tempfile::TempDir,
+    hand: Hand,
+    second: u64,
+    told: Told,
+    logs: Appender,
+}
+
+impl Scene {
+    fn new(options: impl FnOnce(Builder) -> Builder) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(options(hand.builder().rotation(Rotation::DAILY)));
+        let logs = builder.build(directory.path().join("logs")).expect("builds");
+        let scene = Self { directory, hand, second: NOW, told, logs };
+        scene.log("before");
+        scene
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.logs_directory().join(name)
+    }
+
+    fn logs_directory(&self) -> std::path::PathBuf {
+        self.directory.path().join("logs")
+    }
+
+    fn log(&self, text: &str) {
+        log(&self.logs, text).expect("writes");
+    }
+
+    fn next_second(&mut self) {
+        self.second += 1;
+        self.hand.set(self.second, 0);
+    }
+
+    fn read(&self, name: &str) -> String {
+        read(&self.logs_directory(), name)
+    }
+}
+
+#[test]
+fn a_file_that_was_removed_is_made_again_in_the_next_second() {
+    let mut scene = Scene::new(|builder| builder);
+    fs::remove_file(scene.path(TODAY)).expect("removed");
+    scene.log("within the second: in the removed file");
+    scene.next_second();
+    scene.log("after it");
+    scene.next_second();
+    scene.log("and on");
+    assert_eq!(scene.read(TODAY), "after it\nand on\n");
+    assert_eq!(operations(&scene.told), [Operation::Reopen]);
+    let text = &scene.told.lock().expect("unpoisoned")[0].1;
+    common::says(text, &[TODAY, "had to reopen", "new one"]);
+    assert_eq!((scene.logs.stats().files_reopened, scene.logs.stats().errors), (1, 1));
+}
+
+#[test]
+fn no_line_is_lost_when_a_file_is_renamed() {
+    let mut scene = Scene::new(|builder| builder);
+    for turn in 0..5 {
+        fs::rename(scene.path(TODAY), scene.path(&format!("moved.{turn}"))).expect("renamed");
+        scene.log("to the renamed file");
+        scene.next_second();
+        scene.log("to the new one");
+    }
+    assert_eq!(scene.read("moved.0"), "before\nto the renamed file\n");
+    assert_eq!(scene.read("moved.4"), "to the new one\nto the renamed file\n");
+    assert_eq!(scene.read(TODAY), "to the new one\n");
+    let stats = scene.logs.stats();
+    assert_eq!((stats.lines, stats.lines_lost, stats.files_reopened), (11, 0, 5));
+    assert_eq!(operations(&scene.told), [Operation::Reopen], "once a minute");
+    // The renamed files are not kept open.
+    let open = fs::read_dir("/proc/self/fd").expect("listed").filter_map(|entry| entry.ok());
+    let open: Vec<_> = open.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    assert!(!open.iter().any(|path| path.starts_with(scene.directory.path()) && !path.ends_with(TODAY)), "{open:?}");
+}
+
+#[test]
+fn after_a_truncation_lines_begin_at_the_beginning() {
+    let mut scene = Scene::new(|builder| builder);
+    fs::OpenOptions::new().write(true).truncate(true).open(scene.path(TODAY)).expect("truncated");
+    scene.log("after it");
+    scene.next_second();
+    scene.log("and on");
+    assert_eq!(scene.read(TODAY), "after it\nand on\n");
+    assert_eq!(operations(&scene.told), []);
+}
+
+#[test]
+fn a_file_whose_name_has_gone_to_a_directory_is_written_on_as_long_as_it_has_another() {
+    let mut scene = Scene::new(|builder| builder);
+    fs::rename(scene.path(TODAY), scene.path("moved")).expect("renamed");
+    fs::create_dir(scene.path(TODAY)).expect("in the way");
+    for _ in 0..20 {
+        scene.next_second();
+        scene.log("to the renamed file");
+    }
+    fs::remove_dir(scene.path(TODAY)).expect("removed");
+    for _ in 0..9 {
+        scene.next_second();
+        scene.log("and on");
+    }
+    let (moved, today) = (scene.read("moved"), scene.read(TODAY));
+    assert_eq!(moved.lines().count() + today.lines().count(), 30);
+    assert!(moved.lines().count() >= 21 && today.ends_with("and on\n"), "{moved}{today}");
+    assert_eq!(operations(&scene.told), [Operation::Rollover, Operation::Reopen]);
+}
+
+#[test]
+fn lines_are_refused_rather_than_written_into_a_file_that_has_no_name() {
+    let mut scene = Scene::new(|builder| builder);
+    fs::remove_file(scene.path(TODAY)).expect("removed");
+    fs::create_dir(scene.path(TODAY)).expect("in the way");
+    scene.next_second();
+    for _ in 0..10 {
+        log(&scene.logs, "nowhere to go").expect_err("refused");
+    }
+    fs::remove_dir(scene.path(TODAY)).expect("removed");
+    scene.log("at once, since lines are lost otherwise");
+    assert_eq!(scene.read(TODAY), "at once, since lines are lost otherwise\n");
+    assert_eq!(scene.logs.stats().lines_lost, 10);
+}
+
+#[test]
+fn a_directory_that_was_removed_or_renamed_is_made_again() {
+    let mut scene = Scene::new(|builder| builder);
+    fs::rename(scene.logs_directory(), scene.directory.path().join("moved")).expect("renamed");
+    scene.log("to the renamed directory");
+    scene.next_second();
+    scene.log("to the new one");
+    assert_eq!(read(&scene.directory.path().join("moved"), TODAY), "before\nto the renamed directory\n");
+    assert_eq!(scene.read(TODAY), "to the new one\n");
+    fs::remove_dir_all(scene.logs_directory()).expect("removed");
+    scene.next_second();
+    scene.log("and again");
+    assert_eq!(scene.read(TODAY), "and again\n");
+    // A file in its place: nowhere to go, until it has gone.
+    fs::remove_dir_all(scene.logs_directory()).expect("removed");
+    fs::write(scene.logs_directory(), "").expect("in the way");
+    scene.next_second();
+    log(&scene.logs, "lost").expect_err("refused");
+    fs::remove_file(scene.logs_directory()).expect("removed");
+    scene.log("made again");
+    assert_eq!(scene.read(TODAY), "made again\n");
+}
+
+#[test]
+fn the_file_before_a_boundary_is_not_looked_after_once_it_is_over() {
+    let mut scene = Scene::new(|builder| builder);
+    scene.second += DAY;
+    scene.hand.set(scene.second, 0);
+    scene.log("tomorrow");
+    fs::remove_file(scene.path(TODAY)).expect("removed, as an administrator does with old files");
+    scene.next_second();
+    scene.log("and on");
+    assert_eq!(names(&scene.logs_directory()), ["app.2026-11-22.log"]);
+    assert_eq!(operations(&scene.told), []);
+}
+
+fn leads_to_today(scene: &Scene, link: &str) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = |path: &Path| fs::metadata(path).map(|found| found.ino()).unwrap_or_default();
+    inode(&scene.path(link)) == inode(&scene.path(TODAY))
+}
+
+#[test]
+fn links_that_were_removed_or_replaced_are_put_right_in_the_next_second() {
+    let mut scene = Scene::new(|builder| builder.latest_symlink("soft").latest_hard_link("hard"));
+    for link in ["soft", "hard"] {
+        fs::remove_file(scene.path(link)).expect("removed");
+        scene.next_second();
+        scene.log("a line");
+        assert!(leads_to_today(&scene, link), "{link}");
+    }
+    assert_eq!(operations(&scene.told), []);
+    // Somebody else's file or directory is reported, once, and left alone; when it has gone the link comes back.
+    for link in ["soft", "hard"] {
+        let errors = scene.logs.stats().errors;
+        fs::remove_file(scene.path(link)).expect("removed");
+        fs::create_dir(scene.path(link)).expect("in the way");
+        for _ in 0..5 {
+            scene.next_second();
+            scene.log("a line");
+        }
+        assert_eq!(scene.logs.stats().errors, errors + 1, "{link}");
+        fs::remove_dir(scene.path(link)).expect("removed");
+        fs::write(scene.path(link), "precious").expect("written");
+        for _ in 0..5 {
+            scene.next_second();
+            scene.log("a line");
+        }
+        assert_eq!(scene.logs.stats().errors, errors + 2, "{link}");
+        assert_eq!(scene.read(link), "precious");
+        fs::remove_file(scene.path(link)).expect("removed");
+        scene.next_second();
+        scene.log("a line");
+        assert!(leads_to_today(&scene, link), "{link}");
+    }
+}
+
+#[test]
+fn links_lead_to_the_file_that_was_made_in_place_of_a_removed_one() {
+    let mut scene = Scene::new(|builder| builder.latest_symlink("soft").latest_hard_link("hard"));
+    fs::remove_file(scene.path(TODAY)).expect("removed");
+    scene.next_second();
+    scene.log("a line");
+    assert!(leads_to_today(&scene, "soft") && leads_to_today(&scene, "hard"));
+    assert_eq!(operations(&scene.told), [Operation::Reopen]);
+}
+
+#[test]
+fn reopen_does_it_at_once_and_reports_nothing() {
+    let scene = Scene::new(|builder| builder.latest_hard_link("hard"));
+    scene.logs.reopen().expect("nothing to do");
+    assert_eq!(scene.logs.stats().files_reopened, 0);
+    fs::rename(scene.path(TODAY), scene.path("moved")).expect("renamed");
+    scene.logs.reopen().expect("reopens");
+    assert!(leads_to_today(&scene, "hard"), "before any line is written");
+    scene.log("to the new one");
+    assert_eq!(scene.read("moved"), "before\n");
+    assert_eq!(scene.read(TODAY), "to the new one\n");
+    assert_eq!((scene.logs.stats().files_reopened, operations(&scene.told)), (1, vec![]));
+    // What stands in the way is told to the caller.
+    fs::rename(scene.path(TODAY), scene.path("moved.2")).expect("renamed");
+    fs::create_dir(scene.path(TODAY)).expect("in the way");
+    let error = scene.logs.reopen().expect_err("a directory is in the way");
+    common::says(&error.to_string(), &[TODAY, "irectory"]);
+    scene.log("to the renamed file");
+    assert_eq!(scene.read("moved.2"), "to the new one\nto the renamed file\n");
+}
+
+#[test]
+fn reopen_is_safe_while_other_threads_log() {
+    let scene = Scene::new(|builder| builder);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| (0..5000).for_each(|number| scene.log(&number.to_string())))).collect();
+        let mut turn = 0;
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            fs::rename(scene.path(TODAY), scene.path(&format!("moved.{turn}"))).expect("renamed");
+            scene.logs.reopen().expect("reopens");
+            turn += 1;
+        }
+    });
+    let lines: usize = names(&scene.logs_directory()).iter().map(|name| scene.read(name).lines().count()).sum();
+    assert_eq!(lines, 20_001);
+    assert_eq!(scene.logs.stats().lines, 20_001);
+}
