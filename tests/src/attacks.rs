@@ -36,6 +36,13 @@ pub fn all() -> Vec<Scenario> {
         outside("directory-moved", "the log directory is moved away", outside::move_the_directory),
         directory_closed(),
         link_replaced(),
+        no_descriptors(),
+        privileges_dropped(),
+        signals(),
+        two_users(),
+        forks_at_rollovers(),
+        oldest_go(),
+        lock_closed(),
     ]
 }
 
@@ -94,7 +101,7 @@ fn killed_at_rollovers() -> Scenario {
     scenario.start.replacements = 500;
     scenario.setup.pattern.unit = Unit::Hourly;
     scenario.ticking = Ticking::Running(START, 3600 * 25);
-    scenario.setup.max_log_files = Some(20);
+    scenario.setup.max_log_files = Some(5);
     scenario.setup.latest_symlink = Some("app.log");
     scenario.prunes = true;
     scenario
@@ -137,3 +144,109 @@ fn link_replaced() -> Scenario {
     scenario.setup.latest_symlink = Some("app.log");
     scenario
 }
+
+fn no_descriptors() -> Scenario {
+    let about = "no process is given another descriptor for more than a period (EMFILE), again and again";
+    let mut scenario = directory_closed();
+    (scenario.name, scenario.about) = ("no-descriptors", about);
+    scenario.before = None;
+    scenario.faults = Some(outside::withhold_descriptors);
+    scenario
+}
+
+fn privileges_dropped() -> Scenario {
+    let about = "children of a root that built the appender become a user who may neither create nor open log files";
+    let mut scenario = directory_closed();
+    (scenario.name, scenario.about) = ("privileges-dropped", about);
+    scenario.before = None;
+    scenario.within = Some(limits::become_nobody);
+    scenario.faults = Some(outside::leave_them_alone);
+    scenario.trials = 3;
+    scenario.needs_root = true;
+    scenario
+}
+
+fn signals() -> Scenario {
+    let about = "every process is sent thousands of signals, whose handler interrupts system calls";
+    let mut scenario = outside("signals", about, outside::send_signals);
+    scenario.ticking = Ticking::Running(START, 3600);
+    scenario.before = Some(limits::handle_signals);
+    scenario.trials = 20_000;
+    scenario.load.rest = Duration::from_micros(200);
+    scenario.allows = Allows::default();
+    scenario
+}
+
+fn two_users() -> Scenario {
+    let about = "processes of two users share the directory through a group, with file_mode(0o660) and the umask 077";
+    let mut scenario = Scenario::plain("two-users", about);
+    scenario.start.processes = 8;
+    scenario.start.built = Built::AfterFork;
+    scenario.before = Some(limits::share_with_group);
+    scenario.within = Some(limits::become_one_of_two);
+    scenario.setup.file_mode = Some(0o660);
+    scenario.setup.max_log_files = Some(5);
+    scenario.setup.latest_symlink = Some("app.log");
+    scenario.prunes = true;
+    scenario.setup.pattern.unit = Unit::Hourly;
+    scenario.ticking = Ticking::Running(START, 3600 * 10);
+    scenario.load.rollovers = 60;
+    scenario.load.lines = 20_000;
+    scenario.load.sizes = Sizes::Moderate;
+    scenario.needs_root = true;
+    scenario
+}
+
+fn forks_at_rollovers() -> Scenario {
+    let about = "1000 children are forked in the moments in which the threads of their parent roll over";
+    let mut scenario = Scenario::plain("forks-at-rollovers", about);
+    scenario.start.processes = 0;
+    scenario.start.visitors = 1000;
+    scenario.start.busy = 4;
+    scenario.start.at_rollovers = true;
+    scenario.setup.max_log_files = Some(10_000);
+    scenario.setup.latest_symlink = Some("app.log");
+    scenario.setup.pattern.unit = Unit::Hourly;
+    scenario.ticking = Ticking::Running(START, 3600 * 20);
+    scenario.load.rollovers = 400;
+    scenario.load.lines = 20_000;
+    scenario.load.rest = Duration::from_millis(1);
+    scenario.load.sizes = Sizes::Short;
+    scenario
+}
+
+fn oldest_go() -> Scenario {
+    let about = "a disk of 16 MiB and min_log_files(3): the oldest files go, and no line is refused";
+    let mut scenario = attack("oldest-go", about);
+    scenario.start.stay = false;
+    scenario.disk = Disk::Tmpfs;
+    scenario.setup.pattern.unit = Unit::Hourly;
+    scenario.ticking = Ticking::Running(START, 3600 * 2);
+    scenario.load.rollovers = 40;
+    scenario.load.sizes = Sizes::About(1000);
+    scenario.load.rest = Duration::from_millis(5);
+    scenario.setup.min_log_files = Some(3);
+    scenario.prunes = true;
+    // A write that falls short is tried again on a new line when there is room.
+    scenario.allows.fragments = true;
+    scenario
+}
+
+fn lock_closed() -> Scenario {
+    let about = "a directory has the name of the lock file, so that nobody can prune: that is reported, and no line suffers";
+    let mut scenario = Scenario::plain("lock-closed", about);
+    scenario.start.processes = 4;
+    scenario.setup.pattern.unit = Unit::Hourly;
+    scenario.setup.max_log_files = Some(2);
+    scenario.ticking = Ticking::Running(START, 3600 * 10);
+    scenario.load.rollovers = 40;
+    scenario.load.lines = 20_000;
+    scenario.load.sizes = Sizes::Short;
+    scenario.prepare = Some(|directory| std::fs::create_dir(directory.join(LOCK)));
+    scenario.others = &[LOCK];
+    scenario.allows.errors = true;
+    scenario
+}
+
+/// What processes lock that prune.
+const LOCK: &str = ".app.DATE.log.lock";

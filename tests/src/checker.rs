@@ -205,7 +205,6 @@ impl Checker<'_> {
                 }
             }
             pieces += 1;
-            let before = damaged;
             for id in recognized(head) {
                 let acknowledged = matches!(self.ledger.outcome(id), Outcome::Acknowledged(..));
                 if let Some(seen) = self.of(id, seen) {
@@ -213,7 +212,7 @@ impl Checker<'_> {
                     *(if acknowledged { &mut damaged } else { &mut fragments }) += new;
                 }
             }
-            if damaged > before || !self.allows.fragments {
+            if !self.allows.fragments {
                 report.case(|| format!("{name}: byte {at}: torn: {}", excerpt(piece)));
             }
         }
@@ -371,11 +370,23 @@ impl Checker<'_> {
             counts.rollovers = counts.rollovers.max(thread.rollovers());
             counts.refused += thread.refused();
             let first = seen.times.iter().position(|times| *times > 0);
+            // A write that fell short, and then was made again: the line is whole elsewhere.
+            let again = |sequence: &&u64| {
+                seen.times.get(**sequence as usize).is_some_and(|times| *times > 0)
+                    && matches!(thread.outcome(**sequence), Outcome::Acknowledged(..))
+            };
+            let again = seen.damaged.iter().filter(again).count() as u64;
+            counts.torn -= again;
+            counts.fragments += again;
             for sequence in 0..begun {
                 let Outcome::Acknowledged(before, after) = thread.outcome(sequence) else { continue };
                 report.counts.lines += 1;
                 let there = seen.times.get(sequence as usize).is_some_and(|times| *times > 0);
-                if there || seen.damaged.contains(&sequence) {
+                if there {
+                    continue;
+                }
+                if seen.damaged.contains(&sequence) {
+                    report.case(|| format!("torn: {}.{}.{sequence}", thread.process, thread.thread));
                     continue;
                 }
                 if self.is_cut_off(before, after) {

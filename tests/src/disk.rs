@@ -26,6 +26,8 @@ pub enum Disk {
     Tmpfs,
 }
 
+/// The first that is made in a new btrfs.
+const SUBVOLUME: &str = "0/256";
 const MIB: u64 = 1 << 20;
 
 impl Disk {
@@ -59,7 +61,7 @@ impl Disk {
         let mount = Mount(path);
         if self == Self::BtrfsQuota {
             run(Command::new("btrfs").args(["quota", "enable"]).arg(mount.path()))?;
-            run(Command::new("btrfs").args(["quota", "rescan", "-w"]).arg(mount.path()))?;
+            run(Command::new("btrfs").args(["subvolume", "create"]).arg(mount.path().join("logs")))?;
         }
         Ok(Some(mount))
     }
@@ -83,13 +85,13 @@ impl Drop for Mount {
     }
 }
 
-/// Sets how many bytes may lie in the file system of `path`, which is [`Disk::BtrfsQuota`].
+/// Sets how many bytes may lie in the log directory of [`Disk::BtrfsQuota`], which is mounted here.
 ///
 /// # Errors
 ///
 /// When `btrfs` says no.
 pub fn limit(path: &Path, bytes: i64) -> io::Result<()> {
-    run(Command::new("btrfs").args(["qgroup", "limit", &bytes.to_string(), "0/5"]).arg(path))
+    run(Command::new("btrfs").args(["qgroup", "limit", &bytes.to_string(), SUBVOLUME]).arg(path))
 }
 
 /// Gives this process mounts of its own: they go with the last process of the run, whatever happens to it.

@@ -91,7 +91,10 @@ impl Stage {
             let every = self.childbearing() / children as u32;
             let begin = Instant::now();
             for process in 1..=children {
-                thread::sleep((every * process as u32).saturating_sub(begin.elapsed()));
+                match start.at_rollovers {
+                    true => self.wait_for_rollover(),
+                    false => thread::sleep((every * process as u32).saturating_sub(begin.elapsed())),
+                }
                 self.bear(process, Some(writer), &mut pen)?;
                 watch::note_deaths(&ground.ledger);
                 // The threads may have ended before the last child is there.
@@ -100,6 +103,17 @@ impl Stage {
             Ok::<(), io::Error>(())
         })?;
         Ok(())
+    }
+
+    /// Waits, where no boundary has just been or is about to come, for the next one.
+    fn wait_for_rollover(&self) {
+        const AROUND: u64 = 2_000_000;
+        let (ground, speed) = (&self.ground, self.ground.ticking.speed());
+        let now = ground.clock.now();
+        let left = ground.pattern.next_boundary(now) - now;
+        if ground.pattern.key_at(now - AROUND * speed) == ground.pattern.key_at(now) {
+            thread::sleep(Duration::from_nanos((left / speed).saturating_sub(AROUND / 10)));
+        }
     }
 
     /// The load begins: what the clock shows then decides when it ends; 0 where the faults decide.
@@ -156,6 +170,10 @@ impl Stage {
         let me = ledger.member(process);
         me.born();
         me.enter(State::Waiting);
+        if let Some(Err(error)) = self.scenario.within.map(|within| within(process)) {
+            eprintln!("fork-tests: process {process}, before the start: {error}");
+            return 1;
+        }
         if start.busy == 0 {
             ledger.wait_for_go();
         }

@@ -35,6 +35,7 @@ pub mod scenario;
 pub mod scenarios;
 pub mod speed;
 pub mod stamp;
+pub mod table;
 pub mod tree;
 pub mod watch;
 pub mod writer;

@@ -13,6 +13,7 @@ use fork_tests::line::{Pen, Sizes, Way};
 use fork_tests::run::Stage;
 use fork_tests::scenario::{Scenario, Subject};
 use fork_tests::scenarios;
+use fork_tests::table;
 
 #[global_allocator]
 static HEAP: Heap = Heap;
@@ -31,6 +32,18 @@ enum Command {
     List,
     /// Plays a scenario; the exit code is 1 if anything is wrong in the end.
     Run(Box<Run>),
+    /// Plays every attack and prints the table of what was promised and what was found.
+    Faults {
+        /// Each fault strikes a few times only.
+        #[arg(long)]
+        quick: bool,
+        /// Puts tracing-appender through the same, where it can be.
+        #[arg(long)]
+        peer: bool,
+        /// As a table in Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -211,6 +224,7 @@ fn main() -> ExitCode {
             }
             Ok(true)
         }
+        Command::Faults { quick, peer, markdown } => table::print(quick, peer, markdown).map_err(Into::into),
         Command::Run(run) => match (&run.stage, run.process) {
             (Some(home), Some(process)) => run.join(home, process).map(|code| code == 0),
             _ => run.play(),

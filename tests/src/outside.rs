@@ -9,10 +9,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::faults::{count, wait_for_more};
 use crate::journal::{Deed, Journal};
 use crate::killer::Dice;
 use crate::ledger::Word;
+use crate::process::signal;
 use crate::run::Stage;
 
 /// For as long as a machine that is busy may keep a process waiting.
@@ -73,6 +76,21 @@ impl Hand<'_> {
             }
             sleep(Duration::from_micros(200));
         }
+    }
+
+    /// Keeps files from being opened for more than a period, and gives everybody the time to try again.
+    fn obstruct(
+        &mut self,
+        begin: impl Fn(&Stage) -> io::Result<()>,
+        end: impl Fn(&Stage) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let from = self.now();
+        begin(self.stage)?;
+        self.pause_for(70 * SECOND);
+        end(self.stage)?;
+        self.journal.note(&Deed::Obstructed(from, self.now()))?;
+        self.pause_for(12 * SECOND);
+        Ok(())
     }
 
     /// Moves the current file away; where it was.
@@ -172,14 +190,47 @@ pub fn move_the_directory(stage: &Stage) {
 /// `chmod a-w logs`, and more than a period later `chmod u+w logs`.
 pub fn close_the_directory(stage: &Stage) {
     Hand::repeat(stage, |hand| {
-        let from = hand.now();
-        chmod(&stage.directory, 0o555)?;
+        hand.obstruct(|stage| chmod(&stage.directory, 0o555), |stage| chmod(&stage.directory, 0o755))
+    });
+}
+
+/// Leaves no process a descriptor more than it has, for more than a period.
+pub fn withhold_descriptors(stage: &Stage) {
+    Hand::repeat(stage, |hand| hand.obstruct(|stage| limit_descriptors(stage, 3), |stage| limit_descriptors(stage, 1024)));
+}
+
+fn limit_descriptors(stage: &Stage, count: u64) -> io::Result<()> {
+    let ledger = stage.ground.ledger;
+    for process in 0..ledger.members() {
+        let limit = libc::rlimit { rlim_cur: count, rlim_max: 1024 };
+        let pid = ledger.member(process).pid();
+        // SAFETY: reads `limit` and writes nothing.
+        if unsafe { libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Lets time pass in which some of the processes can open no file at all.
+pub fn leave_them_alone(stage: &Stage) {
+    Hand::repeat(stage, |hand| {
+        hand.journal.note(&Deed::Obstructed(0, u64::MAX / 2))?;
         hand.pause_for(70 * SECOND);
-        chmod(&stage.directory, 0o755)?;
-        hand.journal.note(&Deed::Obstructed(from, hand.now()))?;
-        hand.pause_for(12 * SECOND);
         Ok(())
     });
+}
+
+/// Sends every process a signal, and another one, and so on.
+pub fn send_signals(stage: &Stage) {
+    let ledger = stage.ground.ledger;
+    for _ in 0..stage.scenario.trials {
+        for process in 0..ledger.members() {
+            signal(ledger.member(process).pid(), Signal::SIGUSR1);
+        }
+        ledger.word(Word::Trials).fetch_add(1, Relaxed);
+        sleep(Duration::from_micros(100));
+    }
 }
 
 fn chmod(path: &Path, mode: u32) -> io::Result<()> {

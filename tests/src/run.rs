@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use nix::sys::prctl::set_child_subreaper;
+use nix::unistd::geteuid;
 
 use crate::bad::Simple;
 use crate::checker::Checker;
@@ -67,6 +68,9 @@ impl Stage {
         let lasting = start.lasting_threads() as u64;
         let share = scenario.load.lines.div_ceil(lasting);
         let rows = (ROWS.min(ALL_ROWS / (start.members() * start.most_threads()))).max(share as usize * 2);
+        if scenario.needs_root && !geteuid().is_root() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "only root can become another user"));
+        }
         let mount = scenario.disk.mount(directory)?.map(Rc::new);
         let logs = mount.as_ref().map_or(directory, |mount| mount.path()).join("logs");
         std::fs::create_dir_all(&logs)?;
@@ -130,7 +134,8 @@ impl Stage {
             watch::conduct(&ledger, || faults(&stage))?;
         }
         let pattern = &self.ground.pattern;
-        let keeper = match self.scenario.prunes {
+        // It keeps files open: where files go to make room, there would be none.
+        let keeper = match self.scenario.prunes && self.scenario.setup.min_log_files.is_none() {
             true => Some(keeper::keep(&self.directory, pattern, self.leaves(), ledger, &self.orphans())?),
             false => None,
         };
@@ -227,7 +232,7 @@ impl Stage {
         let checker = Checker {
             ledger: self.ground.ledger,
             pattern: &setup.pattern,
-            keeps: setup.max_log_files.filter(|_| scenario.prunes),
+            keeps: setup.min_log_files.or(setup.max_log_files).filter(|_| scenario.prunes),
             forward: scenario.forward,
             // A coarse system clock is up to 10 ms late.
             slack: match scenario.ticking {

@@ -55,6 +55,8 @@ pub struct Start {
     pub busy: usize,
     /// Whether the children stay until the run ends, which the faults then decide.
     pub stay: bool,
+    /// Whether the children of a busy parent are born in the moments of rollovers, rather than evenly spread.
+    pub at_rollovers: bool,
     /// Children that the faults start in the place of those that they have killed.
     pub replacements: usize,
 }
@@ -98,10 +100,14 @@ pub struct Scenario {
     pub load: Load,
     /// What befalls the processes, the clock or the files; runs in a process of its own.
     pub faults: Option<fn(&Stage)>,
-    /// What the parent does to itself before it builds: limits, another user.
-    pub before: Option<fn(&Stage) -> std::io::Result<()>>,
     /// How often that happens, where it does not go by the clock.
     pub trials: usize,
+    /// What the parent does to itself before it builds: limits, another user.
+    pub before: Option<fn(&Stage) -> std::io::Result<()>>,
+    /// Whether only root can play it.
+    pub needs_root: bool,
+    /// What each child does to itself before it writes, by its number.
+    pub within: Option<fn(usize) -> std::io::Result<()>>,
     /// What the log directory lies on.
     pub disk: Disk,
     /// What the faults bring about, and is not wrong.
@@ -135,6 +141,7 @@ impl Scenario {
                 visitors: 0,
                 busy: 0,
                 stay: false,
+                at_rollovers: false,
                 replacements: 0,
             },
             setup: Setup {
@@ -156,6 +163,8 @@ impl Scenario {
             load: Load { rollovers: 21, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
             faults: None,
             before: None,
+            needs_root: false,
+            within: None,
             trials: 0,
             disk: Disk::Host,
             allows: Allows::default(),
