@@ -134,13 +134,21 @@ impl Inner {
         false
     }
 
+    /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB (`write(2)`).
+    fn fell_short(&self, line: &[u8], written: usize) -> io::Error {
+        let kind = io::ErrorKind::WriteZero;
+        if !self.duties().may_allocate() {
+            return kind.into();
+        }
+        let why = "the disk, a quota or the file-size limit is full";
+        io::Error::new(kind, format!("{written} of {} bytes went in: {why}", line.len()))
+    }
+
     /// If a line has not been written whole, counts and reports it, and tells its caller.
     fn whole(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         let (error, written) = match outcome {
             Ok(written) if written == line.len() => return Ok(()),
-            // A full disk, a quota or a file-size limit cuts a write to a regular file, and so does the kernel's limit of
-            // 2 GiB (`write(2)`).
-            Ok(written) => (io::ErrorKind::WriteZero.into(), written),
+            Ok(written) => (self.fell_short(line, written), written),
             Err(error) => (error, 0),
         };
         let counters = self.counters();
