@@ -221,7 +221,7 @@ impl Checker<'_> {
         let nameless = pieces.saturating_sub(damaged + fragments);
         report.counts.fragments += fragments;
         report.counts.torn += damaged;
-        if self.all_acknowledged() {
+        if self.all_acknowledged() && !self.allows.fragments {
             report.counts.torn += nameless;
             return nameless;
         }

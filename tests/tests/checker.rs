@@ -370,8 +370,9 @@ fn a_writer_in_pieces_in_several_processes_fails() {
     let run = play_simple("tears");
     // A line cut within its own number and followed by the other half of a number cut likewise goes
     // under a false name: then the true one counts as lost.
-    let (torn, lost) = (run.count("torn"), run.count("lost"));
-    assert!(torn > 100 * lost && torn + lost == run.count("wrong"), "{run:?}");
+    // Now and then both halves are next to each other, behind a piece of another line.
+    let (torn, lost, glued) = (run.count("torn"), run.count("lost"), run.count("glued") + run.count("fragments"));
+    assert!(torn > 100 * lost && torn + lost + glued == run.count("wrong"), "{run:?}");
 }
 
 #[test]
@@ -422,8 +423,10 @@ fn lines_written_to_a_file_that_has_been_removed_are_found() {
 #[test]
 fn a_writer_that_leaves_its_fragments_as_they_are_is_found() {
     // This one is right but for that.
-    let run = play(&["full-files", "--habit=right", "--rollovers=20"]);
-    assert!(run.count("glued") > 0 && run.count("wrong") == run.count("glued"), "{run:?}");
+    let run = play(&["full-tmpfs", "--habit=right", "--trials=3"]);
+    if !run.is_skipped() {
+        run.is_wrong("glued", run.count("glued"));
+    }
 }
 
 #[test]
