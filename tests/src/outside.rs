@@ -196,7 +196,9 @@ pub fn close_the_directory(stage: &Stage) {
 
 /// Leaves no process a descriptor more than it has, for more than a period.
 pub fn withhold_descriptors(stage: &Stage) {
-    Hand::repeat(stage, |hand| hand.obstruct(|stage| limit_descriptors(stage, 3), |stage| limit_descriptors(stage, 1024)));
+    Hand::repeat(stage, |hand| {
+        hand.obstruct(|stage| limit_descriptors(stage, 3), |stage| limit_descriptors(stage, 1024))
+    });
 }
 
 fn limit_descriptors(stage: &Stage, count: u64) -> io::Result<()> {
@@ -258,7 +260,8 @@ pub fn replace_the_link(stage: &Stage) {
             fs::remove_file(&link)?;
         }
         let (pattern, since) = (&stage.ground.pattern, hand.now());
-        let leads = |at| fs::read_link(&link).is_ok_and(|target| target == Path::new(&pattern.name(pattern.key_at(at))));
+        let leads =
+            |at| fs::read_link(&link).is_ok_and(|target| target == Path::new(&pattern.name(pattern.key_at(at))));
         while !leads(hand.now()) {
             if hand.now() > since + 3 * SECOND {
                 amiss(stage, &format!("the link leads to {:?} three seconds later", fs::read_link(&link)));

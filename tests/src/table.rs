@@ -19,6 +19,7 @@ struct Row {
 }
 
 const ACCOUNTED: &str = "what was refused, its caller was told; nothing else is missing, nothing glued";
+const COPIED: &str = "the same, but where overwriting takes room or a write takes seconds, a line may be glued";
 const WHOLE: &str = "all lines of the living are there, each on a line of its own";
 const THERE: &str = "all lines of the living are there; one may be glued to a piece of a dead one's";
 const SECOND: &str = "lost is only what goes into a deleted file until the next second";
@@ -52,14 +53,14 @@ const ROWS: &[Row] = &[
     row("xfs full, 120 B", ACCOUNTED, "full-xfs", 3),
     row("xfs full, 5000 B", ACCOUNTED, "full-xfs", 3).with(LONG),
     row("xfs full, 5000 B", ACCOUNTED, "full-xfs", 3).with(LONG_LOCKED).ours(),
-    row("btrfs full, 120 B", ACCOUNTED, "full-btrfs", 3),
-    row("btrfs full, 5000 B", ACCOUNTED, "full-btrfs", 3).with(LONG),
-    row("btrfs full, 5000 B", ACCOUNTED, "full-btrfs", 3).with(LONG_LOCKED).ours(),
+    row("btrfs full, 120 B", COPIED, "full-btrfs", 3),
+    row("btrfs full, 5000 B", COPIED, "full-btrfs", 3).with(LONG),
+    row("btrfs full, 5000 B", COPIED, "full-btrfs", 3).with(LONG_LOCKED).ours(),
     row("tmpfs full, 120 B", ACCOUNTED, "full-tmpfs", 3),
     row("tmpfs full, 5000 B", ACCOUNTED, "full-tmpfs", 3).with(LONG),
     row("tmpfs full, 5000 B", ACCOUNTED, "full-tmpfs", 3).with(LONG_LOCKED).ours(),
-    row("quota of btrfs", ACCOUNTED, "full-btrfs-quota", 2),
-    row("quota of btrfs", ACCOUNTED, "full-btrfs-quota", 2).with(LONG_LOCKED).ours(),
+    row("quota of btrfs", COPIED, "full-btrfs-quota", 2),
+    row("quota of btrfs", COPIED, "full-btrfs-quota", 2).with(LONG_LOCKED).ours(),
     row("limit on a file's size", ACCOUNTED, "full-files", 0),
     row("limit on a file's size", ACCOUNTED, "full-files", 0).with(LONG_LOCKED).ours(),
     row("disk full, min_log_files(3)", "old files go, no line is refused", "oldest-go", 0).ours(),
