@@ -36,6 +36,8 @@ pub fn all() -> Vec<Scenario> {
         outside("directory-moved", "the log directory is moved away", outside::move_the_directory),
         directory_closed(),
         link_replaced(),
+        mounted_over(),
+        frozen(),
         no_descriptors(),
         privileges_dropped(),
         signals(),
@@ -137,6 +139,25 @@ fn directory_closed() -> Scenario {
     scenario.before = Some(limits::drop_privileges);
     scenario.trials = 10;
     scenario.allows.late = true;
+    scenario
+}
+
+fn mounted_over() -> Scenario {
+    let about = "another file system is mounted over the log directory and goes again, as a volume that comes late";
+    let mut scenario = outside("mounted-over", about, outside::mount_over_the_directory);
+    scenario.disk = Disk::Covered;
+    scenario.trials = 50;
+    // What was written before and after it is in one file.
+    scenario.forward = false;
+    scenario
+}
+
+fn frozen() -> Scenario {
+    let about = "the file system is frozen for a part of a second, as for a snapshot; to be made read-only it refuses";
+    let mut scenario = outside("frozen", about, outside::freeze_the_disk);
+    scenario.disk = Disk::Ext4;
+    scenario.trials = 10;
+    scenario.load.rest = Duration::from_millis(2);
     scenario
 }
 

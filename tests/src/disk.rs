@@ -5,18 +5,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::ValueEnum;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::geteuid;
 
 /// A file system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Disk {
     /// The one that the run's own directory is on.
     Host,
+    /// The same; the run may mount others over it, which nobody else sees.
+    Covered,
     /// ext4 in a file, 32 MiB.
     Ext4,
-    /// xfs in a file, 320 MiB, which is the least that it takes.
+    /// xfs in a file, 2 GiB.
     Xfs,
     /// btrfs in a file, 128 MiB.
     Btrfs,
@@ -39,8 +42,9 @@ impl Disk {
     pub fn mount(self, home: &Path) -> io::Result<Option<Mount>> {
         let (make, size): (&[&str], u64) = match self {
             Self::Host => return Ok(None),
+            Self::Covered => (&[], 0),
             Self::Ext4 => (&["mkfs.ext4", "-q", "-m", "0"], 32 * MIB),
-            Self::Xfs => (&["mkfs.xfs", "-q"], 320 * MIB),
+            Self::Xfs => (&["mkfs.xfs", "-q"], 2048 * MIB),
             Self::Btrfs | Self::BtrfsQuota => (&["mkfs.btrfs", "-q"], 128 * MIB),
             Self::Tmpfs => (&[], 16 * MIB),
         };
@@ -48,6 +52,9 @@ impl Disk {
             return Err(skipped("only root can mount a file system"));
         }
         hide_mounts()?;
+        if self == Self::Covered {
+            return Ok(None);
+        }
         let path = home.join("disk");
         fs::create_dir_all(&path)?;
         if let [program, options @ ..] = make {
@@ -92,6 +99,41 @@ impl Drop for Mount {
 /// When `btrfs` says no.
 pub fn limit(path: &Path, bytes: i64) -> io::Result<()> {
     run(Command::new("btrfs").args(["qgroup", "limit", &bytes.to_string(), SUBVOLUME]).arg(path))
+}
+
+/// Freezes the file system of `path`, or lets it go on: meanwhile, whoever writes waits.
+///
+/// # Errors
+///
+/// When `fsfreeze` says no.
+pub fn freeze(path: &Path, frozen: bool) -> io::Result<()> {
+    run(Command::new("fsfreeze").arg(if frozen { "-f" } else { "-u" }).arg(path))
+}
+
+/// Lets another directory be seen where `path` is.
+///
+/// # Errors
+///
+/// When that is not allowed.
+pub fn cover(path: &Path, by: &Path) -> io::Result<()> {
+    Ok(mount(Some(by), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
+}
+
+/// Ends that, although files may be open there.
+///
+/// # Errors
+///
+/// When nothing covers `path`.
+pub fn uncover(path: &Path) -> io::Result<()> {
+    Ok(umount2(path, MntFlags::MNT_DETACH)?)
+}
+
+/// Whether the file system of `path` lets itself be made read-only while its files are open for writing. It is made writable
+/// again if so.
+#[must_use]
+pub fn becomes_read_only(path: &Path) -> bool {
+    let remount = |how: &str| run(Command::new("mount").args(["-o", how]).arg(path)).is_ok();
+    remount("remount,ro") && remount("remount,rw")
 }
 
 /// Gives this process mounts of its own: they go with the last process of the run, whatever happens to it.

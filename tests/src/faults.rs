@@ -135,26 +135,48 @@ pub mod count {
     }
 }
 
-/// Waits until the first thread of every process that is alive has `more` of what is counted, or until patience ends; says
-/// which of the two. One whose record is full is not waited for.
-pub fn wait_for_more(stage: &Stage, what: fn(&Thread) -> u64, more: u64, patience: Duration) -> bool {
-    let ledger = stage.ground.ledger;
-    let threads: Vec<Thread> = (0..ledger.members()).map(|process| ledger.thread(process, 0)).collect();
-    let from: Vec<u64> = threads.iter().map(what).collect();
-    let since = Instant::now();
-    let behind = |process: usize| {
-        let thread = &threads[process];
-        matches!(ledger.member(process).state(), State::Waiting | State::Working)
-            && what(thread) < from[process] + more
-            && thread.begun() < ledger.rows() as u64
-    };
-    while (0..threads.len()).any(behind) {
-        if since.elapsed() > patience {
-            return false;
-        }
-        sleep(Duration::from_micros(200));
+/// What the first threads of all processes have done since an instant.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    stage: &'a Stage,
+    what: fn(&Thread) -> u64,
+    from: Vec<u64>,
+}
+
+impl<'a> Progress<'a> {
+    /// Counts from now on.
+    #[must_use]
+    pub fn of(stage: &'a Stage, what: fn(&Thread) -> u64) -> Self {
+        let ledger = stage.ground.ledger;
+        let from = (0..ledger.members()).map(|process| what(&ledger.thread(process, 0))).collect();
+        Self { stage, what, from }
     }
-    true
+
+    /// Waits until every process that is alive has come so far, or until patience ends; says which of the two. One whose record
+    /// is full is not waited for.
+    #[must_use]
+    pub fn reaches(&self, count: u64, patience: Duration) -> bool {
+        let ledger = self.stage.ground.ledger;
+        let behind = |process: usize| {
+            let thread = ledger.thread(process, 0);
+            matches!(ledger.member(process).state(), State::Waiting | State::Working)
+                && (self.what)(&thread) < self.from[process] + count
+                && thread.begun() < ledger.rows() as u64
+        };
+        let since = Instant::now();
+        while (0..self.from.len()).any(behind) {
+            if since.elapsed() > patience {
+                return false;
+            }
+            sleep(Duration::from_micros(200));
+        }
+        true
+    }
+}
+
+/// Waits until every process that is alive has done so much more of something; says whether it has.
+pub fn wait_for_more(stage: &Stage, what: fn(&Thread) -> u64, more: u64, patience: Duration) -> bool {
+    Progress::of(stage, what).reaches(more, patience)
 }
 
 /// Waits until the clock of the run shows `instant`.

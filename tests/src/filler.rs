@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use crate::disk::{self, Disk};
-use crate::faults::{count, wait_for_more};
+use crate::faults::{Progress, count, wait_for_more};
 use crate::journal::{Deed, Journal};
 use crate::ledger::Word;
 use crate::run::Stage;
@@ -92,10 +92,10 @@ fn fill(stage: &Stage) -> io::Result<()> {
         if !wait_for_more(stage, count::refused, 5 + round as u64, PATIENCE) {
             eprintln!("fork-tests: the disk is not full for all in round {round}");
         }
+        let (progress, since) = (Progress::of(stage, count::acknowledged), Instant::now());
         filler.free(FREED)?;
         // Some processes may have filled it again before others came.
-        let since = Instant::now();
-        while !wait_for_more(stage, count::acknowledged, 3, Duration::from_millis(500)) {
+        while !progress.reaches(3, Duration::from_millis(500)) {
             if since.elapsed() > PATIENCE {
                 ledger.word(Word::Amiss).fetch_add(1, Relaxed);
                 eprintln!("fork-tests: the disk has no room for all in round {round}");

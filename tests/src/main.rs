@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 
 use fork_tests::bad::Habit;
+use fork_tests::disk::Disk;
 use fork_tests::heap::Heap;
 use fork_tests::ledger::Word;
 use fork_tests::line::{Pen, Sizes, Way};
@@ -80,6 +81,9 @@ struct Run {
     /// How often the faults strike: kills, deletions, times that a disk runs full.
     #[arg(long)]
     trials: Option<usize>,
+    /// The file system that the log directory lies on.
+    #[arg(long)]
+    disk: Option<Disk>,
     /// Lines of about so many bytes.
     #[arg(long)]
     length: Option<usize>,
@@ -132,6 +136,7 @@ impl Run {
         if let Some(length) = self.length {
             load.sizes = Sizes::About(length);
         }
+        scenario.disk = self.disk.unwrap_or(scenario.disk);
         scenario.setup.lock_writes |= self.lock_writes;
         scenario.setup.min_log_files = self.min_log_files.or(scenario.setup.min_log_files);
         scenario.allows.glued |= self.glued;

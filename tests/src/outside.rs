@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::disk;
 use crate::faults::{count, wait_for_more};
 use crate::journal::{Deed, Journal};
 use crate::killer::Dice;
@@ -220,6 +221,34 @@ pub fn leave_them_alone(stage: &Stage) {
         hand.journal.note(&Deed::Obstructed(0, u64::MAX / 2))?;
         hand.pause_for(70 * SECOND);
         Ok(())
+    });
+}
+
+/// `mount /dev/volume logs`, and later `umount -l logs`: a volume that comes late, or goes.
+pub fn mount_over_the_directory(stage: &Stage) {
+    Hand::repeat(stage, |hand| {
+        let (number, room) = hand.journal.room()?;
+        hand.current()?;
+        disk::cover(&stage.directory, &room)?;
+        let nanos = SECOND + hand.dice.below(2 * SECOND);
+        hand.pause_for(nanos);
+        hand.current()?;
+        disk::uncover(&stage.directory)?;
+        hand.journal.note(&Deed::Moved(hand.now(), number))
+    });
+}
+
+/// `fsfreeze -f`, and half a second later `fsfreeze -u`, as for a snapshot. Before, `mount -o remount,ro`, which the kernel
+/// refuses as long as a file is open for writing.
+pub fn freeze_the_disk(stage: &Stage) {
+    Hand::repeat(stage, |hand| {
+        let disk = stage.directory.parent().unwrap_or(&stage.directory);
+        if disk::becomes_read_only(disk) {
+            amiss(stage, "the disk was made read-only although log files were open");
+        }
+        disk::freeze(disk, true)?;
+        sleep(Duration::from_millis(100 + hand.dice.below(400)));
+        disk::freeze(disk, false)
     });
 }
 

@@ -90,6 +90,16 @@ fn files_may_be_moved_away() {
 }
 
 #[test]
+fn a_volume_may_be_mounted_over_the_directory() {
+    survives(&["mounted-over", "--trials=8"]);
+}
+
+#[test]
+fn a_file_system_may_be_frozen() {
+    survives(&["frozen", "--trials=3"]);
+}
+
+#[test]
 fn files_may_be_cut_to_nothing() {
     survives(&["truncated", "--trials=15"]);
 }
