@@ -25,7 +25,8 @@ const THERE: &str = "all lines of the living are there; one may be glued to a pi
 const SECOND: &str = "lost is only what goes into a deleted file until the next second";
 const MOVED: &str = "nothing is lost; the new file is there in the next second";
 const BEFORE: &str = "lines go to the file before; caught up ten seconds after the end";
-const NOTHING: &str = "nothing at all";
+const INHERITED: &str = "lines go to the file that was inherited";
+const NOTHING: &str = "no line suffers";
 
 const fn row(fault: &'static str, promise: &'static str, scenario: &'static str, quick: usize) -> Row {
     Row { fault, promise, scenario, options: &[], quick, peer: true }
@@ -85,7 +86,7 @@ const ROWS: &[Row] = &[
     row("the file system frozen", NOTHING, "frozen", 3),
     row("the link deleted or replaced", "renewed within a second, or reported", "link-replaced", 8).ours(),
     row("no descriptor left", BEFORE, "no-descriptors", 1),
-    row("privileges dropped after build", BEFORE, "privileges-dropped", 1),
+    row("privileges dropped after build", INHERITED, "privileges-dropped", 1),
     row("a lock file that cannot be opened", NOTHING, "lock-closed", 0).ours(),
     row("signals", NOTHING, "signals", 2000),
     row("signals", NOTHING, "signals", 2000).with(LOCKED),
