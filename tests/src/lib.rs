@@ -5,6 +5,10 @@
 //! is noted in a [`ledger::Ledger`] that all processes share before its write and after it, and in
 //! the end the [`checker::Checker`] holds each file against the ledger. Scenarios are played by the
 //! program `fork-tests`, whose own process has one thread, never by a test's.
+//!
+//! [`attacks`] are the scenarios of the worst day: disks that run [full](filler), [kills](killer), what somebody does to the
+//! files from [outside](outside), [limits]. What was taken from the writers, and when, stands in the [`journal`]. All of them
+//! together make a [`table`].
 
 pub mod attacks;
 pub mod bad;

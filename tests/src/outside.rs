@@ -34,22 +34,26 @@ impl Hand<'_> {
     /// Does something as often as the scenario says, with a pause of one to three seconds of the run's clock after each.
     fn repeat(stage: &Stage, mut deed: impl FnMut(&mut Hand<'_>) -> io::Result<()>) {
         let ledger = stage.ground.ledger;
-        let mut run = || {
-            let mut hand = Hand { stage, journal: Journal::create(stage)?, dice: Dice::new(0x51ed_270b) };
-            wait_for_more(stage, count::acknowledged, 10, PATIENCE);
-            for _ in 0..stage.scenario.trials {
-                deed(&mut hand)?;
-                ledger.word(Word::Trials).fetch_add(1, Relaxed);
-                let nanos = SECOND + hand.dice.below(2 * SECOND);
-                hand.pause_for(nanos);
-                wait_for_more(stage, count::acknowledged, 2, PATIENCE);
-            }
-            // Whoever could not open a file has had the time to try again.
-            hand.pause_for(15 * SECOND);
-            wait_for_more(stage, count::acknowledged, 10, PATIENCE);
-            hand.journal.close(stage)
+        let journal = match Journal::create(stage) {
+            Ok(journal) => journal,
+            Err(error) => return amiss(stage, &error.to_string()),
         };
-        if let Err(error) = run() {
+        let mut hand = Hand { stage, journal, dice: Dice::new(0x51ed_270b) };
+        wait_for_more(stage, count::acknowledged, 10, PATIENCE);
+        for _ in 0..stage.scenario.trials {
+            if let Err(error) = deed(&mut hand) {
+                amiss(stage, &error.to_string());
+                break;
+            }
+            ledger.word(Word::Trials).fetch_add(1, Relaxed);
+            let nanos = SECOND + hand.dice.below(2 * SECOND);
+            hand.pause_for(nanos);
+            wait_for_more(stage, count::acknowledged, 2, PATIENCE);
+        }
+        // Whoever could not open a file has had the time to try again.
+        hand.pause_for(15 * SECOND);
+        wait_for_more(stage, count::acknowledged, 10, PATIENCE);
+        if let Err(error) = hand.journal.close(stage) {
             amiss(stage, &error.to_string());
         }
     }

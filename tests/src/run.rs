@@ -246,6 +246,8 @@ impl Stage {
             allows: scenario.allows,
             at_least: setup.min_log_files.is_some(),
         };
+        // A writer may have left it deleted.
+        std::fs::create_dir_all(&self.directory)?;
         let mut report = checker.check(&self.directory)?;
         let leads = match (scenario.subject, scenario.start.birth) {
             (Subject::Peer, _) => Leads::ByAnyTarget,
