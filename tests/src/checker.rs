@@ -6,7 +6,7 @@
 //! that the stamp names, no other; one that the load stamped is in a file of a period that has an
 //! instant between the beginning and the end of its write.
 //!
-//! What somebody did from outside stands in the [journal](crate::journal). A file that was moved away is read where it is
+//! What somebody did from outside stands in the [`journal`]. A file that was moved away is read where it is
 //! now. A line in a file that was deleted is excused if its write began before the end of the second of the deletion, and no
 //! later: writers look once a second. A line may be in the file before the right one if that could not be opened.
 

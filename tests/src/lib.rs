@@ -7,7 +7,7 @@
 //! program `fork-tests`, whose own process has one thread, never by a test's.
 //!
 //! [`attacks`] are the scenarios of the worst day: disks that run [full](filler), [kills](killer), what somebody does to the
-//! files from [outside](outside), [limits]. What was taken from the writers, and when, stands in the [`journal`]. All of them
+//! files from [`outside`], [`limits`]. What was taken from the writers, and when, stands in the [`journal`]. All of them
 //! together make a [`table`].
 
 pub mod attacks;
