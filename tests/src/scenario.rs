@@ -186,6 +186,10 @@ impl Scenario {
             if let Ticking::Running(_, rate) = self.ticking {
                 self.ticking = Ticking::System { speed: rate };
             }
+            if self.setup.pattern.unit == Unit::Secondly {
+                self.setup.pattern.unit = Unit::Minutely;
+                self.ticking = Ticking::System { speed: 60 };
+            }
             self.setup.latest_hard_link = None;
             self.load.ways = &[Way::Direct];
             return self;
