@@ -105,6 +105,8 @@ mod careful;
 mod clock;
 mod date_format;
 mod detour;
+mod files;
+mod header;
 mod housekeeping;
 mod latest;
 mod layer;
@@ -118,6 +120,7 @@ mod rollover;
 mod rotation;
 #[cfg(feature = "serde")]
 mod serialize;
+mod size;
 mod slots;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
@@ -132,6 +135,7 @@ pub use appender::Appender;
 pub use build_error::BuildError;
 pub use builder::Builder;
 pub use calendar::Period;
+pub use files::LogFile;
 pub use report::{Error, Operation, Stats};
 pub use rotation::{Rotation, Weekday};
 pub use timer::{Precision, Timer};
