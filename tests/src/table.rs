@@ -88,7 +88,7 @@ const ROWS: &[Row] = &[
     row("no descriptor left", BEFORE, "no-descriptors", 1),
     row("privileges dropped after build", INHERITED, "privileges-dropped", 1),
     row("a lock file that cannot be opened", NOTHING, "lock-closed", 0).ours(),
-    row("signals", NOTHING, "signals", 2000),
+    row("signals", NOTHING, "signals", 2000).ours(),
     row("signals", NOTHING, "signals", 2000).with(LOCKED),
     row("1000 forks at rollovers", NOTHING, "forks-at-rollovers", 0).ours(),
     row("two users of one group", NOTHING, "two-users", 0).ours(),
