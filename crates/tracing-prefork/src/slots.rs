@@ -17,11 +17,11 @@
 use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize};
 use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, LogFile};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize};
 
 /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
 #[derive(Debug)]
