@@ -82,7 +82,11 @@ impl Pattern {
         };
         let text = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
         let (label, offset) = date.read(text)?;
+        // No event is taken for one of another time (`Moment`), so that no file of it can be ours.
         let span = self.calendar.span_of_label(label, offset, now)?;
+        if span.end <= clock::FIRST || clock::LAST < span.start {
+            return None;
+        }
         // Written anew, it must be the very same name.
         (self.path_at(span.start).ok()?.file_name() == name.as_bytes()).then_some(span)
     }
