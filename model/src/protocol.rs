@@ -12,7 +12,7 @@ use crate::clock::Second;
 use crate::seat::{self, SHARED};
 use crate::slots::{Rolling, Slots};
 use crate::sync::{Broken, set_broken};
-use crate::sys::{self, Discipline, FileId, Kernel, LogFile};
+use crate::sys::{self, Discipline, FileId, Kernel, Opened};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
@@ -31,8 +31,8 @@ fn span(period: usize) -> Span {
     Span { start, end: start + LENGTH }
 }
 
-fn file(period: usize) -> LogFile {
-    LogFile { file: (), id: FileId(period), torn: false }
+fn file(period: usize) -> Opened {
+    Opened { file: (), id: FileId(period), torn: false }
 }
 
 /// An appender, as far as the model needs it, with the files of the periods 0 and 1 open.
@@ -138,7 +138,7 @@ impl Logs {
             under_lock: UnsafeCell::new(0),
         };
         for period in [0, 1] {
-            logs.roll(|rolling| assert!(rolling.install(span(period), file(period)).expect("installed")));
+            logs.roll(|rolling| assert!(rolling.install(span(period), 0, file(period)).expect("installed")));
             drop(logs.slots.pin(&logs.slots.state, time(period)).expect("open").try_turn());
         }
         logs
@@ -176,7 +176,7 @@ impl Logs {
         }
         self.roll(|rolling| {
             if !rolling.has(time(period).at) {
-                rolling.install(span(period), file(period)).expect("nothing fails");
+                rolling.install(span(period), 0, file(period)).expect("nothing fails");
             }
         });
         if !self.try_log(period) {
@@ -239,6 +239,18 @@ fn two_rollovers_to_different_periods() {
 }
 
 #[test]
+fn a_file_that_is_full_and_the_next_of_its_period() {
+    let move_on: fn(&Logs) = |logs| {
+        logs.roll(|rolling| rolling.install(span(1), 1, file(1)).expect("nothing fails"));
+        logs.let_go(0);
+    };
+    for setup in BOTH {
+        setup.run([(1, |logs| logs.log(1)), (2, move_on)], |logs| all_written(logs, 1));
+        setup.run([(1, |logs| logs.log(0)), (2, move_on)], |logs| all_written(logs, 1));
+    }
+}
+
+#[test]
 fn threads_without_a_seat_of_their_own_share_one() {
     let threads: [Thread; 3] = [(SHARED, TRY_LATE), (SHARED, TRY_LATE), (1, |logs| logs.log(2))];
     for setup in [FENCED, EXPEDITED.preempted(1)] {
@@ -258,7 +270,7 @@ fn letting_go_waits_for_a_late_line_and_a_rollover_for_both() {
 fn a_slot_that_could_not_be_closed_is_open_again() {
     let roll: fn(&Logs) = |logs| {
         logs.roll(|rolling| {
-            let installed = rolling.install(span(2), file(2)).expect("nothing fails");
+            let installed = rolling.install(span(2), 0, file(2)).expect("nothing fails");
             // Nobody else changes a slot meanwhile, so this is not a matter of luck.
             assert_eq!(logs.try_log(0), !installed);
             assert_eq!(logs.try_log(2), installed);
@@ -277,7 +289,7 @@ fn a_slot_that_could_not_be_closed_is_open_again() {
 fn a_kernel_that_refuses_its_barriers_lets_nothing_be_exchanged_that_once() {
     let setup = Setup { refuses: true, ..EXPEDITED };
     let roll: fn(&Logs) = |logs| {
-        let installed = logs.roll(|rolling| rolling.install(span(2), file(2)).expect("nothing fails"));
+        let installed = logs.roll(|rolling| rolling.install(span(2), 0, file(2)).expect("nothing fails"));
         assert_eq!(installed, Some(false));
     };
     // Setting up rolls over before the kernel has agreed.
@@ -371,7 +383,7 @@ fn a_rollover_right_after_a_refused_barrier_relies_on_time() {
     let setup = Setup { refuses: true, ..EXPEDITED };
     let roll_twice: fn(&Logs) = |logs| {
         for _ in 0..2 {
-            logs.roll(|rolling| rolling.install(span(2), file(2)).expect("nothing fails"));
+            logs.roll(|rolling| rolling.install(span(2), 0, file(2)).expect("nothing fails"));
         }
     };
     setup.run([(1, TRY_LATE), (2, roll_twice)], |_| ());

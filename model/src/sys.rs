@@ -26,7 +26,7 @@ pub(crate) enum Discipline {
 pub(crate) struct FileId(pub(crate) usize);
 
 #[derive(Debug)]
-pub(crate) struct LogFile {
+pub(crate) struct Opened {
     pub(crate) file: (),
     pub(crate) id: FileId,
     pub(crate) torn: bool,
@@ -108,6 +108,10 @@ pub(crate) fn remove_all_names(removed: bool) {
 
 pub(crate) fn has_name(_file: impl AsFd) -> bool {
     !NAMELESS.get()
+}
+
+pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(0)
 }
 
 /// A type for which memory full of zeros is a value.

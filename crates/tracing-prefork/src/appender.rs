@@ -3,14 +3,18 @@
 
 use crate::clock::{Clock, Moment, Second};
 use crate::detour::Unwritten;
+use crate::header::Header;
 use crate::latest::Link;
 use crate::layer::PlainFields;
 use crate::name::Pattern;
 use crate::report::{Counters, Reporter};
+use crate::retention::Limits;
+use crate::size::SizeLimit;
 use crate::slots::{Pin, Slots};
 use crate::sys::Mode;
-use crate::{Builder, Error, Period, Stats, Timer, timer};
+use crate::{Builder, Error, LogFile, Period, Stats, Timer, files, timer};
 use std::fmt;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,8 +72,10 @@ pub(crate) struct Inner {
     pub(crate) pattern: Pattern,
     pub(crate) clock: Clock,
     pub(crate) mode: Option<Mode>,
-    pub(crate) max_log_files: Option<NonZeroUsize>,
+    pub(crate) header: Option<Header>,
+    pub(crate) limits: Limits,
     pub(crate) min_log_files: Option<NonZeroUsize>,
+    pub(crate) size_limit: Option<SizeLimit>,
     pub(crate) links: Vec<Link>,
     pub(crate) reporter: Reporter,
     pub(crate) slots: Slots,
@@ -93,14 +99,28 @@ impl Inner {
 
     /// One event, one `write(2)`.
     #[inline(always)]
-    pub(crate) fn append(&self, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+    pub(crate) fn append(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         if pin.needs_care() {
             return self.append_carefully(pin, line, at);
         }
         match pin.append(line) {
-            Ok(length) if length == line.len() => Ok(()),
+            Ok(length) if length == line.len() => {
+                if let Some(limit) = &self.size_limit
+                    && limit.is_time_to_look(pin.bytes(), &self.slots.state.bytes, length)
+                {
+                    drop(pin);
+                    self.move_on(at, 0);
+                }
+                Ok(())
+            }
             outcome => self.append_failed(pin, outcome, line, at),
         }
+    }
+
+    fn path_at(&self, at: i64, index: u32) -> PathBuf {
+        // The builder has written the longest name, so this cannot fail.
+        let path = self.pattern.path_at(at, index);
+        path.map_or_else(|_| self.pattern.directory().to_owned(), |path| path.as_path().to_owned())
     }
 
     pub(crate) fn duties(&self) -> &crate::rollover::Duties {
@@ -128,10 +148,12 @@ impl Appender {
 
     /// The file that an event would go to now.
     pub fn path(&self) -> PathBuf {
-        self.path_at(self.inner.clock.now())
+        let now = self.inner.clock.moment().secs;
+        self.inner.path_at(now, self.inner.index(now))
     }
 
-    /// The file of an event at `time`: its absolute path. Pure arithmetic, whether or not the file exists.
+    /// The file of an event at `time`: its absolute path. Pure arithmetic, whether or not the file exists. With
+    /// [`max_file_bytes`](Builder::max_file_bytes) it is the first of that period's files.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -143,9 +165,7 @@ impl Appender {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn path_at(&self, time: SystemTime) -> PathBuf {
-        // The builder has written the longest name, so this cannot fail.
-        let path = self.inner.pattern.path_at(Moment::from(time).secs);
-        path.map_or_else(|_| self.inner.pattern.directory().to_owned(), |path| path.as_path().to_owned())
+        self.inner.path_at(Moment::from(time).secs, 0)
     }
 
     /// The period of the file of `time`: the interval around it in which events go to the same file.
@@ -168,8 +188,8 @@ impl Appender {
     #[cfg(fuzzing)]
     #[doc(hidden)]
     pub fn period_of_name(&self, name: &str, now: SystemTime) -> Option<Period> {
-        let span = self.inner.pattern.span_of_name(name, Moment::from(now).secs)?;
-        Some(self.inner.pattern.period_at(span.start))
+        let place = self.inner.pattern.place_of_name(name, Moment::from(now).secs)?;
+        Some(self.inner.pattern.period_at(place.span.start))
     }
 
     /// A timer whose reading also chooses the file: the line is in the file that its own timestamp names, even if its
@@ -213,6 +233,24 @@ impl Appender {
     /// If the directory cannot be read, a file cannot be removed, or another process has been pruning for five seconds.
     pub fn prune(&self) -> Result<usize, Error> {
         self.inner.prune_now()
+    }
+
+    /// The files of this appender's pattern that are there, oldest first: for a page that shows them, and for tests.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be read.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
+    /// for file in logs.files()? {
+    ///     println!("{} {} bytes{}", file.path.display(), file.bytes, if file.open { ", open" } else { "" });
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn files(&self) -> io::Result<Vec<LogFile>> {
+        files::list(&self.inner.pattern, self.inner.clock.exact_second())
     }
 
     /// Looks at once whether the path of the current file still leads to the file that is open, opens it anew if not, and renews the

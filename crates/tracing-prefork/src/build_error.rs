@@ -21,6 +21,8 @@ pub enum BuildError {
     },
     /// `max_log_files(0)` or `min_log_files(0)`: the current file is always kept.
     NoLogFiles,
+    /// `max_file_bytes(0)`: a file holds a line at least.
+    NoBytes,
     /// The permissions are not such that the owner can read and write, or more than permissions.
     #[non_exhaustive]
     FileMode {
@@ -76,6 +78,7 @@ impl fmt::Display for BuildError {
             Self::NoLogFiles => {
                 f.write_str("max_log_files(0) or min_log_files(0): the current file is always kept; the least is 1")
             }
+            Self::NoBytes => f.write_str("max_file_bytes(0): a file holds a line at least; the least is 1"),
             Self::FileMode { mode } => {
                 write!(
                     f,

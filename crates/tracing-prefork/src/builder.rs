@@ -4,21 +4,24 @@ use crate::appender::Inner;
 use crate::calendar::Calendar;
 use crate::clock::{Clock, Moment};
 use crate::date_format::DateFormat;
+use crate::header::Header;
 use crate::latest::{Kind, Link};
 use crate::name::Pattern;
 use crate::report::{Error, Hook, Reporter};
+use crate::retention::Limits;
 use crate::rotation::Rotation;
+use crate::size::SizeLimit;
 use crate::slots::Slots;
 use crate::sys::{Discipline, Mode};
 use crate::zone::{Offsets, Zone};
-use crate::{Appender, BuildError};
+use crate::{Appender, BuildError, Period};
 use std::fmt;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Options for an [`Appender`], from [`Appender::builder`].
 ///
@@ -29,10 +32,13 @@ use std::time::SystemTime;
 /// | [`filename_prefix`](Self::filename_prefix), [`filename_suffix`](Self::filename_suffix) | none |
 /// | [`date_format`](Self::date_format) | the rotation's own, such as `%Y-%m-%d` |
 /// | [`max_log_files`](Self::max_log_files) | all are kept |
+/// | [`max_age`](Self::max_age), [`max_total_bytes`](Self::max_total_bytes) | no limit |
+/// | [`max_file_bytes`](Self::max_file_bytes) | no limit: one file a period |
 /// | [`min_log_files`](Self::min_log_files) | a full disk costs lines, not files |
 /// | [`lock_writes`](Self::lock_writes) | no |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 less the umask |
+/// | [`header`](Self::header) | none |
 /// | [`on_error`](Self::on_error) | a line on standard error |
 /// | [`clock`](Self::clock) | the system's |
 ///
@@ -58,10 +64,14 @@ pub struct Builder {
     suffix: Option<String>,
     date_format: Option<String>,
     max_log_files: Option<usize>,
+    max_age: Option<Duration>,
+    max_total_bytes: Option<u64>,
+    max_file_bytes: Option<u64>,
     min_log_files: Option<usize>,
     lock_writes: bool,
     links: Vec<Link>,
     file_mode: Option<u32>,
+    header: Option<Header>,
     clock: Clock,
     on_error: OnError,
 }
@@ -84,10 +94,14 @@ impl Default for Builder {
             suffix: None,
             date_format: None,
             max_log_files: None,
+            max_age: None,
+            max_total_bytes: None,
+            max_file_bytes: None,
             min_log_files: None,
             lock_writes: false,
             links: Vec::new(),
             file_mode: None,
+            header: None,
             clock: Clock::default(),
             on_error: OnError::default(),
         }
@@ -152,6 +166,63 @@ impl Builder {
         Self { max_log_files: Some(n), ..self }
     }
 
+    /// Removes files whose period ended so long ago, by the date in their name: at build and after each rollover.
+    ///
+    /// What may go is the same as with [`max_log_files`](Self::max_log_files). Together with that and with
+    /// [`max_total_bytes`](Self::max_total_bytes), a file goes if any of them says so.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use std::time::Duration;
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::HOURLY)
+    ///     .filename_prefix("app")
+    ///     .max_age(Duration::from_secs(90 * 24 * 3600))
+    ///     .max_total_bytes(10 << 30)
+    ///     .build(directory.path())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_age(self, age: Duration) -> Self {
+        Self { max_age: Some(age), ..self }
+    }
+
+    /// Removes the oldest files until all files of the pattern together have so many bytes: at build, after each rollover, and each minute
+    /// in which something is logged.
+    ///
+    /// What may go is the same as with [`max_log_files`](Self::max_log_files): never the current file, so that it alone may be larger. With
+    /// [`max_file_bytes`](Self::max_file_bytes), as much as it may still grow is kept free, so that the limit holds at all times but for
+    /// what held files and the bound named there add.
+    pub fn max_total_bytes(self, n: u64) -> Self {
+        Self { max_total_bytes: Some(n), ..self }
+    }
+
+    /// Begins another file when this one has so many bytes, in addition to the rotation. The files of one period are numbered before the
+    /// suffix: `app.2026-11-21.log`, `app.2026-11-21.1.log`, `app.2026-11-21.2.log`.
+    ///
+    /// A line is never split: one that is longer than `n` gets through whole. The size is the file's own, whoever has written to
+    /// it, and no process asks another: each looks at it when it has written a 64th of `n`, but at least 16 KiB and at most 256 KiB, since it
+    /// looked last. So a file can become larger than `n`, by at most that interval for each process, a 16th of it for each of their
+    /// threads, and a line. Under [`lock_writes`](Self::lock_writes) the limit is exact.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("app")
+    ///     .filename_suffix("log")
+    ///     .max_file_bytes(100 << 20)
+    ///     .max_log_files(50)
+    ///     .build(directory.path())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_file_bytes(self, n: u64) -> Self {
+        Self { max_file_bytes: Some(n), ..self }
+    }
+
     /// When a disk or a quota is full, removes old files, the oldest first and down to this many with the current one, until the line in hand can be
     /// written.
     ///
@@ -200,6 +271,36 @@ impl Builder {
         Self { file_mode: Some(mode), ..self }
     }
 
+    /// Gives the first line of each new file: the names of columns, for example. A file appears with it, so it is there once however many
+    /// processes open the file at the same time. A newline is added if it has none; an empty text is no line.
+    ///
+    /// Let it name its period. Vector and the OpenTelemetry collector tell files apart by their first bytes, and would take two files that begin
+    /// alike for one. It is called on the thread whose event begins the file; what it logs itself goes into the file before.
+    ///
+    /// Files that exist get none: empty ones that somebody else has made, for example. In a child of a raw `clone(2)` it is not called: until another
+    /// process has made the file, lines of such a child go to the file before.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use std::time::UNIX_EPOCH;
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("requests")
+    ///     .filename_suffix("csv")
+    ///     .header(|period| {
+    ///         let start = period.start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    ///         format!("# since {start}\ntime,path,status")
+    ///     })
+    ///     .build(directory.path())?;
+    /// assert!(std::fs::read_to_string(logs.path())?.ends_with("\ntime,path,status\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn header(self, header: impl Fn(Period) -> String + Send + Sync + 'static) -> Self {
+        Self { header: Some(Header::new(header)), ..self }
+    }
+
     /// Is told of failures, at most once a minute for each [`Operation`](crate::Operation); the others are counted. Without it
     /// they are written to standard error, a line each.
     ///
@@ -237,7 +338,15 @@ impl Builder {
         let offsets = Offsets::resolve(&self.zone)?;
         let mode = self.file_mode.map(file_mode).transpose()?;
         let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
-        let max_log_files = self.max_log_files.map(at_least_one).transpose()?;
+        let limits = Limits {
+            files: self.max_log_files.map(at_least_one).transpose()?,
+            age: self.max_age,
+            bytes: self.max_total_bytes,
+            spare: self.max_file_bytes.unwrap_or(0),
+        };
+        if self.max_file_bytes == Some(0) {
+            return Err(BuildError::NoBytes);
+        }
         let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
         let discipline = if self.lock_writes { Discipline::Locked } else { Discipline::Unlocked };
         let now = Moment::from(self.clock.now());
@@ -257,7 +366,14 @@ impl Builder {
         });
         let suffix = name_part("filename_suffix", self.suffix)?;
         let directory = absolute(directory.as_ref())?;
-        let pattern = Pattern::new(directory, prefix.as_deref(), suffix.as_deref(), date, calendar);
+        let pattern = Pattern::new(
+            directory,
+            prefix.as_deref(),
+            suffix.as_deref(),
+            date,
+            calendar,
+            self.max_file_bytes.is_some(),
+        );
         let path = usable_name(&pattern, now)?;
         for (index, link) in self.links.iter().enumerate() {
             link_name(link, &self.links[..index], &pattern)?;
@@ -272,8 +388,10 @@ impl Builder {
             pattern,
             clock: self.clock,
             mode,
-            max_log_files,
+            header: self.header,
+            limits,
             min_log_files,
+            size_limit: self.max_file_bytes.map(SizeLimit::new),
             links: self.links,
             reporter: Reporter::new(self.on_error.0),
             slots: Slots::new(discipline).map_err(open)?,
@@ -343,7 +461,7 @@ fn name_part(option: &'static str, value: Option<String>) -> Result<Option<Strin
 /// The whole name must be one that a file can have.
 fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let too_long = |source| BuildError::Directory { path: pattern.directory().to_owned(), source };
-    let path = pattern.path_at(now.secs).map_err(too_long)?;
+    let path = pattern.path_at(now.secs, if pattern.is_numbered() { u32::MAX } else { 0 }).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();
     let longest = name.split('/').map(str::len).max().unwrap_or(0);
     let reason = if name == "." || name == ".." {
@@ -351,7 +469,8 @@ fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     } else if longest + HIDDEN > NAME_MAX {
         "a file's name has 255 bytes at most, some of which are kept for temporary names"
     } else {
-        return Ok(path.as_path().to_owned());
+        let first = pattern.path_at(now.secs, 0).map_err(too_long)?;
+        return Ok(first.as_path().to_owned());
     };
     Err(BuildError::FileName { option: "file name", value: name, reason })
 }
@@ -366,7 +485,7 @@ fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), Buil
         Kind::Hard => "latest_hard_link",
     };
     let name = name_part(option, Some(link.name().to_owned()))?.unwrap_or_default();
-    let reason = if pattern.span_of_name(&name, 0).is_some() {
+    let reason = if pattern.place_of_name(&name, 0).is_some() {
         "this is the name of a log file"
     } else if pattern.hidden("lock").ends_with(&name) {
         "this is the name of the lock file"

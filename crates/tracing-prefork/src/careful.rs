@@ -18,40 +18,76 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Inner {
-    /// Appends to a slot that needs care, and returns how much of the line went in.
-    pub(crate) fn append_to_slot(&self, pin: &Pin<'_>, line: &[u8], at: i64) -> io::Result<usize> {
-        let file = pin.file().ok_or(Errno::EBADF)?;
+    /// Appends to a slot that needs care, and returns how much of the line went in; `None` if the file is to be `limited` and has no room.
+    pub(crate) fn append_to_slot(
+        &self,
+        pin: &Pin<'_>,
+        line: &[u8],
+        at: i64,
+        limited: bool,
+    ) -> Option<io::Result<usize>> {
+        let Some(file) = pin.file() else { return Some(Err(Errno::EBADF.into())) };
         let torn = pin.torn();
         let turn = self.wait(|| pin.try_turn());
         let lock = turn.is_some().then(|| self.lock(file, at)).flatten();
-        let size = end_of_others(file)?;
+        let size = match end_of_others(file) {
+            Ok(size) => size,
+            Err(error) => return Some(Err(error)),
+        };
         pin.mended(torn);
         match self.slots.discipline {
-            Discipline::Locked => append_locked(file, lock, size, line),
+            Discipline::Locked => self.append_locked(file, lock, size, line, limited),
             // The lock was for the piece alone.
             Discipline::Unlocked => {
                 drop((lock, turn));
-                pin.append(line)
+                Some(pin.append(line))
             }
         }
     }
 
-    /// Appends to a file that only this thread has open.
-    pub(crate) fn append_to(&self, file: BorrowedFd<'_>, line: &[u8], torn: bool, at: i64) -> io::Result<usize> {
-        let outcome = match self.slots.discipline {
-            Discipline::Unlocked if !torn => sys::append(file, line),
-            Discipline::Unlocked => {
-                let _lock = self.lock(file, at);
-                end_of_others(file)?;
-                sys::append(file, line)
-            }
-            Discipline::Locked => {
-                let lock = self.lock(file, at);
-                append_locked(file, lock, end_of_others(file)?, line)
-            }
+    /// Appends to a file that only this thread has open; returns the same.
+    pub(crate) fn append_to(
+        &self,
+        file: BorrowedFd<'_>,
+        line: &[u8],
+        torn: bool,
+        at: i64,
+        limited: bool,
+    ) -> Option<io::Result<usize>> {
+        let locked = self.slots.discipline == Discipline::Locked;
+        let lock = if locked || torn { self.lock(file, at) } else { None };
+        let size = if locked || torn { end_of_others(file) } else { Ok(0) };
+        let outcome = match size {
+            Ok(size) if locked => self.append_locked(file, lock, size, line, limited)?,
+            Ok(_) => sys::append(file, line),
+            Err(error) => Err(error),
         };
         self.end_own(file, line, &outcome);
-        outcome
+        Some(outcome)
+    }
+
+    /// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
+    fn append_locked(
+        &self,
+        file: BorrowedFd<'_>,
+        lock: Option<WriteLock<'_>>,
+        size: u64,
+        line: &[u8],
+        limited: bool,
+    ) -> Option<io::Result<usize>> {
+        let limit = self.size_limit.as_ref().filter(|_| limited);
+        if limit.is_some_and(|limit| !limit.has_room(size, line.len(), Discipline::Locked)) {
+            return None;
+        }
+        let outcome = sys::append(file, line);
+        if let (Ok(written), Some(lock)) = (&outcome, lock)
+            && *written < line.len()
+            && lock.is_used_by_all()
+            && sys::cut(file, size, *written).unwrap_or(false)
+        {
+            return Some(Ok(0));
+        }
+        Some(outcome)
     }
 
     /// Ends the piece of a line that a write of this process has left, as a line of its own. Says whether none can be there now.
@@ -113,17 +149,4 @@ fn end_of_others(file: BorrowedFd<'_>) -> io::Result<u64> {
         sys::end_line(file)?;
     }
     Ok(tail.size + u64::from(tail.torn))
-}
-
-/// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
-fn append_locked(file: BorrowedFd<'_>, lock: Option<WriteLock<'_>>, size: u64, line: &[u8]) -> io::Result<usize> {
-    let outcome = sys::append(file, line);
-    if let (Ok(written), Some(lock)) = (&outcome, lock)
-        && *written < line.len()
-        && lock.is_used_by_all()
-        && sys::cut(file, size, *written).unwrap_or(false)
-    {
-        return Ok(0);
-    }
-    outcome
 }

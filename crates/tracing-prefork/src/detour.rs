@@ -4,6 +4,7 @@ use crate::appender::Inner;
 use crate::clock::Second;
 use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
+use crate::size::TRIES;
 use crate::slots::Pin;
 use nix::errno::Errno;
 use std::io;
@@ -53,21 +54,25 @@ impl Inner {
     }
 
     /// Opens the file of `at` for this one line.
-    fn append_apart(&self, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        match self.pattern.path_at(at).and_then(|path| self.open(&path)) {
-            Ok(opened) => {
+    fn append_apart(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        for turn in 1.. {
+            let opened = match self.open_for(at, line.len()) {
+                Ok((opened, _)) => opened,
+                Err(error) => return self.append_anywhere(line, at, error),
+            };
+            if let Some(outcome) = self.append_to(opened.file.as_fd(), line, opened.torn, at, turn < TRIES) {
                 self.counters().lines_apart.fetch_add(1, Relaxed);
-                self.whole(self.append_to(opened.file.as_fd(), line, opened.torn, at), line, at)
+                return self.whole(outcome, line, at);
             }
-            Err(error) => self.append_anywhere(line, at, error),
         }
+        Ok(())
     }
 
     /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is
     /// better than a lost one. This is the last resort: it leads nowhere else.
-    fn append_anywhere(&self, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
+    fn append_anywhere(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
         if let Some(pin) = self.slots.pin_any() {
-            let outcome = self.append_to_slot(&pin, line, at);
+            let outcome = self.append_to_slot(&pin, line, at, false).unwrap_or(Ok(0));
             if let Some(file) = pin.file()
                 && !self.end_own(file, line, &outcome)
             {
@@ -77,23 +82,31 @@ impl Inner {
             return self.whole(outcome, line, at);
         }
         self.counters().lines_apart.fetch_add(1, Relaxed);
-        let outcome = self.slots.inherited().map(|file| self.append_to(file, line, true, at));
+        let outcome = self.slots.inherited().and_then(|file| self.append_to(file, line, true, at, false));
         self.whole(outcome.unwrap_or(Err(error)), line, at)
     }
 
-    /// A slot that needs care, or another rare case.
+    /// Appends to a slot that needs care, or to the one that comes next if that is full.
     #[cold]
-    pub(crate) fn append_carefully(&self, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        match self.append_to_slot(&pin, line, at) {
-            Ok(length) if length == line.len() => Ok(()),
-            outcome => self.append_failed(pin, outcome, line, at),
+    pub(crate) fn append_carefully(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        let mut pinned = Some(pin);
+        for _ in 0..TRIES {
+            let Some(pin) = pinned.take() else { break };
+            match self.append_to_slot(&pin, line, at, true) {
+                Some(Ok(length)) if length == line.len() => return Ok(()),
+                Some(outcome) => return self.append_failed(pin, outcome, line, at),
+                None => pin.withdraw(),
+            }
+            self.move_on(at, line.len());
+            pinned = self.slots.pin(&self.slots.state, Second::exact(at));
         }
+        self.append_apart(line, at)
     }
 
     /// A write to a slot failed or fell short.
     #[cold]
     pub(crate) fn append_failed(
-        &self,
+        self: &Arc<Self>,
         pin: Pin<'_>,
         outcome: io::Result<usize>,
         line: &[u8],
@@ -125,8 +138,9 @@ impl Inner {
     /// The disk is full: removes old files, as far as `min_log_files` allows, until there is room for the line.
     fn append_making_room(&self, line: &[u8], at: i64) -> bool {
         while self.make_room(at) {
-            let Ok(opened) = self.pattern.path_at(at).and_then(|path| self.open(&path)) else { return false };
-            if self.append_to(opened.file.as_fd(), line, opened.torn, at).is_ok_and(|length| length == line.len()) {
+            let Ok((opened, _)) = self.open_for(at, line.len()) else { return false };
+            let outcome = self.append_to(opened.file.as_fd(), line, opened.torn, at, false);
+            if outcome.is_some_and(|outcome| outcome.is_ok_and(|length| length == line.len())) {
                 self.counters().lines_apart.fetch_add(1, Relaxed);
                 return true;
             }
@@ -134,13 +148,21 @@ impl Inner {
         false
     }
 
+    /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB (`write(2)`).
+    fn fell_short(&self, line: &[u8], written: usize) -> io::Error {
+        let kind = io::ErrorKind::WriteZero;
+        if !self.duties().may_allocate() {
+            return kind.into();
+        }
+        let why = "the disk, a quota or the file-size limit is full";
+        io::Error::new(kind, format!("{written} of {} bytes went in: {why}", line.len()))
+    }
+
     /// If a line has not been written whole, counts and reports it, and tells its caller.
     fn whole(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         let (error, written) = match outcome {
             Ok(written) if written == line.len() => return Ok(()),
-            // A full disk, a quota or a file-size limit cuts a write to a regular file, and so does the kernel's limit of
-            // 2 GiB (`write(2)`).
-            Ok(written) => (io::ErrorKind::WriteZero.into(), written),
+            Ok(written) => (self.fell_short(line, written), written),
             Err(error) => (error, 0),
         };
         let counters = self.counters();

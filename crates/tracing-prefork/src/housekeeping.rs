@@ -16,6 +16,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 /// the others have let go, then ever more rarely.
 const PRUNE_AGAIN: std::ops::RangeInclusive<i64> = GRACE + 2..=3600;
 
+/// Seconds until the bytes of all files are added up again.
+const EACH_MINUTE: i64 = 60;
+
 impl Inner {
     pub(crate) fn prune_if_wanted(self: &Arc<Self>, at: i64) {
         let duties = self.duties();
@@ -28,7 +31,7 @@ impl Inner {
     /// Prunes in a short-lived thread, because removing a gigabyte takes 158 ms (measured), or in place if none can
     /// be started. Does nothing if another process is pruning.
     pub(crate) fn start_pruning(self: &Arc<Self>, at: i64) {
-        if self.max_log_files.is_none() || self.duties().bare.load(Relaxed) {
+        if !self.limits.is_set() || self.duties().bare.load(Relaxed) {
             return;
         }
         if self.duties().pruning.swap(true, Acquire) {
@@ -71,6 +74,9 @@ impl Inner {
                     let delay = (duties.prune_delay.load(Relaxed) * 2).clamp(*PRUNE_AGAIN.start(), *PRUNE_AGAIN.end());
                     duties.prune_delay.store(delay, Relaxed);
                     duties.prune_at.store(at + delay, Relaxed);
+                } else if self.limits.bytes.is_some() {
+                    // The current file grows.
+                    duties.prune_at.store(at + EACH_MINUTE, Relaxed);
                 }
                 if let Some((path, error)) = outcome.failed {
                     self.report(Operation::Retention, &path, error);
@@ -81,15 +87,14 @@ impl Inner {
     }
 
     fn prune_files(&self, at: i64) -> io::Result<retention::Outcome> {
-        let Some(keep) = self.max_log_files else { return Ok(retention::Outcome::default()) };
-        let outcome = retention::prune(&self.pattern, &self.links, keep, at)?;
+        let outcome = retention::prune(&self.pattern, &self.links, &self.limits, at)?;
         self.counters().files_pruned.fetch_add(outcome.removed as u64, Relaxed);
         Ok(outcome)
     }
 
     /// Prunes in place, waiting for another process to finish.
     pub(crate) fn prune_now(&self) -> Result<usize, Error> {
-        if self.max_log_files.is_none() {
+        if !self.limits.is_set() {
             return Ok(0);
         }
         let at = self.clock.exact_second();
@@ -105,7 +110,7 @@ impl Inner {
 
     /// As part of building: no thread is left running when the program goes on to fork.
     pub(crate) fn prune_in_place(&self, at: i64) {
-        if self.max_log_files.is_none() {
+        if !self.limits.is_set() {
             return;
         }
         match HousekeepingLock::try_take(&self.lock_path(), self.mode) {

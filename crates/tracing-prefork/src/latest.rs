@@ -1,8 +1,8 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, FIRST};
 use crate::listing;
-use crate::name::Pattern;
+use crate::name::{Pattern, Place};
 use crate::sys::{self, FileId, LogPath, unique_hidden};
 use std::ffi::OsStr;
 use std::fs;
@@ -56,8 +56,8 @@ impl Link {
     }
 
     /// [`lead`](Self::lead), and a note of what has come of it.
-    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
-        let renewed = self.lead(pattern, clock, at);
+    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64, index: u32) -> io::Result<()> {
+        let renewed = self.lead(pattern, clock, at, index);
         self.seen.store(mark(&pattern.directory().join(&self.name)), Relaxed);
         renewed
     }
@@ -66,28 +66,31 @@ impl Link {
     ///
     /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
     /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
-    fn lead(&self, pattern: &Pattern, clock: &Clock, at: i64) -> io::Result<()> {
+    fn lead(&self, pattern: &Pattern, clock: &Clock, at: i64, index: u32) -> io::Result<()> {
         let path = pattern.directory().join(&self.name);
-        let (mut span, mut target) = (pattern.calendar().span(at), pattern.path_at(at)?);
+        let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
         loop {
             let now = clock.exact_second();
-            let start = self.leads_to(&path, pattern, now)?;
-            if start.is_some_and(|start| (span.start..=now.saturating_add(AHEAD)).contains(&start)) {
+            let there = self.leads_to(&path, pattern, now)?;
+            if there
+                .is_some_and(|there| there.order() >= place.order() && there.span.start <= now.saturating_add(AHEAD))
+            {
                 return Ok(());
             }
             let replaced = self.replace(&path, &target);
-            if replaced.is_ok() && span.contains(clock.exact_second()) {
+            if replaced.is_ok() && place.span.contains(clock.exact_second()) {
                 return Ok(());
             }
             // Where it was to lead may be pruned meanwhile: then there are later files.
-            let Some(newest) = newest(pattern, now)?.filter(|&newest| newest > span.start) else { return replaced };
-            (span, target) = (pattern.calendar().span(newest), pattern.path_at(newest)?);
+            let newest = newest(pattern, now)?.filter(|newest| newest.order() > place.order());
+            let Some(newest) = newest else { return replaced };
+            (place, target) = (newest, pattern.path_at(newest.span.start.max(FIRST), newest.index)?);
         }
     }
 
-    /// The start of the period of the file that the link leads to now. An error if there is something else under its
+    /// Which file the link leads to now. An error if there is something else under its
     /// name, which is not ours to replace.
-    fn leads_to(&self, path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<i64>> {
+    fn leads_to(&self, path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<Place>> {
         for _ in 0..LOOKS {
             let found = match fs::symlink_metadata(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -97,13 +100,13 @@ impl Link {
                 Kind::Symbolic if found.is_symlink() => {
                     // One that leads elsewhere, or to a file of another pattern, is replaced.
                     let target = fs::read_link(path)?;
-                    return Ok(target.to_str().and_then(|name| pattern.span_of_name(name, now)).map(|span| span.start));
+                    return Ok(target.to_str().and_then(|name| pattern.place_of_name(name, now)));
                 }
                 Kind::Hard if found.is_file() => {
                     let mut files = listing::list(pattern, now)?.found.into_iter();
-                    let start = files.find_map(|file| file.span.filter(|_| file.inode == found.ino()));
-                    if start.is_some() || self.inode.load(Relaxed) == found.ino() {
-                        return Ok(start.map(|span| span.start));
+                    let place = files.find_map(|file| file.place.filter(|_| file.inode == found.ino()));
+                    if place.is_some() || self.inode.load(Relaxed) == found.ino() {
+                        return Ok(place);
                     }
                     // Between the two looks somebody may have renewed the link and pruned the file that it led to.
                 }
@@ -151,7 +154,7 @@ fn not_ours() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "something that is not this link has its name; move it away")
 }
 
-/// The start of the period of the newest file there is.
-fn newest(pattern: &Pattern, now: i64) -> io::Result<Option<i64>> {
-    Ok(listing::list(pattern, now)?.found.into_iter().filter_map(|file| file.span).map(|span| span.start).max())
+/// The newest file there is.
+fn newest(pattern: &Pattern, now: i64) -> io::Result<Option<Place>> {
+    Ok(listing::list(pattern, now)?.found.into_iter().filter_map(|file| file.place).max_by_key(|place| place.order()))
 }

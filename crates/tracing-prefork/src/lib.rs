@@ -38,8 +38,7 @@
 //!
 //! `{prefix}.{date}.{suffix}`, less what was not given. The date shows the beginning of the file's [`Period`], in the
 //! appender's [`Zone`]: `2026-11-21` for days, with `-08`, `-33` and `-01` behind it for hours, minutes and seconds,
-//! `2026-11` for months, the Sunday for weeks. [`Rotation::NEVER`] has no date, and never lets go of its file: who moves it
-//! away must copy and truncate it instead.
+//! `2026-11` for months, the Sunday for weeks. [`Rotation::NEVER`] has no date.
 //!
 //! # When files roll
 //!
@@ -53,9 +52,14 @@
 //! # Failures
 //!
 //! A line that cannot be written is an `Err` for the caller, and counted in [`Stats`]. A new file that cannot be opened
-//! (out of descriptors, out of inodes, no permission) costs no line: the file before keeps being written, and each second
-//! brings another try. [`Builder::on_error`] hears of both. `tracing_subscriber::fmt()` prints every failed write to
+//! (out of descriptors, out of inodes, no permission) costs no line: the file before keeps being written, and tries
+//! follow after 1, 2, 4 and then every 8 seconds. A file that somebody renames, removes or replaces is noticed at the first event of the
+//! next second, and opened anew; [`Appender::reopen`] does that at once. [`Builder::on_error`] hears of all of it. `tracing_subscriber::fmt()` prints every failed write to
 //! standard error by itself; turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
+//!
+//! A write that is cut short by a full disk leaves a piece of its line, which is ended there and then: no acknowledged line is glued to
+//! it. A process that is killed inside `write(2)` can leave one too; where that matters, [`Builder::lock_writes`] has the next writer
+//! end it. [`Builder::min_log_files`] gives up old files for new lines.
 //!
 //! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ: its default action ends the process at the write that exceeds
 //! the limit (`setrlimit(2)`), before anybody could report it.
@@ -101,6 +105,8 @@ mod careful;
 mod clock;
 mod date_format;
 mod detour;
+mod files;
+mod header;
 mod housekeeping;
 mod latest;
 mod layer;
@@ -115,6 +121,7 @@ mod rotation;
 mod seat;
 #[cfg(feature = "serde")]
 mod serialize;
+mod size;
 mod slots;
 mod sync;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
@@ -130,6 +137,7 @@ pub use appender::Appender;
 pub use build_error::BuildError;
 pub use builder::Builder;
 pub use calendar::Period;
+pub use files::LogFile;
 pub use report::{Error, Operation, Stats};
 pub use rotation::{Rotation, Weekday};
 pub use timer::{Precision, Timer};

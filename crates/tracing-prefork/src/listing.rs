@@ -1,7 +1,6 @@
 //! The files of a pattern, as they stand in its directory.
 
-use crate::calendar::Span;
-use crate::name::Pattern;
+use crate::name::{Pattern, Place};
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirEntryExt;
@@ -15,8 +14,8 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     pub(crate) inode: u64,
     pub(crate) is_file: bool,
-    /// The period, unless it is another name.
-    pub(crate) span: Option<Span>,
+    /// Which file of the pattern it is, unless it is another name.
+    pub(crate) place: Option<Place>,
 }
 
 /// What a look at the directories has come to.
@@ -60,7 +59,7 @@ fn walk(
             continue;
         }
         listing.found.push(Found {
-            span: pattern.span_of_name(&name, now),
+            place: pattern.place_of_name(&name, now),
             name,
             path: entry.path(),
             inode: entry.ino(),

@@ -10,16 +10,32 @@ use crate::sys::LogPath;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Which file of a pattern it is: the period, and with `max_file_bytes` which of that period's files, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) span: Span,
+    pub(crate) index: u32,
+}
+
+impl Place {
+    /// Files in the order in which they are written.
+    pub(crate) fn order(self) -> (i64, u32) {
+        (self.span.start, self.index)
+    }
+}
+
 /// What an appender calls its files.
 #[derive(Debug)]
 pub(crate) struct Pattern {
     /// Absolute.
     directory: PathBuf,
-    /// What comes before the date, with the dot, and after it, with the dot. Without a date, the whole name.
+    /// What comes before the date, with the dot, and after it, with the dot.
     before: String,
     after: String,
     date: Option<DateFormat>,
     calendar: Calendar,
+    /// A period may have several files.
+    numbered: bool,
 }
 
 impl Pattern {
@@ -30,16 +46,17 @@ impl Pattern {
         suffix: Option<&str>,
         date: Option<DateFormat>,
         calendar: Calendar,
+        numbered: bool,
     ) -> Self {
+        let dotted = |suffix: Option<&str>| suffix.map(|suffix| format!(".{suffix}")).unwrap_or_default();
         let (before, after) = match (prefix, suffix, &date) {
-            (Some(prefix), Some(suffix), None) => (format!("{prefix}.{suffix}"), String::new()),
-            (prefix, suffix, None) => (prefix.or(suffix).unwrap_or_default().to_owned(), String::new()),
-            (prefix, suffix, Some(_)) => (
-                prefix.map(|prefix| format!("{prefix}.")).unwrap_or_default(),
-                suffix.map(|suffix| format!(".{suffix}")).unwrap_or_default(),
-            ),
+            (Some(prefix), suffix, None) => (prefix.to_owned(), dotted(suffix)),
+            (None, suffix, None) => (suffix.unwrap_or_default().to_owned(), String::new()),
+            (prefix, suffix, Some(_)) => {
+                (prefix.map(|prefix| format!("{prefix}.")).unwrap_or_default(), dotted(suffix))
+            }
         };
-        Self { directory, before, after, date, calendar }
+        Self { directory, before, after, date, calendar, numbered }
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -48,6 +65,11 @@ impl Pattern {
 
     pub(crate) fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// Whether a period may have several files.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.numbered
     }
 
     /// How many directories below the log directory a name goes through.
@@ -61,34 +83,44 @@ impl Pattern {
         self.date.as_ref().zip(date).is_some_and(|(format, date)| format.leads_through(date))
     }
 
-    /// The path of the file that an event at `at` (seconds since 1970) goes to. Allocates nothing, so that a
-    /// child made by a raw `clone` can open its file although another thread held the allocator's lock.
-    pub(crate) fn path_at(&self, at: i64) -> io::Result<LogPath> {
+    /// The path of the file that an event at `at` (seconds since 1970) goes to, or of that period's other files. Allocates nothing, so
+    /// that a child made by a raw `clone` can open its file although another thread held the allocator's lock.
+    pub(crate) fn path_at(&self, at: i64, index: u32) -> io::Result<LogPath> {
         let (label, offset) = self.calendar.label_and_offset(at);
         let mut path = LogPath::in_directory(&self.directory)?;
         path.write_all(self.before.as_bytes())?;
         if let Some(date) = &self.date {
             date.write(label, offset, &mut path)?;
         }
+        if index > 0 {
+            write!(path, ".{index}")?;
+        }
         path.write_all(self.after.as_bytes())?;
         Ok(path)
     }
 
-    /// The period of the file called `name`, if that is a name of this pattern; of two periods that share the name, because a zone
+    /// The place of the file called `name`, if that is a name of this pattern; of two periods that share the name, because a zone
     /// has set its clock back, the last that has begun by `now`.
-    pub(crate) fn span_of_name(&self, name: &str, now: i64) -> Option<Span> {
-        let Some(date) = &self.date else {
-            return (name == self.before).then(|| self.calendar.span(0));
-        };
+    pub(crate) fn place_of_name(&self, name: &str, now: i64) -> Option<Place> {
         let text = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
+        let whole = self.span_of_date(text, now).map(|span| Place { span, index: 0 });
+        let place = whole.or_else(|| {
+            let (date, index) = text.rsplit_once('.').filter(|_| self.numbered)?;
+            Some(Place { span: self.span_of_date(date, now)?, index: index.parse().ok()? })
+        })?;
+        // Written anew, it must be the very same name.
+        (self.path_at(place.span.start.max(clock::FIRST), place.index).ok()?.file_name() == name.as_bytes())
+            .then_some(place)
+    }
+
+    fn span_of_date(&self, text: &str, now: i64) -> Option<Span> {
+        let Some(date) = &self.date else {
+            return text.is_empty().then(|| self.calendar.span(0));
+        };
         let (label, offset) = date.read(text)?;
         // No event is taken for one of another time (`Moment`), so that no file of it can be ours.
-        let span = self.calendar.span_of_label(label, offset, now)?;
-        if span.end <= clock::FIRST || clock::LAST < span.start {
-            return None;
-        }
-        // Written anew, it must be the very same name.
-        (self.path_at(span.start).ok()?.file_name() == name.as_bytes()).then_some(span)
+        let ours = |span: &Span| clock::FIRST < span.end && span.start <= clock::LAST;
+        self.calendar.span_of_label(label, offset, now).filter(ours)
     }
 
     /// The period of `at`, for users.

@@ -27,12 +27,17 @@ pub(crate) struct Pins {
 /// The counts of one thread, one for each slot.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Seat([AtomicU64; 2]);
+struct Seat {
+    counts: [AtomicU64; 2],
+    /// Bytes that have not been told to the other threads yet.
+    bytes: AtomicU64,
+}
 
 /// A count that has been raised.
 #[derive(Debug)]
 pub(crate) struct Raised<'a> {
     count: &'a AtomicU64,
+    bytes: &'a AtomicU64,
     shared: bool,
 }
 
@@ -42,7 +47,8 @@ impl Pins {
     #[inline]
     pub(crate) fn raise(&self, slot: usize, may_allocate: impl FnOnce() -> bool) -> Raised<'_> {
         let seat = seat::of_this_thread(may_allocate);
-        let count = &self.seats[seat].0[slot];
+        let Seat { counts, bytes } = &self.seats[seat];
+        let count = &counts[slot];
         let shared = seat == SHARED;
         if shared {
             count.fetch_add(1, SeqCst);
@@ -54,7 +60,7 @@ impl Pins {
         } else {
             fence(SeqCst);
         }
-        Raised { count, shared }
+        Raised { count, bytes, shared }
     }
 
     /// Whether nobody writes to `slot`, which the caller has closed.
@@ -66,7 +72,7 @@ impl Pins {
             self.expedited.store(false, Relaxed);
             return false;
         }
-        self.seats.iter().all(|seat| seat.0[slot].load(Acquire) & UNDER_WAY == 0)
+        self.seats.iter().all(|seat| seat.counts[slot].load(Acquire) & UNDER_WAY == 0)
     }
 
     /// Leaves the barriers to the kernel, if it agrees.
@@ -78,11 +84,17 @@ impl Pins {
 
     /// How many writes are done.
     pub(crate) fn done(&self) -> u64 {
-        self.seats.iter().flat_map(|seat| &seat.0).map(|count| count.load(Relaxed) >> 16).sum()
+        self.seats.iter().flat_map(|seat| &seat.counts).map(|count| count.load(Relaxed) >> 16).sum()
     }
 }
 
-impl Raised<'_> {
+impl<'a> Raised<'a> {
+    /// The bytes that this thread has written and the others do not know of.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &'a AtomicU64 {
+        self.bytes
+    }
+
     /// Lowers the count again without counting a write.
     #[inline]
     pub(crate) fn withdraw(self) {

@@ -6,7 +6,7 @@
 use crate::calendar::Span;
 use crate::latest::Link;
 use crate::listing::{self, Found, Listing};
-use crate::name::Pattern;
+use crate::name::{Pattern, Place};
 use crate::sys::{self, Removal};
 use std::fs;
 use std::io;
@@ -32,12 +32,60 @@ pub(crate) struct Outcome {
     pub(crate) failed: Option<(PathBuf, io::Error)>,
 }
 
-/// Removes the oldest files until `keep` are left, those of current and later periods included, which never go.
-pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<Outcome> {
-    let (surplus, closed) = surplus(pattern, links, keep, now)?;
+/// How much may be kept. What any of them does not keep goes.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) files: Option<NonZeroUsize>,
+    pub(crate) age: Option<Duration>,
+    pub(crate) bytes: Option<u64>,
+    /// Bytes that are left free, because the current file may still grow by them.
+    pub(crate) spare: u64,
+}
+
+impl Limits {
+    pub(crate) fn is_set(&self) -> bool {
+        self.files.is_some() || self.age.is_some() || self.bytes.is_some()
+    }
+
+    /// How many of the files go, of which the oldest come first.
+    fn surplus(&self, files: &[Kept], now: i64) -> usize {
+        let by_number = self.files.map_or(0, |keep| files.len().saturating_sub(keep.get()));
+        let by_age = self.age.map_or(0, |age| {
+            let last = now.saturating_sub_unsigned(age.as_secs());
+            files.partition_point(|file| file.place.span.end <= last)
+        });
+        let by_bytes = self.bytes.map_or(0, |bytes| {
+            let mut room = bytes;
+            let fits = |(from_last, file): &(usize, &Kept)| {
+                // The last one is the current file, and has its room to grow.
+                let size = if *from_last == 0 { file.bytes().max(self.spare) } else { file.bytes() };
+                room.checked_sub(size).map(|left| room = left).is_some()
+            };
+            files.len() - files.iter().rev().enumerate().take_while(fits).count()
+        });
+        by_number.max(by_age).max(by_bytes)
+    }
+}
+
+/// A file of the pattern.
+#[derive(Debug)]
+struct Kept {
+    place: Place,
+    path: PathBuf,
+}
+
+impl Kept {
+    fn bytes(&self) -> u64 {
+        fs::symlink_metadata(&self.path).map_or(0, |found| found.len())
+    }
+}
+
+/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go.
+pub(crate) fn prune(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::Result<Outcome> {
+    let (surplus, closed) = surplus(pattern, links, limits, now)?;
     let mut outcome = Outcome { failed: closed, ..Outcome::default() };
-    for (span, path) in surplus {
-        match remove(pattern, links, &path, || is_abandoned(span, &path, now)) {
+    for Kept { place, path } in surplus {
+        match remove(pattern, links, &path, || is_abandoned(place.span, &path, now)) {
             Ok(Removal::Removed) => outcome.removed += 1,
             Ok(Removal::Gone) => {}
             Ok(Removal::Held) => outcome.held += 1,
@@ -49,7 +97,8 @@ pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: 
 
 /// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has gone.
 pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<bool> {
-    for (_, path) in surplus(pattern, links, keep, now)?.0 {
+    let limits = Limits { files: Some(keep), age: None, bytes: None, spare: 0 };
+    for Kept { path, .. } in surplus(pattern, links, &limits, now)?.0 {
         if remove(pattern, links, &path, || false)? == Removal::Removed {
             return Ok(true);
         }
@@ -60,27 +109,28 @@ pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsiz
 /// A directory that could not be read.
 type Closed = Option<(PathBuf, io::Error)>;
 
-/// The files that are over, beyond the newest `keep`, oldest first. Clears away what processes that were killed have left.
-fn surplus(
-    pattern: &Pattern,
-    links: &[Link],
-    keep: NonZeroUsize,
-    now: i64,
-) -> io::Result<(Vec<(Span, PathBuf)>, Closed)> {
+/// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one. Clears
+/// away what processes that were killed have left.
+fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::Result<(Vec<Kept>, Closed)> {
     let mut files = Vec::new();
     let Listing { found, closed } = listing::list(pattern, now)?;
     for found in found {
-        match found.span {
+        match found.place {
             // A link of that name is not ours.
-            Some(span) if found.is_file => files.push((span, found.path)),
+            Some(place) if found.is_file => files.push(Kept { place, path: found.path }),
             None if is_left_behind(&found, pattern, links, now) => drop(fs::remove_file(&found.path)),
             _ => {}
         }
     }
-    files.sort_unstable_by_key(|(span, _)| span.start);
-    files.truncate(files.len().saturating_sub(keep.get()));
-    files.retain(|(span, _)| span.end <= now);
-    Ok((files, closed))
+    files.sort_unstable_by_key(|file| file.place.order());
+    let count = limits.surplus(&files, now);
+    let spans: Vec<_> = files.iter().map(|file| file.place.span).collect();
+    let is_over = |(index, file): &(usize, Kept)| {
+        let span = file.place.span;
+        span.end <= now || span.start <= now && spans.get(index + 1) == Some(&span)
+    };
+    let surplus = files.into_iter().take(count).enumerate().filter(is_over).map(|(_, file)| file);
+    Ok((surplus.collect(), closed))
 }
 
 fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
@@ -110,7 +160,7 @@ fn is_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) ->
     let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
     let Some((name, age)) = sys::parse_hidden(name) else { return false };
     let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
-    let of_ours = pattern.span_of_name(&whole, now).is_some() || links.iter().any(|link| link.name() == whole);
+    let of_ours = pattern.place_of_name(&whole, now).is_some() || links.iter().any(|link| link.name() == whole);
     of_ours && age >= LEFT_BEHIND
 }
 

@@ -1,8 +1,9 @@
 //! The rollover: opening the file of another period. No thread waits for another that does it.
 
 use crate::appender::Inner;
+use crate::header::Header;
 use crate::report::Operation;
-use crate::sys::{self, LogFile, LogPath};
+use crate::sys::{self, Creation, LogPath, Opened};
 use nix::errno::Errno;
 use std::fs;
 use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
@@ -108,8 +109,9 @@ impl Inner {
         }
         self.look_at_fork();
         let forward = rolling.is_forward(at);
-        let path = self.pattern.path_at(at)?;
-        let installed = self.open(&path).and_then(|file| rolling.install(self.pattern.calendar().span(at), file));
+        let installed = self
+            .open_for(at, 0)
+            .and_then(|(file, index)| rolling.install(self.pattern.calendar().span(at), index, file));
         drop(rolling);
         self.duties().opened(at, installed.as_ref().err());
         match installed {
@@ -120,17 +122,22 @@ impl Inner {
             }
             Err(error) => {
                 let copy = copy_of(&error);
-                self.report(Operation::Rollover, path.as_path(), error);
+                self.report_at(Operation::Rollover, at, error);
                 Err(copy)
             }
         }
     }
 
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.
-    pub(crate) fn open(&self, path: &LogPath) -> io::Result<LogFile> {
+    pub(crate) fn open(&self, path: &LogPath, at: i64) -> io::Result<Opened> {
+        let header = || self.header.as_ref().map_or_else(Vec::new, |header| header.of(self.pattern.period_at(at)));
+        // In a raw clone the user's code must not run, and what it logs itself must not ask it again. Such lines go elsewhere until the
+        // file is there.
+        let may_create = self.header.is_none() || !self.duties().bare.load(Relaxed) && !Header::is_asking();
+        let creation = may_create.then_some(Creation { mode: self.mode, header: &header });
         let mut tries = 0..100;
         let opened = loop {
-            match sys::open_log(path, self.mode, self.slots.discipline) {
+            match sys::open_log(path, creation, self.slots.discipline) {
                 // Not in a raw clone: making directories allocates.
                 Err(error)
                     if error.kind() == NotFound && !self.duties().bare.load(Relaxed) && tries.next().is_some() =>
@@ -171,12 +178,11 @@ impl Inner {
 
     /// Opens the first file, as part of building the appender.
     pub(crate) fn start(self: &Arc<Self>, at: i64) -> io::Result<()> {
-        let path = self.pattern.path_at(at)?;
         self.duties().started.store(true, Relaxed);
         self.slots.state.pins.expedite();
-        let opened = self.open(&path)?;
+        let (opened, index) = self.open_for(at, 0)?;
         if let Some(rolling) = self.slots.try_roll() {
-            rolling.install(self.pattern.calendar().span(at), opened)?;
+            rolling.install(self.pattern.calendar().span(at), index, opened)?;
         }
         self.counters().rollovers.fetch_add(1, Relaxed);
         self.duties().prune_wanted.store(false, Relaxed);
@@ -187,7 +193,7 @@ impl Inner {
 
     /// Reports a failure with the file of `at`.
     pub(crate) fn report_at(&self, operation: Operation, at: i64, error: io::Error) {
-        if let Ok(path) = self.pattern.path_at(at) {
+        if let Ok(path) = self.pattern.path_at(at, self.index(at)) {
             self.report(operation, path.as_path(), error);
         }
     }

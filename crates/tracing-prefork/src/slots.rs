@@ -17,8 +17,8 @@
 use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
-use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize};
-use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, LogFile};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
+use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, Opened};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
@@ -31,6 +31,8 @@ pub(crate) struct State {
     latest: AtomicUsize,
     /// A thread rolls over, or lets a file go.
     rolling: AtomicBool,
+    /// Bytes written since the size of the file was looked at.
+    pub(crate) bytes: AtomicU64,
     pub(crate) pins: Pins,
     pub(crate) duties: crate::rollover::Duties,
     pub(crate) counters: crate::report::Counters,
@@ -41,6 +43,8 @@ struct Bounds {
     open: AtomicBool,
     start: AtomicI64,
     end: AtomicI64,
+    /// Which of the period's files it is.
+    index: AtomicU32,
     /// Whether a write takes more than one system call: [`LOCKED`], and how many times the file has been found to end in what
     /// may be a piece of a line since it was last known not to.
     care: AtomicU32,
@@ -96,7 +100,7 @@ impl Slots {
         let bounds = &state.bounds[slot];
         // Pinned and open: from here on nobody changes the bounds or the file.
         if bounds.open.load(Acquire) && wanted(bounds) {
-            return Some(Pin { _raised: raised, bounds, descriptor: &self.descriptors[slot] });
+            return Some(Pin { raised, bounds, descriptor: &self.descriptors[slot] });
         }
         raised.withdraw();
         None
@@ -108,11 +112,28 @@ impl Slots {
         ours.find_map(|descriptor| descriptor.borrow().filter(|file| sys::has_name(file)))
     }
 
+    /// Which of the period's files is open for `at`.
+    pub(crate) fn index(&self, at: i64) -> Option<u32> {
+        let state = &*self.state;
+        state.slot_of(at).map(|slot| state.bounds[slot].index.load(Relaxed))
+    }
+
     /// The right to exchange files, or `None` if another thread is at it. Never waited for.
     pub(crate) fn try_roll(&self) -> Option<Rolling<'_>> {
         let state = &*self.state;
         // Not `then_some`: a `Rolling` that is made releases the right when it goes.
         (!state.rolling.swap(true, Acquire)).then(|| Rolling { slots: self, state })
+    }
+}
+
+impl State {
+    fn slot_of(&self, at: i64) -> Option<usize> {
+        let latest = self.latest.load(Relaxed) & 1;
+        let holds = |slot: &usize| {
+            let bounds = &self.bounds[*slot];
+            bounds.open.load(Relaxed) && bounds.contain(Second::exact(at))
+        };
+        [latest, latest ^ 1].into_iter().find(holds)
     }
 }
 
@@ -126,7 +147,7 @@ impl Bounds {
 /// A slot that keeps its file until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Pin<'a> {
-    _raised: Raised<'a>,
+    raised: Raised<'a>,
     bounds: &'a Bounds,
     descriptor: &'a Descriptor,
 }
@@ -169,6 +190,17 @@ impl<'a> Pin<'a> {
     pub(crate) fn file(&self) -> Option<BorrowedFd<'a>> {
         self.descriptor.borrow()
     }
+
+    /// Ends it without a write.
+    pub(crate) fn withdraw(self) {
+        self.raised.withdraw();
+    }
+
+    /// The bytes that this thread has written and the others do not know of.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &AtomicU64 {
+        self.raised.bytes()
+    }
 }
 
 /// See [`Pin::try_turn`].
@@ -205,21 +237,19 @@ impl Rolling<'_> {
 
     /// The file that is open for `at`.
     pub(crate) fn file(&self, at: i64) -> Option<FileId> {
-        self.slot_of(at).map(|slot| self.slots.descriptors[slot].installed())
+        self.state.slot_of(at).map(|slot| self.slots.descriptors[slot].installed())
     }
 
-    fn slot_of(&self, at: i64) -> Option<usize> {
-        let latest = self.state.latest.load(Relaxed) & 1;
-        let holds = |slot: &usize| {
-            let bounds = &self.state.bounds[*slot];
-            bounds.open.load(Relaxed) && bounds.contain(Second::exact(at))
-        };
-        [latest, latest ^ 1].into_iter().find(holds)
+    /// How large the file is that is open for `at`, and which of the period's files.
+    pub(crate) fn size(&self, at: i64) -> Option<(u64, u32)> {
+        let slot = self.state.slot_of(at)?;
+        let size = sys::size(self.slots.descriptors[slot].borrow()?).ok()?;
+        Some((size, self.state.bounds[slot].index.load(Relaxed)))
     }
 
     /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there, and
     /// nothing has changed.
-    pub(crate) fn install(&self, span: Span, opened: LogFile) -> io::Result<bool> {
+    pub(crate) fn install(&self, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
         let slot = (self.state.latest.load(Relaxed) & 1) ^ 1;
         if !self.close(slot) {
             return Ok(false);
@@ -232,6 +262,8 @@ impl Rolling<'_> {
         }
         let locked = if self.slots.discipline == Discipline::Locked { LOCKED } else { 0 };
         bounds.care.store(locked | u32::from(opened.torn), Relaxed);
+        bounds.index.store(index, Relaxed);
+        self.state.bytes.store(0, Relaxed);
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
         bounds.open.store(true, Release);
@@ -262,7 +294,7 @@ impl Rolling<'_> {
     /// Closes the file that is open for `at` if it has no name any more, unless somebody is writing to it: nobody would ever find
     /// what is written there.
     pub(crate) fn abandon_nameless(&self, at: i64) {
-        let Some(slot) = self.slot_of(at) else { return };
+        let Some(slot) = self.state.slot_of(at) else { return };
         let descriptor = &self.slots.descriptors[slot];
         if !descriptor.borrow().is_some_and(sys::has_name) && self.close(slot) {
             descriptor.release();

@@ -55,12 +55,14 @@ impl Inner {
         // A failure keeps a file open longer than need be: the next rollover replaces it.
         let _ = rolling.let_go_of_ended(at, GRACE);
         let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
-        let path = self.pattern.path_at(at)?;
+        let path = self.pattern.path_at(at, self.index(at))?;
         let found = sys::identity_at(&path);
         if found == Some(open) || self.duties().may_open(at).is_err() {
             return Ok(Look::AsItWas);
         }
-        let installed = self.open(&path).and_then(|file| rolling.install(self.pattern.calendar().span(at), file));
+        let installed = self
+            .open_for(at, 0)
+            .and_then(|(file, index)| rolling.install(self.pattern.calendar().span(at), index, file));
         self.duties().opened(at, installed.as_ref().err());
         match installed {
             Ok(true) => {
@@ -96,7 +98,7 @@ impl Inner {
         };
         let path = self
             .pattern
-            .path_at(at)
+            .path_at(at, self.index(at))
             .map_or_else(|_| self.pattern.directory().to_owned(), |path| path.as_path().to_owned());
         Err(self.reporter.error(self.counters(), Operation::Rollover, &path, failed))
     }
@@ -116,7 +118,7 @@ impl Inner {
     }
 
     fn renew_link(&self, link: &Link, at: i64) {
-        if let Err(error) = link.renew(&self.pattern, &self.clock, at) {
+        if let Err(error) = link.renew(&self.pattern, &self.clock, at, self.index(at)) {
             self.report(Operation::Link, &self.pattern.directory().join(link.name()), error);
         }
     }

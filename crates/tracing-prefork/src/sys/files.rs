@@ -59,9 +59,11 @@ pub(crate) fn identity(file: impl AsFd) -> io::Result<FileId> {
 
 /// A log file, opened for appending.
 #[derive(Debug)]
-pub(crate) struct LogFile {
+pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) id: FileId,
+    /// In bytes.
+    pub(crate) size: u64,
     /// It did not exist before.
     pub(crate) created: bool,
     /// It may end in a piece of a line, as a process that was killed leaves it.
@@ -78,13 +80,27 @@ pub(crate) fn has_name(file: impl AsFd) -> bool {
     fstat(file).is_ok_and(|stat| stat.st_nlink > 0)
 }
 
-/// Opens a log file for appending, creates it if need be, and takes a shared lease on it.
-///
-/// `mode` is the exact mode of a new file; without one it is 0666 less the umask.
-pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Discipline) -> io::Result<LogFile> {
+/// How a file that is not there is created.
+#[derive(Clone, Copy)]
+pub(crate) struct Creation<'a> {
+    /// Its exact mode; without one it is 0666 less the umask.
+    pub(crate) mode: Option<Mode>,
+    /// What it begins with. Asked for only when it is needed.
+    pub(crate) header: &'a dyn Fn() -> Vec<u8>,
+}
+
+impl Creation<'_> {
+    /// An empty file.
+    pub(crate) fn empty(mode: Option<Mode>) -> Self {
+        Self { mode, header: &Vec::new }
+    }
+}
+
+/// Opens a log file for appending, creates it if need be and if it may be, and takes a shared lease on it.
+pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, discipline: Discipline) -> io::Result<Opened> {
     for attempt in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
-            Err(Errno::ENOENT) => match create(path.as_path(), mode) {
+            Err(Errno::ENOENT) => match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
                 // Another process was faster: open what it made.
                 Err(Errno::EEXIST) => continue,
                 created => (created?, true),
@@ -101,7 +117,7 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Disciplin
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path) == Some(id) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
-                return Ok(LogFile { file, id, created, torn });
+                return Ok(Opened { file, id, size: stat.st_size as u64, created, torn });
             }
             _ => {}
         }
@@ -120,6 +136,12 @@ pub(crate) fn hold(path: &LogPath) -> io::Result<Option<File>> {
     }
 }
 
+/// Whether a process has the file open to write to.
+pub(crate) fn is_held(path: &Path) -> bool {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()))
+}
+
 fn must_be_regular(stat: &FileStat) -> io::Result<()> {
     let found = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => return Ok(()),
@@ -131,24 +153,30 @@ fn must_be_regular(stat: &FileStat) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{found}, where a regular file is wanted")))
 }
 
-/// Creates the file, or says EEXIST.
-pub(super) fn create(path: &Path, mode: Option<Mode>) -> nix::Result<OwnedFd> {
-    match mode {
-        None => open(path, LOG | OFlag::O_CREAT | OFlag::O_EXCL, Mode::from_bits_truncate(0o666)),
-        Some(mode) => create_unnamed(path, mode).or_else(|error| match error {
-            // What a file system, or a kernel, without O_TMPFILE answers (open(2)); ENOENT: no /proc to link through.
-            Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => create_hidden(path, mode),
-            error => Err(error),
-        }),
+/// Creates the file, or says EEXIST. It gets its name when its mode and its first line are there already, so nobody ever finds it
+/// without.
+pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnedFd> {
+    let header = (creation.header)();
+    if creation.mode.is_none() && header.is_empty() {
+        return open(path, LOG | OFlag::O_CREAT | OFlag::O_EXCL, ANY);
     }
+    create_unnamed(path, creation.mode, &header).or_else(|error| match error {
+        // What a file system, or a kernel, without O_TMPFILE answers (open(2)); ENOENT: no /proc to link through.
+        Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => {
+            create_hidden(path, creation.mode, &header)
+        }
+        error => Err(error),
+    })
 }
 
-/// The file gets its name when its mode is right already, so nobody ever finds it with another.
+/// What the umask leaves of it.
+const ANY: Mode = Mode::from_bits_truncate(0o666);
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn create_unnamed(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
+fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnedFd> {
     let flags = (LOG | OFlag::O_TMPFILE).difference(OFlag::O_NOFOLLOW);
-    let file = open(path.parent().unwrap_or(path), flags, mode)?;
-    fchmod(&file, mode)?;
+    let file = open(path.parent().unwrap_or(path), flags, mode.unwrap_or(ANY))?;
+    furnish(&file, mode, header)?;
     let mut source = [0; 32];
     let _ = write!(&mut source[..], "/proc/self/fd/{}\0", file.as_raw_fd());
     let source = std::ffi::CStr::from_bytes_until_nul(&source).map_err(|_| Errno::EINVAL)?;
@@ -157,17 +185,33 @@ fn create_unnamed(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn create_unnamed(_path: &Path, _mode: Mode) -> nix::Result<OwnedFd> {
+fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> nix::Result<OwnedFd> {
     Err(Errno::EOPNOTSUPP)
 }
 
 /// The same by way of a hidden name, which a crash could leave behind; `retention` clears those away.
-fn create_hidden(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
+fn create_hidden(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnedFd> {
     let hidden = super::unique_hidden(path);
-    let file = open(&hidden, LOG | OFlag::O_CREAT | OFlag::O_EXCL, Mode::from_bits_truncate(0o600))?;
-    let linked = fchmod(&file, mode).and_then(|()| linkat(AT_FDCWD, &hidden, AT_FDCWD, path, AtFlags::empty()));
+    let file =
+        open(&hidden, LOG | OFlag::O_CREAT | OFlag::O_EXCL, mode.map_or(ANY, |_| Mode::S_IRUSR | Mode::S_IWUSR))?;
+    let linked =
+        furnish(&file, mode, header).and_then(|()| linkat(AT_FDCWD, &hidden, AT_FDCWD, path, AtFlags::empty()));
     let _ = nix::unistd::unlink(&hidden);
     linked.map(|()| file)
+}
+
+fn furnish(file: &OwnedFd, mode: Option<Mode>, header: &[u8]) -> nix::Result<()> {
+    if let Some(mode) = mode {
+        fchmod(file, mode)?;
+    }
+    let mut left = header;
+    while !left.is_empty() {
+        match super::again(|| nix::unistd::write(file, left))? {
+            0 => return Err(Errno::ENOSPC),
+            written => left = &left[written..],
+        }
+    }
+    Ok(())
 }
 
 /// What became of a file that was to be removed.

@@ -95,6 +95,19 @@ pub(crate) fn share(file: &File, discipline: Discipline) -> Lease {
     set_lease(file, libc::F_RDLCK as libc::c_int, bytes)
 }
 
+/// Whether somebody may write to the file. `file` may be open for reading only.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_shared(file: &File) -> bool {
+    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, LEASE_BYTE);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
+}
+
+/// `flock(2)` cannot be asked: it is tried.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_shared(file: &File) -> bool {
+    claim(file).is_none()
+}
+
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may.
 pub(crate) fn claim(file: &File) -> Option<Claim<'_>> {
     (set_lease(file, libc::F_WRLCK as libc::c_int, 1) == Lease::Held).then(|| Claim(file))
@@ -169,7 +182,7 @@ impl HousekeepingLock {
     pub(crate) fn try_take(path: &Path, mode: Option<Mode>) -> io::Result<Option<Self>> {
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
         let file = match files::open(path, flags, Mode::empty()) {
-            Err(Errno::ENOENT) => match files::create(path, mode) {
+            Err(Errno::ENOENT) => match files::create(path, files::Creation::empty(mode)) {
                 Err(Errno::EEXIST) => files::open(path, flags, Mode::empty())?,
                 created => created?,
             },

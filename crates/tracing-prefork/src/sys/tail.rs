@@ -85,9 +85,14 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
     Ok(pwrite(&anywhere, b"\n", last as _)? == 1)
 }
 
+/// How many bytes the file has.
+pub(crate) fn size(file: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(fstat(file)?.st_size as u64)
+}
+
 /// Cuts the last `written` bytes off again, if the file has had `size` before them and nothing has come behind them.
 pub(crate) fn cut(file: BorrowedFd<'_>, size: u64, written: usize) -> io::Result<bool> {
-    if fstat(file)?.st_size as u64 != size + written as u64 {
+    if self::size(file)? != size + written as u64 {
         return Ok(false);
     }
     super::again(|| ftruncate(file, size as _))?;
