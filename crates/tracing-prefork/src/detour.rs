@@ -6,9 +6,10 @@ use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::size::TRIES;
 use crate::slots::Pin;
+use crate::sys;
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -127,8 +128,9 @@ impl Inner {
         if pin.file().is_none_or(|file| !self.end_own(file, line, &outcome)) {
             pin.tear();
         }
+        let is_full = pin.file().is_some_and(|file| is_full(file, line, &outcome));
         drop(pin);
-        if is_full(&outcome) && self.append_making_room(line, at) {
+        if is_full && self.append_making_room(line, at) {
             self.counters().lines_failed.fetch_add(1, Relaxed);
             return Ok(());
         }
@@ -139,10 +141,14 @@ impl Inner {
     fn append_making_room(&self, line: &[u8], at: i64) -> bool {
         while self.make_room(at) {
             let Ok((opened, _)) = self.open_for(at, line.len()) else { return false };
-            let outcome = self.append_to(opened.file.as_fd(), line, opened.torn, at, false);
-            if outcome.is_some_and(|outcome| outcome.is_ok_and(|length| length == line.len())) {
-                self.counters().lines_apart.fetch_add(1, Relaxed);
-                return true;
+            let file = opened.file.as_fd();
+            match self.append_to(file, line, opened.torn, at, false) {
+                Some(Ok(length)) if length == line.len() => {
+                    self.counters().lines_apart.fetch_add(1, Relaxed);
+                    return true;
+                }
+                Some(outcome) if is_full(file, line, &outcome) => {}
+                _ => return false,
             }
         }
         false
@@ -176,10 +182,10 @@ impl Inner {
     }
 }
 
-/// Whether there was no room for the line.
-fn is_full(outcome: &io::Result<usize>) -> bool {
+/// Whether there was no room for the line where removing other files makes some. A write that was cut does not say why.
+fn is_full(file: BorrowedFd<'_>, line: &[u8], outcome: &io::Result<usize>) -> bool {
     match outcome {
-        Ok(_) => true,
+        Ok(written) => sys::may_grow(file, line.len() - written),
         Err(error) => matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT)),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock};
 pub(crate) use path::LogPath;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
-pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
+pub(crate) use tail::{cut, end_fragment, end_line, may_grow, size, tail};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
