@@ -184,6 +184,14 @@ impl Appender {
         self.inner.pattern.period_at(Moment::from(time).secs)
     }
 
+    /// The period of the file of that name, for the fuzz targets: what pruning and links go by.
+    #[cfg(fuzzing)]
+    #[doc(hidden)]
+    pub fn period_of_name(&self, name: &str, now: SystemTime) -> Option<Period> {
+        let place = self.inner.pattern.place_of_name(name, Moment::from(now).secs)?;
+        Some(self.inner.pattern.period_at(place.span.start))
+    }
+
     /// A timer whose reading also chooses the file: the line is in the file that its own timestamp names, even if its
     /// thread was kept waiting across a boundary between the two.
     ///

@@ -17,7 +17,7 @@ pub(crate) struct Moment {
 /// 0001-01-02 00:00 UTC: a day inside what `time` can write, so that any offset fits.
 pub(crate) const FIRST: i64 = -62_135_510_400;
 /// 9999-01-01 00:00 UTC.
-const LAST: i64 = 253_370_764_800;
+pub(crate) const LAST: i64 = 253_370_764_800;
 
 impl From<SystemTime> for Moment {
     fn from(time: SystemTime) -> Self {

@@ -6,7 +6,7 @@ use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::size::TRIES;
 use crate::slots::Pin;
-use crate::sys::Opened;
+use crate::sys::{self, Opened};
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::AsFd;
@@ -151,22 +151,26 @@ impl Inner {
                 }
                 begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
             }
-            if !is_full(&outcome) || !self.make_room(at) {
+            if self.min_log_files.is_none() || !is_full(&outcome) {
                 return outcome;
             }
-            match self.open_for(at, line.len() - begin) {
-                Ok((opened, _)) => match self.append_unlimited(&opened, &line[begin..], at) {
-                    Ok(length) => outcome = Ok(begin + length),
-                    // What the caller is told to be in the file, he does not try again.
-                    Err(error) if begin > 0 => {
-                        outcome = Ok(begin);
-                        if !is_full(&Err(error)) {
-                            return outcome;
-                        }
+            // A write that was cut does not say why. Where a file-size limit did it, removing files makes no room.
+            let rest = line.len() - begin;
+            let is_at_its_limit = |(opened, _): (Opened, u32)| !sys::may_grow(opened.file.as_fd(), rest);
+            if outcome.is_ok() && self.open_for(at, rest).is_ok_and(is_at_its_limit) || !self.make_room(at) {
+                return outcome;
+            }
+            let Ok((opened, _)) = self.open_for(at, rest) else { return outcome };
+            match self.append_unlimited(&opened, &line[begin..], at) {
+                Ok(length) => outcome = Ok(begin + length),
+                // What the caller is told to be in the file, he does not try again.
+                Err(error) if begin > 0 => {
+                    outcome = Ok(begin);
+                    if !is_full(&Err(error)) {
+                        return outcome;
                     }
-                    Err(error) => outcome = Err(error),
-                },
-                Err(_) => return outcome,
+                }
+                Err(error) => outcome = Err(error),
             }
         }
     }
@@ -199,7 +203,7 @@ impl Inner {
     }
 }
 
-/// Whether there was no room for the line.
+/// Whether there may have been no room for the line.
 fn is_full(outcome: &io::Result<usize>) -> bool {
     match outcome {
         Ok(_) => true,

@@ -118,10 +118,12 @@ mod retention;
 pub mod rolling;
 mod rollover;
 mod rotation;
+mod seat;
 #[cfg(feature = "serde")]
 mod serialize;
 mod size;
 mod slots;
+mod sync;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
 mod timer;

@@ -118,7 +118,9 @@ impl Pattern {
             return text.is_empty().then(|| self.calendar.span(0));
         };
         let (label, offset) = date.read(text)?;
-        self.calendar.span_of_label(label, offset, now)
+        // No event is taken for one of another time (`Moment`), so that no file of it can be ours.
+        let ours = |span: &Span| clock::FIRST < span.end && span.start <= clock::LAST;
+        self.calendar.span_of_label(label, offset, now).filter(ours)
     }
 
     /// The period of `at`, for users.

@@ -6,14 +6,10 @@
 //! that rolls over has the kernel run a barrier on every processor that runs a thread of this process (`membarrier(2)`).
 //! Where the kernel has no such call, each writer issues the barrier itself.
 
+use crate::seat::{self, SEATS, SHARED};
+use crate::sync::{AtomicBool, AtomicU64, compiler_fence, fence};
 use crate::sys;
-use std::cell::Cell;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU64, compiler_fence, fence};
-
-/// Seats for threads. The last one is shared, by atomic read-modify-writes, among all that find no other.
-const SEATS: usize = 64;
-const SHARED: usize = SEATS - 1;
 
 /// The low 16 bits of a count are the writes under way, the others those that are done: lowering it adds this. So the
 /// number of lines costs nothing.
@@ -50,7 +46,7 @@ impl Pins {
     /// thread does which then finds the slot [`unused`](Self::is_unused).
     #[inline]
     pub(crate) fn raise(&self, slot: usize, may_allocate: impl FnOnce() -> bool) -> Raised<'_> {
-        let seat = seat(may_allocate);
+        let seat = seat::of_this_thread(may_allocate);
         let Seat { counts, bytes } = &self.seats[seat];
         let count = &counts[slot];
         let shared = seat == SHARED;
@@ -122,57 +118,5 @@ impl Drop for Raised<'_> {
     #[inline]
     fn drop(&mut self) {
         self.lower(DONE);
-    }
-}
-
-/// A bit for each seat that a thread has. A forked child inherits the bits of threads that it does not have; those seats
-/// stay empty there.
-static TAKEN: AtomicU64 = AtomicU64::new(1 << SHARED);
-
-const STANDING: usize = usize::MAX;
-
-thread_local! {
-    static SEAT_OF_THREAD: Cell<usize> = const { Cell::new(STANDING) };
-    static VACATE: Vacate = const { Vacate };
-}
-
-/// The seat of this thread, taken at its first event.
-#[inline]
-fn seat(may_allocate: impl FnOnce() -> bool) -> usize {
-    match SEAT_OF_THREAD.get() {
-        STANDING => take_seat(may_allocate),
-        seat => seat,
-    }
-}
-
-#[cold]
-fn take_seat(may_allocate: impl FnOnce() -> bool) -> usize {
-    // Making sure that the seat is given back when the thread ends allocates.
-    if !may_allocate() || VACATE.try_with(|_| ()).is_err() {
-        return SHARED;
-    }
-    let mut taken = TAKEN.load(Relaxed);
-    while taken != u64::MAX {
-        let free = (!taken).trailing_zeros();
-        match TAKEN.compare_exchange_weak(taken, taken | 1 << free, Acquire, Relaxed) {
-            Ok(_) => {
-                SEAT_OF_THREAD.set(free as usize);
-                return free as usize;
-            }
-            Err(found) => taken = found,
-        }
-    }
-    SHARED
-}
-
-/// Gives the seat back when its thread ends. What the thread logs after that goes by way of the shared seat.
-struct Vacate;
-
-impl Drop for Vacate {
-    fn drop(&mut self) {
-        let seat = SEAT_OF_THREAD.replace(SHARED);
-        if seat < SHARED {
-            TAKEN.fetch_and(!(1 << seat), Release);
-        }
     }
 }

@@ -17,11 +17,11 @@
 use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, Opened};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 use std::thread;
 use std::time::Duration;
 
@@ -244,8 +244,7 @@ impl Rolling<'_> {
 
     /// Whether the descriptor that is open for `at` still leads to that file.
     pub(crate) fn leads_to(&self, at: i64, id: FileId) -> bool {
-        let descriptor = self.state.slot_of(at).and_then(|slot| self.slots.descriptors[slot].borrow());
-        descriptor.is_some_and(|file| sys::identity(file).is_ok_and(|found| found == id))
+        self.state.slot_of(at).is_some_and(|slot| self.slots.descriptors[slot].leads_to(id))
     }
 
     /// How large the file is that is open for `at`, and which of the period's files.

@@ -168,3 +168,23 @@ fn on_a_full_disk_the_oldest_files_go_down_to_min_log_files_and_the_line_is_writ
         assert_eq!(whole, 600 - lost);
     });
 }
+
+#[test]
+fn a_file_size_limit_removes_no_files_because_that_would_make_no_room() {
+    limited("a_file_size_limit_removes_no_files_because_that_would_make_no_room", |directory| {
+        for locked in [false, true] {
+            let hand = Hand::at(NOW);
+            let builder = hand.builder().rotation(Rotation::DAILY).min_log_files(1).lock_writes(locked);
+            let logs = builder.on_error(|_| {}).build(directory).expect("builds");
+            fs::write(directory.join("app.2026-11-20.log"), "x\n").expect("written");
+            log(&logs, "a line").expect("writes");
+            for room in [100, 0] {
+                limit(fs::metadata(logs.path()).expect("there").len() + room);
+                log(&logs, &"x".repeat(1000)).expect_err("the limit is in the way");
+                limit(u64::MAX);
+            }
+            assert_eq!(names(directory), ["app.2026-11-20.log", "app.2026-11-21.log"], "locked: {locked}");
+            assert_eq!(logs.stats().files_pruned, 0);
+        }
+    });
+}

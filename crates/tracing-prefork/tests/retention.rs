@@ -84,6 +84,15 @@ fn appenders_of_one_directory_keep_to_their_own_files_whatever_their_settings() 
 }
 
 #[test]
+fn a_file_of_a_year_that_no_event_is_in_is_not_counted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = ["app.2026-11-20.log", "app.9999-10-01.log"];
+    touch(directory.path(), &files);
+    daily(&Hand::at(NOW), 2, directory.path());
+    assert_eq!(names(directory.path()), ["app.2026-11-20.log", "app.2026-11-21.log", "app.9999-10-01.log"]);
+}
+
+#[test]
 fn files_that_are_not_of_the_pattern_are_never_touched() {
     let directory = tempfile::tempdir().expect("a directory");
     let elsewhere = directory.path().join("elsewhere");

@@ -1,0 +1,3 @@
+//! Atomics: the standard library's. The model checker (`model/`) puts its own in this module's place.
+
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, compiler_fence, fence};

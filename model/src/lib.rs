@@ -1,0 +1,68 @@
+//! The slot protocol under a model checker: `slots.rs` and `pins.rs` of `tracing-prefork`, as they are, with other modules in the
+//! place of those that they use. Every interleaving of a few threads is run, with every value that the memory model of C11
+//! lets a load return.
+//!
+//! ```sh
+//! cargo test --release -p slot-model
+//! ```
+//!
+//! What is in whose place:
+//!
+//! | module | of the library | here |
+//! |---|---|---|
+//! | `sync` | the standard library's atomics | loom's, which are made when they are touched first: all zero is empty here too |
+//! | `sys` | descriptors, files, `membarrier(2)` | a cell that tells when it is read and changed at once; barriers that interrupt |
+//! | `seat` | a thread's own number | the same with fewer seats, given out by the test |
+//!
+//! `protocol.rs` has the promises.
+
+#![cfg(test)]
+
+#[path = "../../crates/tracing-prefork/src/pins.rs"]
+mod pins;
+#[allow(dead_code, reason = "the model needs less of it than the library")]
+#[path = "../../crates/tracing-prefork/src/slots.rs"]
+mod slots;
+
+mod protocol;
+mod seat;
+mod sync;
+mod sys;
+
+mod calendar {
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Span {
+        pub(crate) start: i64,
+        pub(crate) end: i64,
+    }
+}
+
+mod clock {
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Second {
+        pub(crate) at: i64,
+        pub(crate) behind: i64,
+    }
+
+    impl Second {
+        pub(crate) fn exact(at: i64) -> Self {
+            Self { at, behind: 0 }
+        }
+    }
+}
+
+mod rollover {
+    #[derive(Debug)]
+    pub(crate) struct Duties;
+
+    impl Duties {
+        pub(crate) fn may_allocate(&self) -> bool {
+            true
+        }
+    }
+}
+
+mod report {
+    #[derive(Debug)]
+    pub(crate) struct Counters;
+}

@@ -1,0 +1,236 @@
+//! Descriptors, files and the kernel's barriers, as far as the protocol sees them.
+
+use crate::seat;
+use crate::sync::{Broken, is_broken};
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Discipline {
+    Unlocked,
+    #[allow(dead_code, reason = "the protocol asks for it")]
+    Locked,
+}
+
+/// The number of a period stands for its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId(pub(crate) usize);
+
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: (),
+    pub(crate) id: FileId,
+    pub(crate) torn: bool,
+}
+
+/// A descriptor. Who exchanges its file while another uses it is found out by the cell: it wants each use to come before or after
+/// each change, and that to be sure by what the threads have told each other.
+#[derive(Debug)]
+pub(crate) struct Descriptor(UnsafeCell<Option<FileId>>);
+
+impl Descriptor {
+    pub(crate) fn none() -> Self {
+        Self(UnsafeCell::new(None))
+    }
+
+    fn get(&self) -> Option<FileId> {
+        // SAFETY: loom stops the model if somebody changes it meanwhile.
+        self.0.with(|file| unsafe { *file })
+    }
+
+    fn set(&self, file: Option<FileId>) {
+        // SAFETY: as above.
+        self.0.with_mut(|place| unsafe { *place = file });
+    }
+
+    pub(crate) fn install(&self, (): (), id: FileId) -> io::Result<()> {
+        self.set(Some(id));
+        Ok(())
+    }
+
+    pub(crate) fn follow(&self, other: &Self) -> io::Result<()> {
+        self.set(other.get());
+        Ok(())
+    }
+
+    pub(crate) fn release(&self) {
+        self.set(None);
+    }
+
+    pub(crate) fn leave_to(&self, _other: &Self) -> bool {
+        false
+    }
+
+    pub(crate) fn installed(&self) -> FileId {
+        self.get().expect("something is installed")
+    }
+
+    pub(crate) fn leads_to(&self, id: FileId) -> bool {
+        self.get() == Some(id)
+    }
+
+    pub(crate) fn file(&self) -> Option<FileId> {
+        self.get()
+    }
+
+    pub(crate) fn borrow(&self) -> Option<BorrowedFd<'_>> {
+        self.get().map(|_| no_file())
+    }
+
+    /// The line says of which period it is.
+    pub(crate) fn append(&self, line: &[u8]) -> io::Result<usize> {
+        let file = self.get().expect("the file of a pinned slot is open");
+        assert_eq!(file.0, usize::from(line[0]), "a line of period {} in the file of {}", line[0], file.0);
+        Ok(line.len())
+    }
+}
+
+/// Something to borrow; nobody writes to it.
+fn no_file() -> BorrowedFd<'static> {
+    static NO_FILE: OnceLock<File> = OnceLock::new();
+    NO_FILE.get_or_init(|| File::open("/dev/null").expect("opens")).as_fd()
+}
+
+thread_local! {
+    static NAMELESS: Cell<bool> = const { Cell::new(false) };
+    static KERNEL: RefCell<Option<Rc<Kernel>>> = const { RefCell::new(None) };
+}
+
+/// From now on no file has a name.
+pub(crate) fn remove_all_names(removed: bool) {
+    NAMELESS.set(removed);
+}
+
+pub(crate) fn has_name(_file: impl AsFd) -> bool {
+    !NAMELESS.get()
+}
+
+pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(0)
+}
+
+/// A type for which memory full of zeros is a value.
+///
+/// # Safety
+///
+/// As in the library.
+pub(crate) unsafe trait ZeroIsEmpty {}
+
+// SAFETY: the atomics of `sync`, for which zero is a value, and types without content.
+unsafe impl ZeroIsEmpty for crate::slots::State {}
+
+#[derive(Debug)]
+pub(crate) struct ForkWiped<T: ZeroIsEmpty>(Box<T>);
+
+impl<T: ZeroIsEmpty> ForkWiped<T> {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: zero is a value, says the trait.
+        Ok(Self(unsafe { Box::<MaybeUninit<T>>::new_zeroed().assume_init().assume_init() }))
+    }
+}
+
+impl<T: ZeroIsEmpty> Deref for ForkWiped<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// `membarrier(2)` as it is defined: before the call returns, each thread of the process has passed a full barrier at some point
+/// of its way, or does not run any more.
+///
+/// Loom's threads cannot be interrupted, so they say where they may be. It is enough that they do so before and after what they
+/// do with a slot, and between raising a count and looking whether the slot is open: at any other place a barrier orders the same
+/// loads and stores as at one of these.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    /// Whether it agrees to run barriers.
+    agrees: bool,
+    /// Whether it has agreed and does not any more.
+    refuses: bool,
+    interrupted: [Interrupted; loom::MAX_THREADS],
+}
+
+#[derive(Debug)]
+struct Interrupted {
+    runs: AtomicBool,
+    asked: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl Kernel {
+    pub(crate) fn boot(agrees: bool, refuses: bool) {
+        let interrupted = std::array::from_fn(|_| Interrupted {
+            runs: AtomicBool::new(false),
+            asked: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+        });
+        KERNEL.set(Some(Rc::new(Self { agrees, refuses, interrupted })));
+    }
+
+    pub(crate) fn halt() {
+        KERNEL.set(None);
+    }
+}
+
+fn kernel() -> Rc<Kernel> {
+    KERNEL.with_borrow(|kernel| kernel.clone().expect("booted"))
+}
+
+pub(crate) fn register_barriers() -> bool {
+    kernel().agrees
+}
+
+pub(crate) fn barrier_in_all_threads() -> bool {
+    let kernel = kernel();
+    if kernel.refuses || is_broken(Broken::Barriers) {
+        return !kernel.refuses;
+    }
+    fence(SeqCst);
+    let this = seat::number_of_this_thread();
+    for (number, other) in kernel.interrupted.iter().enumerate() {
+        if number == this || !other.runs.load(Acquire) {
+            continue;
+        }
+        let asked = other.asked.load(Relaxed) + 1;
+        other.asked.store(asked, Relaxed);
+        while other.runs.load(Acquire) && other.done.load(Acquire) < asked {
+            loom::thread::yield_now();
+        }
+    }
+    fence(SeqCst);
+    true
+}
+
+/// A place where the kernel may run a barrier in this thread.
+pub(crate) fn may_be_interrupted() {
+    let kernel = kernel();
+    if kernel.agrees {
+        let this = &kernel.interrupted[seat::number_of_this_thread()];
+        let asked = this.asked.load(Relaxed);
+        if asked != this.done.load(Relaxed) {
+            fence(SeqCst);
+            this.done.store(asked, Release);
+        }
+    }
+}
+
+/// The thread of that number is about to be started.
+pub(crate) fn thread_begins(number: usize) {
+    kernel().interrupted[number].runs.store(true, Release);
+}
+
+pub(crate) fn thread_ends() {
+    fence(SeqCst);
+    kernel().interrupted[seat::number_of_this_thread()].runs.store(false, Release);
+}
