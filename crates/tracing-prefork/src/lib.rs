@@ -98,11 +98,13 @@
 compile_error!("tracing-prefork needs a Unix: it relies on O_APPEND, fork and fcntl locks");
 
 mod appender;
+mod archive;
 mod build_error;
 mod builder;
 mod calendar;
 mod careful;
 mod clock;
+mod compression;
 mod date_format;
 mod detour;
 mod housekeeping;
@@ -132,6 +134,7 @@ pub use appender::Appender;
 pub use build_error::BuildError;
 pub use builder::Builder;
 pub use calendar::Period;
+pub use compression::Compression;
 pub use report::{Error, Operation, Stats};
 pub use rotation::{Rotation, Weekday};
 pub use timer::{Precision, Timer};

@@ -17,6 +17,8 @@ pub(crate) struct Found {
     pub(crate) is_file: bool,
     /// The period, unless it is another name.
     pub(crate) span: Option<Span>,
+    /// The period of the file whose archive this is, by its name.
+    pub(crate) archive_of: Option<Span>,
 }
 
 /// What a look at the directories has come to.
@@ -61,6 +63,7 @@ fn walk(
         }
         listing.found.push(Found {
             span: pattern.span_of_name(&name, now),
+            archive_of: pattern.span_of_archive(&name, now),
             name,
             path: entry.path(),
             inode: entry.ino(),

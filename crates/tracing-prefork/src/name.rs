@@ -5,6 +5,7 @@
 
 use crate::calendar::{Calendar, Period, Span};
 use crate::clock::{self, system_time};
+use crate::compression::plain_name;
 use crate::date_format::DateFormat;
 use crate::sys::LogPath;
 use std::io::{self, Write};
@@ -20,6 +21,8 @@ pub(crate) struct Pattern {
     after: String,
     date: Option<DateFormat>,
     calendar: Calendar,
+    /// Archives of these files are ours too.
+    pub(crate) archives: bool,
 }
 
 impl Pattern {
@@ -39,7 +42,7 @@ impl Pattern {
                 suffix.map(|suffix| format!(".{suffix}")).unwrap_or_default(),
             ),
         };
-        Self { directory, before, after, date, calendar }
+        Self { directory, before, after, date, calendar, archives: false }
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -85,6 +88,11 @@ impl Pattern {
         let span = self.calendar.span_of_label(label, offset, now)?;
         // Written anew, it must be the very same name.
         (self.path_at(span.start).ok()?.file_name() == name.as_bytes()).then_some(span)
+    }
+
+    /// The period of the file whose archive is called `name`.
+    pub(crate) fn span_of_archive(&self, name: &str, now: i64) -> Option<Span> {
+        self.archives.then(|| plain_name(name))?.and_then(|plain| self.span_of_name(plain, now))
     }
 
     /// The period of `at`, for users.

@@ -4,6 +4,7 @@
 //! holds a lease on it, which is to say that no process has it open for writing.
 
 use crate::calendar::Span;
+use crate::compression::plain_name;
 use crate::latest::Link;
 use crate::listing::{self, Found, Listing};
 use crate::name::Pattern;
@@ -32,7 +33,7 @@ pub(crate) struct Outcome {
     pub(crate) failed: Option<(PathBuf, io::Error)>,
 }
 
-/// Removes the oldest files until `keep` are left, those of current and later periods included, which never go.
+/// Removes the oldest files until those of `keep` names are left (a file and its archives count as one), those of current and later periods included, which never go.
 pub(crate) fn prune(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<Outcome> {
     let (surplus, closed) = surplus(pattern, links, keep, now)?;
     let mut outcome = Outcome { failed: closed, ..Outcome::default() };
@@ -70,17 +71,20 @@ fn surplus(
     let mut files = Vec::new();
     let Listing { found, closed } = listing::list(pattern, now)?;
     for found in found {
-        match found.span {
+        let plain = if found.span.is_some() { &found.name } else { plain_name(&found.name).unwrap_or_default() };
+        match found.span.or(found.archive_of) {
             // A link of that name is not ours.
-            Some(span) if found.is_file => files.push((span, found.path)),
-            None if is_left_behind(&found, pattern, links, now) => drop(fs::remove_file(&found.path)),
-            _ => {}
+            Some(span) if found.is_file => files.push((span, plain.to_owned(), found.path)),
+            Some(_) => {}
+            None => clear_left_behind(&found, pattern, links, now),
         }
     }
-    files.sort_unstable_by_key(|(span, _)| span.start);
-    files.truncate(files.len().saturating_sub(keep.get()));
-    files.retain(|(span, _)| span.end <= now);
-    Ok((files, closed))
+    files.sort_unstable_by(|(a, name, _), (b, other, _)| (a.start, name).cmp(&(b.start, other)));
+    let names = || files.chunk_by(|(_, name, _), (_, other, _)| name == other);
+    let surplus = names().take(names().count().saturating_sub(keep.get())).map(<[_]>::len).sum();
+    files.truncate(surplus);
+    files.retain(|(span, ..)| span.end <= now);
+    Ok((files.into_iter().map(|(span, _, path)| (span, path)).collect(), closed))
 }
 
 fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
@@ -105,13 +109,18 @@ fn remove_empty_directories(file: &Path, below: &Path) {
     let _ = above.map(fs::remove_dir).find(Result::is_err);
 }
 
-/// Whether this is a temporary name of ours that its process did not live to remove.
-fn is_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) -> bool {
+/// Removes this, if it is a temporary name of ours that its process did not live to remove.
+pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) {
     let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
-    let Some((name, age)) = sys::parse_hidden(name) else { return false };
+    let Some((name, age)) = sys::parse_hidden(name) else { return };
     let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
     let of_ours = pattern.span_of_name(&whole, now).is_some() || links.iter().any(|link| link.name() == whole);
-    of_ours && age >= LEFT_BEHIND
+    if of_ours && age >= LEFT_BEHIND {
+        let _ = fs::remove_file(&found.path);
+    } else if plain_name(&whole).is_some_and(|plain| pattern.span_of_name(plain, now).is_some()) {
+        // An archive that is being made. That takes as long as it takes, and whoever does it holds a lease.
+        let _ = sys::claim_and_remove(&found.path, || age >= ABANDONED, |_| false);
+    }
 }
 
 fn is_past(when: SystemTime, distance: Duration) -> bool {

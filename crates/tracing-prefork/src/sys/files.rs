@@ -33,7 +33,7 @@ impl From<FileStat> for FileId {
 
 /// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the name
 /// is refused instead of waited for.
-const LOG: OFlag = OFlag::O_RDWR
+pub(super) const LOG: OFlag = OFlag::O_RDWR
     .union(OFlag::O_APPEND)
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_NOFOLLOW)
@@ -73,6 +73,11 @@ pub(crate) fn identity_at(path: &LogPath) -> Option<FileId> {
     lstat(path.as_c_str()).ok().map(FileId::from)
 }
 
+/// The same for any path.
+pub(crate) fn identity_of(path: &Path) -> Option<FileId> {
+    lstat(path).ok().map(FileId::from)
+}
+
 /// Whether the file has a name in some directory still.
 pub(crate) fn has_name(file: impl AsFd) -> bool {
     fstat(file).is_ok_and(|stat| stat.st_nlink > 0)
@@ -98,6 +103,8 @@ pub(crate) fn open_log(path: &LogPath, mode: Option<Mode>, discipline: Disciplin
             // A pruner holds it for the moment in which it removes the name; afterwards the name is free.
             Lease::Busy if attempt < 30 => thread::yield_now(),
             Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
+            // It was stopped before it removed the name, and does so when it goes on: a line would be gone with it.
+            Lease::Busy if locks::is_claimed(&file) => return Err(Errno::EBUSY.into()),
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path) == Some(id) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
@@ -120,7 +127,7 @@ pub(crate) fn hold(path: &LogPath) -> io::Result<Option<File>> {
     }
 }
 
-fn must_be_regular(stat: &FileStat) -> io::Result<()> {
+pub(super) fn must_be_regular(stat: &FileStat) -> io::Result<()> {
     let found = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => return Ok(()),
         SFlag::S_IFDIR => "a directory",
@@ -149,11 +156,22 @@ fn create_unnamed(path: &Path, mode: Mode) -> nix::Result<OwnedFd> {
     let flags = (LOG | OFlag::O_TMPFILE).difference(OFlag::O_NOFOLLOW);
     let file = open(path.parent().unwrap_or(path), flags, mode)?;
     fchmod(&file, mode)?;
+    link_unnamed(&file, path)?;
+    Ok(file)
+}
+
+/// Gives a name to a file that has none.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn link_unnamed(file: &impl AsRawFd, path: &Path) -> nix::Result<()> {
     let mut source = [0; 32];
     let _ = write!(&mut source[..], "/proc/self/fd/{}\0", file.as_raw_fd());
     let source = std::ffi::CStr::from_bytes_until_nul(&source).map_err(|_| Errno::EINVAL)?;
-    linkat(AT_FDCWD, source, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)?;
-    Ok(file)
+    linkat(AT_FDCWD, source, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn link_unnamed(_file: &impl AsRawFd, _path: &Path) -> nix::Result<()> {
+    Err(Errno::EOPNOTSUPP)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -100,6 +100,33 @@ pub(crate) fn claim(file: &File) -> Option<Claim<'_>> {
     (set_lease(file, libc::F_WRLCK as libc::c_int, 1) == Lease::Held).then(|| Claim(file))
 }
 
+/// Whether somebody has a lease on the file. Takes none, so that nobody has to wait for this.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_shared(file: &File) -> bool {
+    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, LEASE_BYTE);
+    // Where there are no such locks, nobody can tell.
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_err() || lock.l_type != libc::F_UNLCK as libc::c_short
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_shared(file: &File) -> bool {
+    claim(file).is_none()
+}
+
+/// Whether it is a [`Claim`] that keeps leases away, and not somebody's lock on the whole file.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_claimed(file: &File) -> bool {
+    let mut lock = byte_lock(libc::F_RDLCK as libc::c_int, LEASE_BYTE);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok()
+        && (lock.l_type, lock.l_start, lock.l_len) == (libc::F_WRLCK as libc::c_short, LEASE_BYTE, 1)
+}
+
+/// `flock(2)` does not tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_claimed(_file: &File) -> bool {
+    false
+}
+
 /// An exclusive lease. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.
 #[derive(Debug)]
 pub(crate) struct Claim<'a>(&'a File);
