@@ -217,11 +217,11 @@ impl Rest {
     }
 }
 
-/// Whether the plain file was made after the archive got its name. Not, where the file system does not know.
+/// Whether the plain file was made after the archive, by when the two were made, which nothing changes later. If both are of one
+/// tick of the kernel's clock, the archive cannot be this file's, which has been there for a period.
 fn is_younger(plain: &Metadata, archive: &Metadata) -> bool {
-    let named = u64::try_from(archive.ctime()).map(|secs| std::time::Duration::new(secs, archive.ctime_nsec() as u32));
-    let named = named.ok().and_then(|since| std::time::UNIX_EPOCH.checked_add(since));
-    plain.created().ok().zip(named).is_some_and(|(made, named)| made > named)
+    // A file system that does not know says nothing.
+    plain.created().ok().zip(archive.created().ok()).is_some_and(|(plain, archive)| plain >= archive)
 }
 
 /// Compares what is written to it with how the plain file begins.

