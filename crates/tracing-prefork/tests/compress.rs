@@ -656,7 +656,7 @@ fn a_process_killed_at_any_point_of_compressing_and_pruning_leaves_the_file_or_i
             both += check_what_is_left(&logs, &acknowledged, kind, ending);
         }
     }
-    writeln!(io::stderr(), "{kills} kills; {both} times both files were there").expect("told");
+    writeln!(io::stderr(), "{kills} kills; {both} times a plain file was beside its archive").expect("told");
 }
 
 #[test]
@@ -731,6 +731,6 @@ fn a_process_killed_at_each_system_call_of_compressing_leaves_the_file_or_its_ar
             }
         }
     }
-    writeln!(io::stderr(), "{killed} kills; {both} files that were there twice").expect("told");
+    writeln!(io::stderr(), "{killed} kills; {both} times a plain file was beside its archive").expect("told");
     assert!(killed > 50, "{killed}");
 }
