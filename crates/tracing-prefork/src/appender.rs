@@ -12,7 +12,7 @@ use crate::retention::Limits;
 use crate::size::SizeLimit;
 use crate::slots::{Pin, Slots};
 use crate::sys::Mode;
-use crate::{Builder, Error, LogFile, Period, Stats, Timer, files, timer};
+use crate::{Builder, Compression, Error, LogFile, Period, Stats, Timer, files, timer};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
@@ -49,7 +49,7 @@ use tracing_subscriber::registry::LookupSpan;
 ///
 /// Any thread may write at any time; there is no lock on the way. Fork whenever you
 /// like: the child goes on logging with the handle that it inherited, there is nothing to call in it. A thread is started only
-/// to remove old files, and ends with that.
+/// to remove or compress old files, and ends with that.
 ///
 /// # Allocation
 ///
@@ -76,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) limits: Limits,
     pub(crate) min_log_files: Option<NonZeroUsize>,
     pub(crate) size_limit: Option<SizeLimit>,
+    pub(crate) compression: Option<Compression>,
     pub(crate) links: Vec<Link>,
     pub(crate) reporter: Reporter,
     pub(crate) slots: Slots,
@@ -226,7 +227,7 @@ impl Appender {
 
     /// Removes the files that [`max_log_files`](Builder::max_log_files) does not keep, and says how many. It happens by
     /// itself at build and after each rollover; this is for an administrator's command. Files that a process still has open stay
-    /// and are not counted.
+    /// and are not counted. It compresses nothing: that is [`compress`](Self::compress).
     ///
     /// # Errors
     ///
@@ -251,6 +252,18 @@ impl Appender {
     /// ```
     pub fn files(&self) -> io::Result<Vec<LogFile>> {
         files::list(&self.inner.pattern, self.inner.clock.exact_second())
+    }
+
+    /// Compresses the closed files, as [`compress`](Builder::compress) has it, and says how many. It happens by itself, beside the
+    /// events; this is for a program that ends too soon for that, and for an administrator's command. It takes as long as it takes, at
+    /// the lowest priority. Files that a process still has open stay plain and are not counted.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be read, a file cannot be compressed (the others are), or another process, or another thread, has
+    /// been compressing for five seconds.
+    pub fn compress(&self) -> Result<usize, Error> {
+        self.inner.compress_now()
     }
 
     /// Looks at once whether the path of the current file still leads to the file that is open, opens it anew if not, and renews the

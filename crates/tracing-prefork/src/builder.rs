@@ -3,6 +3,7 @@
 use crate::appender::Inner;
 use crate::calendar::Calendar;
 use crate::clock::{Clock, Moment};
+use crate::compression::{Compression, LONGEST_ENDING};
 use crate::date_format::DateFormat;
 use crate::header::Header;
 use crate::latest::{Kind, Link};
@@ -35,6 +36,7 @@ use std::time::{Duration, SystemTime};
 /// | [`max_age`](Self::max_age), [`max_total_bytes`](Self::max_total_bytes) | no limit |
 /// | [`max_file_bytes`](Self::max_file_bytes) | no limit: one file a period |
 /// | [`min_log_files`](Self::min_log_files) | a full disk costs lines, not files |
+/// | [`compress`](Self::compress) | closed files stay plain |
 /// | [`lock_writes`](Self::lock_writes) | no |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 less the umask |
@@ -68,6 +70,7 @@ pub struct Builder {
     max_total_bytes: Option<u64>,
     max_file_bytes: Option<u64>,
     min_log_files: Option<usize>,
+    compression: Option<Compression>,
     lock_writes: bool,
     links: Vec<Link>,
     file_mode: Option<u32>,
@@ -98,6 +101,7 @@ impl Default for Builder {
             max_total_bytes: None,
             max_file_bytes: None,
             min_log_files: None,
+            compression: None,
             lock_writes: false,
             links: Vec::new(),
             file_mode: None,
@@ -230,6 +234,52 @@ impl Builder {
     /// What may go is the same. The thread that met the failure does it, behind the lock that all processes of the pattern share.
     pub fn min_log_files(self, n: usize) -> Self {
         Self { min_log_files: Some(n), ..self }
+    }
+
+    /// Compresses files whose period is over and that no process has open any more: `app.2026-11-21.log` becomes
+    /// `app.2026-11-21.log.gz` or `.zst`, with the same permissions, owner and time of the last line.
+    ///
+    /// One process of those that share the directory does it, after a rollover and after the first event of a process that has made its file,
+    /// in a thread with the lowest priority for processors and disks that the system has, which ends with the work. Nobody waits for it.
+    /// A crash at any moment leaves the plain file or the whole archive. A late line for a period that is compressed already makes a plain
+    /// file again, which soon becomes a further part of the archive; `zcat` shows both.
+    ///
+    /// [`max_log_files`](Self::max_log_files) counts a file and its archive as one, and removes archives of either kind. Compressing
+    /// takes room: half of what is left on the disk at most, else the file stays plain and a report says so. What a link leads to stays
+    /// plain.
+    ///
+    /// All processes of a directory should use it, or none: those that do not take archives for somebody else's files.
+    /// [`Rotation::NEVER`] has one file, which is never closed.
+    ///
+    #[cfg_attr(feature = "gzip", doc = "```")]
+    #[cfg_attr(not(feature = "gzip"), doc = "```ignore")]
+    /// use std::io::Write;
+    /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use tracing_prefork::{Appender, Compression, Rotation};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # static SECONDS: AtomicU64 = AtomicU64::new(1_795_305_599); // 2026-11-21 23:59:59 UTC
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("app")
+    ///     .filename_suffix("log")
+    ///     .compress(Compression::Gzip)
+    /// #   .clock(|| UNIX_EPOCH + Duration::from_secs(SECONDS.load(Relaxed)))
+    ///     .build(directory.path())?;
+    /// writeln!(&logs, "the last of the day")?;
+    /// # SECONDS.fetch_add(1, Relaxed);
+    /// // Some seconds later, on the next day:
+    /// writeln!(&logs, "the first of the next")?;
+    /// # SECONDS.fetch_add(6, Relaxed);
+    /// # writeln!(&logs, "lets go of the file")?;
+    /// # logs.compress()?;
+    /// assert!(directory.path().join("app.2026-11-21.log.gz").exists());
+    /// assert!(!directory.path().join("app.2026-11-21.log").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn compress(self, kind: Compression) -> Self {
+        Self { compression: Some(kind), ..self }
     }
 
     /// Takes a lock on the file around each write, so that a line is in the file whole or not at all: for writers that may be killed
@@ -366,7 +416,7 @@ impl Builder {
         });
         let suffix = name_part("filename_suffix", self.suffix)?;
         let directory = absolute(directory.as_ref())?;
-        let pattern = Pattern::new(
+        let mut pattern = Pattern::new(
             directory,
             prefix.as_deref(),
             suffix.as_deref(),
@@ -374,6 +424,7 @@ impl Builder {
             calendar,
             self.max_file_bytes.is_some(),
         );
+        pattern.archives = self.compression.is_some();
         let path = usable_name(&pattern, now)?;
         for (index, link) in self.links.iter().enumerate() {
             link_name(link, &self.links[..index], &pattern)?;
@@ -392,6 +443,7 @@ impl Builder {
             limits,
             min_log_files,
             size_limit: self.max_file_bytes.map(SizeLimit::new),
+            compression: self.compression,
             links: self.links,
             reporter: Reporter::new(self.on_error.0),
             slots: Slots::new(discipline).map_err(open)?,
@@ -464,9 +516,10 @@ fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let path = pattern.path_at(now.secs, if pattern.is_numbered() { u32::MAX } else { 0 }).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();
     let longest = name.split('/').map(str::len).max().unwrap_or(0);
+    let ending = if pattern.archives { LONGEST_ENDING } else { 0 };
     let reason = if name == "." || name == ".." {
         "this is a directory's name"
-    } else if longest + HIDDEN > NAME_MAX {
+    } else if longest + ending + HIDDEN > NAME_MAX {
         "a file's name has 255 bytes at most, some of which are kept for temporary names"
     } else {
         let first = pattern.path_at(now.secs, 0).map_err(too_long)?;
@@ -487,7 +540,9 @@ fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), Buil
     let name = name_part(option, Some(link.name().to_owned()))?.unwrap_or_default();
     let reason = if pattern.place_of_name(&name, 0).is_some() {
         "this is the name of a log file"
-    } else if pattern.hidden("lock").ends_with(&name) {
+    } else if pattern.place_of_archive(&name, 0).is_some() {
+        "this is the name of an archive"
+    } else if pattern.hidden("lock").ends_with(&name) || pattern.hidden("compression.lock").ends_with(&name) {
         "this is the name of the lock file"
     } else if name == "." || name == ".." || name.len() + HIDDEN > NAME_MAX {
         "no file can have this name"

@@ -23,19 +23,23 @@ pub struct LogFile {
     pub bytes: u64,
     /// Whether a process has it open to write to.
     pub open: bool,
+    /// Whether it is an archive ([`compress`](crate::Builder::compress)).
+    pub compressed: bool,
 }
 
 pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Vec<LogFile>> {
     let mut found: Vec<_> = listing::list(pattern, now)?.found.into_iter().filter(|found| found.is_file).collect();
-    found.sort_by_key(|found| found.place.map(|place| place.order()));
+    let place = |found: &listing::Found| found.place.or(found.archive_of);
+    found.sort_by_key(|found| place(found).map(|place| place.order()));
     let file = |found: listing::Found| {
-        let place = found.place?;
+        let place = place(&found)?;
         Some(LogFile {
             // What has just been removed is left out.
             bytes: fs::symlink_metadata(&found.path).ok()?.len(),
             open: sys::is_held(&found.path),
             period: pattern.period_at(place.span.start),
             index: place.index,
+            compressed: found.place.is_none(),
             path: found.path,
         })
     };

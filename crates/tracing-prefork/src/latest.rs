@@ -123,6 +123,14 @@ impl Link {
             && fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (id.device, id.inode))
     }
 
+    /// Whether this is a link to that file, by its name or by being another name of it.
+    pub(crate) fn leads_to_file(&self, pattern: &Pattern, name: &str, id: FileId) -> bool {
+        match self.kind {
+            Kind::Symbolic => fs::read_link(pattern.directory().join(&self.name)).is_ok_and(|to| to == Path::new(name)),
+            Kind::Hard => self.is_name_of(pattern, id),
+        }
+    }
+
     fn replace(&self, path: &Path, target: &LogPath) -> io::Result<()> {
         let hidden = unique_hidden(path);
         // Until the link is there, which whoever prunes looks at.

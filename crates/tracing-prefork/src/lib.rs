@@ -27,8 +27,8 @@
 //! * **No line is torn**: an event is one `write(2)` on an `O_APPEND` descriptor, lines of a megabyte included.
 //! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
 //! * **Retention removes our files only**, never the current one, never one that a process still writes to.
-//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that removes old
-//!   files runs for as long as that takes). A child forked at any moment logs on.
+//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that removes and
+//!   compresses old files runs for as long as that takes). A child forked at any moment logs on.
 //! * **No failure is silent**: each is counted, and reported at a bounded rate; logging resumes by itself.
 //! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
 //!
@@ -76,6 +76,8 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `local-time` | yes | `Zone::Local` and `Zone::Named`; brings `jiff`, which knows the rules of time zones |
+//! | `gzip` | no | `Compression::Gzip` for [`Builder::compress`]; brings `flate2` |
+//! | `zstd` | no | `Compression::Zstd`; brings `zstd`, which compiles the C library |
 //! | `serde` | no | `Serialize` and `Deserialize` for [`Rotation`] and [`Zone`], as the texts that they print: `"daily at 04:00"`, `"local"` |
 //!
 //! # Where it runs
@@ -98,11 +100,13 @@
 compile_error!("tracing-prefork needs a Unix: it relies on O_APPEND, fork and fcntl locks");
 
 mod appender;
+mod archive;
 mod build_error;
 mod builder;
 mod calendar;
 mod careful;
 mod clock;
+mod compression;
 mod date_format;
 mod detour;
 mod files;
@@ -137,6 +141,7 @@ pub use appender::Appender;
 pub use build_error::BuildError;
 pub use builder::Builder;
 pub use calendar::Period;
+pub use compression::Compression;
 pub use files::LogFile;
 pub use report::{Error, Operation, Stats};
 pub use rotation::{Rotation, Weekday};

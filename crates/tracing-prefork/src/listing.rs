@@ -16,6 +16,8 @@ pub(crate) struct Found {
     pub(crate) is_file: bool,
     /// Which file of the pattern it is, unless it is another name.
     pub(crate) place: Option<Place>,
+    /// Of which file this is an archive, by its name.
+    pub(crate) archive_of: Option<Place>,
 }
 
 /// What a look at the directories has come to.
@@ -60,6 +62,7 @@ fn walk(
         }
         listing.found.push(Found {
             place: pattern.place_of_name(&name, now),
+            archive_of: pattern.place_of_archive(&name, now),
             name,
             path: entry.path(),
             inode: entry.ino(),

@@ -5,6 +5,7 @@
 
 use crate::calendar::{Calendar, Period, Span};
 use crate::clock::{self, system_time};
+use crate::compression::plain_name;
 use crate::date_format::DateFormat;
 use crate::sys::LogPath;
 use std::io::{self, Write};
@@ -36,6 +37,8 @@ pub(crate) struct Pattern {
     calendar: Calendar,
     /// A period may have several files.
     numbered: bool,
+    /// Archives of these files are ours too.
+    pub(crate) archives: bool,
 }
 
 impl Pattern {
@@ -56,7 +59,7 @@ impl Pattern {
                 (prefix.map(|prefix| format!("{prefix}.")).unwrap_or_default(), dotted(suffix))
             }
         };
-        Self { directory, before, after, date, calendar, numbered }
+        Self { directory, before, after, date, calendar, numbered, archives: false }
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -121,6 +124,11 @@ impl Pattern {
         // No event is taken for one of another time (`Moment`), so that no file of it can be ours.
         let ours = |span: &Span| clock::FIRST < span.end && span.start <= clock::LAST;
         self.calendar.span_of_label(label, offset, now).filter(ours)
+    }
+
+    /// The place of the file whose archive is called `name`.
+    pub(crate) fn place_of_archive(&self, name: &str, now: i64) -> Option<Place> {
+        self.archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
     }
 
     /// The period of `at`, for users.

@@ -30,10 +30,12 @@ pub enum Operation {
     Retention,
     /// Renewing the link to the latest file. It stays as it was.
     Link,
+    /// Compressing a closed file. It stays plain for the next time.
+    Compression,
 }
 
 impl Operation {
-    const COUNT: usize = 6;
+    const COUNT: usize = 7;
 
     fn index(self) -> usize {
         match self {
@@ -43,6 +45,7 @@ impl Operation {
             Self::Lock => 3,
             Self::Retention => 4,
             Self::Link => 5,
+            Self::Compression => 6,
         }
     }
 
@@ -64,6 +67,7 @@ impl Operation {
             ),
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
+            Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
         }
     }
 }
@@ -152,6 +156,8 @@ pub struct Stats {
     pub files_reopened: u64,
     /// Old files removed.
     pub files_pruned: u64,
+    /// Closed files compressed.
+    pub files_compressed: u64,
 }
 
 /// The counters behind [`Stats`], in memory that a forked child finds zero.
@@ -166,6 +172,7 @@ pub(crate) struct Counters {
     pub(crate) rollovers: AtomicU64,
     pub(crate) files_reopened: AtomicU64,
     pub(crate) files_pruned: AtomicU64,
+    pub(crate) files_compressed: AtomicU64,
     limits: [Limit; Operation::COUNT],
 }
 
@@ -181,6 +188,7 @@ impl Counters {
             rollovers: read(&self.rollovers),
             files_reopened: read(&self.files_reopened),
             files_pruned: read(&self.files_pruned),
+            files_compressed: read(&self.files_compressed),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! holds a lease on it, which is to say that no process has it open for writing.
 
 use crate::calendar::Span;
+use crate::compression::plain_name;
 use crate::latest::Link;
 use crate::listing::{self, Found, Listing};
 use crate::name::{Pattern, Place};
@@ -49,7 +50,10 @@ impl Limits {
 
     /// How many of the files go, of which the oldest come first.
     fn surplus(&self, files: &[Kept], now: i64) -> usize {
-        let by_number = self.files.map_or(0, |keep| files.len().saturating_sub(keep.get()));
+        // A file and its archives count as one.
+        let names = || files.chunk_by(|one, other| one.place == other.place);
+        let too_many = |keep: NonZeroUsize| names().count().saturating_sub(keep.get());
+        let by_number = self.files.map_or(0, |keep| names().take(too_many(keep)).map(<[_]>::len).sum());
         let by_age = self.age.map_or(0, |age| {
             let last = now.saturating_sub_unsigned(age.as_secs());
             files.partition_point(|file| file.place.span.end <= last)
@@ -115,22 +119,26 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::
     let mut files = Vec::new();
     let Listing { found, closed } = listing::list(pattern, now)?;
     for found in found {
-        match found.place {
+        match found.place.or(found.archive_of) {
             // A link of that name is not ours.
             Some(place) if found.is_file => files.push(Kept { place, path: found.path }),
-            None if is_left_behind(&found, pattern, links, now) => drop(fs::remove_file(&found.path)),
-            _ => {}
+            Some(_) => {}
+            None => clear_left_behind(&found, pattern, links, now),
         }
     }
     files.sort_unstable_by_key(|file| file.place.order());
     let count = limits.surplus(&files, now);
-    let spans: Vec<_> = files.iter().map(|file| file.place.span).collect();
-    let is_over = |(index, file): &(usize, Kept)| {
-        let span = file.place.span;
-        span.end <= now || span.start <= now && spans.get(index + 1) == Some(&span)
-    };
-    let surplus = files.into_iter().take(count).enumerate().filter(is_over).map(|(_, file)| file);
+    let places: Vec<_> = files.iter().map(|file| file.place).collect();
+    let surplus = files.into_iter().take(count).filter(|file| is_over(file.place, &places, now));
     Ok((surplus.collect(), closed))
+}
+
+/// Whether nothing more is written to a file: its period has ended, or another file of that period has followed. `places` are those of
+/// all files, in their order.
+pub(crate) fn is_over(place: Place, places: &[Place], now: i64) -> bool {
+    let next = places.partition_point(|other| other.order() <= place.order());
+    let followed = places.get(next).is_some_and(|next| next.span == place.span);
+    place.span.end <= now || place.span.start <= now && followed
 }
 
 fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
@@ -155,13 +163,18 @@ fn remove_empty_directories(file: &Path, below: &Path) {
     let _ = above.map(fs::remove_dir).find(Result::is_err);
 }
 
-/// Whether this is a temporary name of ours that its process did not live to remove.
-fn is_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) -> bool {
+/// Removes this, if it is a temporary name of ours that its process did not live to remove.
+pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) {
     let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
-    let Some((name, age)) = sys::parse_hidden(name) else { return false };
+    let Some((name, age)) = sys::parse_hidden(name) else { return };
     let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
     let of_ours = pattern.place_of_name(&whole, now).is_some() || links.iter().any(|link| link.name() == whole);
-    of_ours && age >= LEFT_BEHIND
+    if of_ours && age >= LEFT_BEHIND {
+        let _ = fs::remove_file(&found.path);
+    } else if plain_name(&whole).is_some_and(|plain| pattern.place_of_name(plain, now).is_some()) {
+        // An archive that is being made. That takes as long as it takes, and whoever does it holds a lease.
+        let _ = sys::claim_and_remove(&found.path, || age >= ABANDONED, |_| false);
+    }
 }
 
 fn is_past(when: SystemTime, distance: Duration) -> bool {

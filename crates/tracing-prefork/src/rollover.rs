@@ -40,7 +40,9 @@ pub(crate) struct Duties {
     pub(crate) prune_wanted: AtomicBool,
     /// A thread prunes.
     pub(crate) pruning: AtomicBool,
-    /// When to prune again because a file was held, 0 for not at all; and how many seconds were left for that.
+    /// A thread compresses.
+    pub(crate) compressing: AtomicBool,
+    /// When to prune and compress again because a file was held, 0 for not at all; and how many seconds were left for that.
     pub(crate) prune_at: AtomicI64,
     pub(crate) prune_delay: AtomicI64,
     /// A child of a raw `clone`, which libc does not know of: its allocator may be locked by a thread that does not exist
@@ -185,11 +187,13 @@ impl Inner {
         self.duties().started.store(true, Relaxed);
         self.slots.state.pins.expedite();
         let (opened, index) = self.open_for(at, 0)?;
+        // Compressing waits for the first event: that may start a thread.
+        let wanted = opened.created && self.compression.is_some();
         if let Some(rolling) = self.slots.try_roll() {
             rolling.install(self.pattern.calendar().span(at), index, opened)?;
         }
         self.counters().rollovers.fetch_add(1, Relaxed);
-        self.duties().prune_wanted.store(false, Relaxed);
+        self.duties().prune_wanted.store(wanted, Relaxed);
         self.renew_links(at);
         self.prune_in_place(at);
         if self.min_log_files.is_some() {

@@ -111,8 +111,15 @@ impl Inner {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
             listed => listed?.found,
         };
-        let places = found.into_iter().filter_map(|file| file.place).filter(|place| place.span == span);
-        Ok(places.map(|place| place.index).max().unwrap_or(0))
+        let places = found.into_iter().filter_map(|file| Some((file.place.or(file.archive_of)?, file.place.is_some())));
+        let last =
+            places.filter(|(place, _)| place.span == span).map(|(place, is_plain)| (place.index, is_plain)).max();
+        Ok(match last {
+            None => 0,
+            Some((index, true)) => index,
+            // An archive: nothing comes after what is in it.
+            Some((index, false)) => index + 1,
+        })
     }
 
     /// Which of the period's files is open, if one is.

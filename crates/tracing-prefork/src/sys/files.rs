@@ -33,7 +33,7 @@ impl From<FileStat> for FileId {
 
 /// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the name
 /// is refused instead of waited for.
-const LOG: OFlag = OFlag::O_RDWR
+pub(super) const LOG: OFlag = OFlag::O_RDWR
     .union(OFlag::O_APPEND)
     .union(OFlag::O_CLOEXEC)
     .union(OFlag::O_NOFOLLOW)
@@ -78,6 +78,11 @@ pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
     }
 }
 
+/// The same for any path.
+pub(crate) fn identity_of(path: &Path) -> Option<FileId> {
+    lstat(path).ok().map(FileId::from)
+}
+
 /// Whether the file has a name in some directory still.
 pub(crate) fn has_name(file: impl AsFd) -> bool {
     fstat(file).is_ok_and(|stat| stat.st_nlink > 0)
@@ -117,6 +122,8 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
             // A pruner holds it for the moment in which it removes the name; afterwards the name is free. Or a writer cuts a piece off.
             Lease::Busy if attempt < 30 => thread::yield_now(),
             Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
+            // It was stopped before it removed the name, and does so when it goes on: a line would be gone with it.
+            Lease::Busy if locks::is_claimed(&file) => return Err(Errno::EBUSY.into()),
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path).is_ok_and(|found| found == Some(id)) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
@@ -145,7 +152,7 @@ pub(crate) fn is_held(path: &Path) -> bool {
     open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()))
 }
 
-fn must_be_regular(stat: &FileStat) -> io::Result<()> {
+pub(super) fn must_be_regular(stat: &FileStat) -> io::Result<()> {
     let found = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
         SFlag::S_IFREG => return Ok(()),
         SFlag::S_IFDIR => "a directory",
@@ -180,11 +187,22 @@ fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result
     let flags = (LOG | OFlag::O_TMPFILE).difference(OFlag::O_NOFOLLOW);
     let file = open(path.parent().unwrap_or(path), flags, mode.unwrap_or(ANY))?;
     furnish(&file, mode, header)?;
+    link_unnamed(&file, path)?;
+    Ok(file)
+}
+
+/// Gives a name to a file that has none.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn link_unnamed(file: &impl AsRawFd, path: &Path) -> nix::Result<()> {
     let mut source = [0; 32];
     let _ = write!(&mut source[..], "/proc/self/fd/{}\0", file.as_raw_fd());
     let source = std::ffi::CStr::from_bytes_until_nul(&source).map_err(|_| Errno::EINVAL)?;
-    linkat(AT_FDCWD, source, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)?;
-    Ok(file)
+    linkat(AT_FDCWD, source, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn link_unnamed(_file: &impl AsRawFd, _path: &Path) -> nix::Result<()> {
+    Err(Errno::EOPNOTSUPP)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

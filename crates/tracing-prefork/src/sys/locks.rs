@@ -95,19 +95,6 @@ pub(crate) fn share(file: &File, discipline: Discipline) -> Lease {
     set_lease(file, libc::F_RDLCK as libc::c_int, bytes)
 }
 
-/// Whether somebody may write to the file. `file` may be open for reading only.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn is_shared(file: &File) -> bool {
-    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, LEASE_BYTE);
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok() && lock.l_type != libc::F_UNLCK as libc::c_short
-}
-
-/// `flock(2)` cannot be asked: it is tried.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn is_shared(file: &File) -> bool {
-    claim(file).is_none()
-}
-
 /// Whether nobody keeps those out who write without the write lock. `file` keeps saying that it is one of them.
 pub(crate) fn may_write(file: &File) -> bool {
     share(file, Discipline::Unlocked) != Lease::Busy
@@ -116,6 +103,33 @@ pub(crate) fn may_write(file: &File) -> bool {
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may.
 pub(crate) fn claim(file: &File) -> Option<Claim<'_>> {
     (set_lease(file, libc::F_WRLCK as libc::c_int, 1) == Lease::Held).then(|| Claim(file))
+}
+
+/// Whether somebody has a lease on the file. Takes none, so that nobody has to wait for this.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_shared(file: &File) -> bool {
+    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, LEASE_BYTE);
+    // Where there are no such locks, nobody can tell.
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_err() || lock.l_type != libc::F_UNLCK as libc::c_short
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_shared(file: &File) -> bool {
+    claim(file).is_none()
+}
+
+/// Whether it is a [`Claim`] that keeps leases away, and not somebody's lock on the whole file.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn is_claimed(file: &File) -> bool {
+    let mut lock = byte_lock(libc::F_RDLCK as libc::c_int, LEASE_BYTE);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok()
+        && (lock.l_type, lock.l_start, lock.l_len) == (libc::F_WRLCK as libc::c_short, LEASE_BYTE, 1)
+}
+
+/// `flock(2)` does not tell.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn is_claimed(_file: &File) -> bool {
+    false
 }
 
 /// An exclusive lease. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.

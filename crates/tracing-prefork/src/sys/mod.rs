@@ -1,22 +1,29 @@
 //! Everything that needs a system call's own name, `nix` or `unsafe`. Nothing in here knows about logging.
 
+mod closed;
 mod descriptor;
 mod files;
 mod fork;
 mod locks;
 mod path;
+mod priority;
 mod processor;
 mod tail;
+mod unnamed;
 
+pub(crate) use closed::{ClosedFile, open_archive, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use files::{
-    Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity_at, is_held, open_log,
+    Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity, identity_at, identity_of,
+    is_held, open_log,
 };
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock, may_write};
 pub(crate) use path::LogPath;
+pub(crate) use priority::at_lowest_priority;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
 pub(crate) use tail::{cut, end_fragment, end_line, may_grow, size, tail};
+pub(crate) use unnamed::{Unnamed, free_bytes};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
@@ -74,10 +81,14 @@ pub(crate) fn write_to_stderr(text: &str) {
 
 /// Starts a short-lived thread in which no signal handler of the program runs.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    undisturbed(name, |builder| builder.spawn(work)).map(drop)
+}
+
+fn undisturbed<T>(name: &str, spawn: impl FnOnce(thread::Builder) -> io::Result<T>) -> io::Result<T> {
     // A new thread inherits the mask of the one that starts it (pthread_sigmask(3)).
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     // With the size given, std does not look at RUST_MIN_STACK, so it takes no lock of the environment.
-    let spawned = thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024).spawn(work);
+    let spawned = spawn(thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024));
     mask.thread_set_mask()?;
-    spawned.map(drop)
+    spawned
 }

@@ -1,0 +1,302 @@
+//! Archives: a closed file is compressed, its archive published, the plain file removed. When, and by which process, is in
+//! `housekeeping`.
+//!
+//! The archive is made beside everybody, without a name and without a claim on the plain file, so that a late line need not wait.
+//! Only then is the plain file claimed, as for pruning. If it is what it was when the work began, the archive gets its name, and
+//! the plain file loses its own. If it is not, the work was for nothing, and nobody has seen any of it.
+//!
+//! So whatever has an archive's name is whole. Both files are there only if a process was killed between the two steps,
+//! or a late line has made the plain file anew; [`Rest`] tells these apart.
+
+use crate::compression::Compression;
+use crate::latest::Link;
+use crate::listing;
+use crate::name::Pattern;
+use crate::retention;
+use crate::sys::{self, ClosedFile, FileId, Unnamed};
+use std::fs::{File, FileTimes, Metadata, Permissions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+/// How much is read and written at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// What a round over all closed files came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) compressed: usize,
+    /// Files that would have been compressed, had not somebody had them open, or a link led to them.
+    pub(crate) held: usize,
+    /// The first directory that could not be read, or else the first file that could not be compressed.
+    pub(crate) failed: Option<(PathBuf, io::Error)>,
+}
+
+/// What became of a plain file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Archived {
+    Done,
+    /// Somebody has it open for writing, or has written to it meanwhile, or needs it.
+    Held,
+    /// It was not there any more, or is something else now.
+    Gone,
+}
+
+/// Compresses all files whose period is over and that nobody holds, the oldest first.
+pub(crate) fn archive_closed(pattern: &Pattern, links: &[Link], kind: Compression, now: i64) -> io::Result<Outcome> {
+    let listing = listing::list(pattern, now)?;
+    let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
+    let mut files = Vec::new();
+    for found in listing.found {
+        match found.place {
+            Some(place) if found.is_file => files.push((place, found)),
+            Some(_) => {}
+            None => retention::clear_left_behind(&found, pattern, links, now),
+        }
+    }
+    files.sort_unstable_by_key(|(place, _)| place.order());
+    let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
+    for (_, found) in files.into_iter().filter(|(place, _)| retention::is_over(*place, &places, now)) {
+        let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
+        match archive(&found.path, kind, needed) {
+            Ok(Archived::Done) => outcome.compressed += 1,
+            Ok(Archived::Held) => outcome.held += 1,
+            Ok(Archived::Gone) => {}
+            Err(error) => {
+                let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+                outcome.failed = outcome.failed.or(Some((found.path, error)));
+                // Each try takes room for a while that lines may need.
+                if full {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Replaces a plain file by its archive, unless somebody holds it or it is `needed`.
+fn archive(plain: &Path, kind: Compression, needed: impl Fn(FileId) -> bool) -> io::Result<Archived> {
+    let Some(closed) = ClosedFile::open(plain)? else { return Ok(Archived::Gone) };
+    let before = closed.file().metadata()?;
+    if closed.is_held() || needed(closed.id()) {
+        return Ok(Archived::Held);
+    }
+    let target = kind.archive_of(plain);
+    // The steps below are taken at the thread's own priority: an opener may be waiting for them.
+    let made = sys::at_lowest_priority("log-compression", || make(closed.file(), &before, &target, kind))??;
+
+    let Some(_claim) = closed.claim() else { return Ok(Archived::Held) };
+    if !closed.is_at(plain) {
+        return Ok(Archived::Gone);
+    }
+    if !made.complete || differ(&closed.file().metadata()?, &before) || needed(closed.id()) {
+        return Ok(Archived::Held);
+    }
+    let new = made.old.is_none();
+    if sys::identity_of(&target) != made.old {
+        return Ok(Archived::Held);
+    }
+    if let Some(archive) = made.archive {
+        if new { archive.publish(&target)? } else { archive.replace(&target)? }
+    }
+    if let Err(error) = sys::unlink(plain) {
+        // Such as a sticky directory and another owner: both would stay for good.
+        if new {
+            let _ = sys::unlink(&target);
+        }
+        return Err(error);
+    }
+    Ok(Archived::Done)
+}
+
+/// An archive that waits for its name.
+#[derive(Debug)]
+struct Made {
+    /// `None`: the one that is there has it all already.
+    archive: Option<Unnamed>,
+    /// What had the archive's name when it was looked at.
+    old: Option<FileId>,
+    /// All of the plain file is in it.
+    complete: bool,
+}
+
+fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression) -> io::Result<Made> {
+    let old = sys::open_archive(target)?;
+    let id = old.as_ref().map(sys::identity).transpose()?;
+    let kept = match &old {
+        None => 0,
+        Some(old) => match Rest::find(old, plain, before, kind).map_err(|error| unreadable(target, &error))? {
+            Rest::Nothing => return Ok(Made { archive: None, old: id, complete: true }),
+            Rest::All { behind } => behind,
+        },
+    };
+    let archive = Unnamed::create(target)?;
+    let mut output = BufWriter::with_capacity(CHUNK, Frugal::new(archive.file())?);
+    if let Some(mut old) = old.as_ref() {
+        old.rewind()?;
+        let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.take(kept)), &mut output)?;
+        if copied != kept {
+            return Err(unreadable(target, &io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+    let mut input = plain;
+    input.rewind()?;
+    let length = kind.compress(&mut BufReader::with_capacity(CHUNK, input), &mut output)?;
+    output.flush()?;
+    drop(output);
+    take_after(archive.file(), before)?;
+    // Before the plain file goes: after a power failure there must be one of the two.
+    archive.file().sync_all()?;
+    Ok(Made { archive: Some(archive), old: id, complete: length == before.len() })
+}
+
+fn unreadable(archive: &Path, error: &io::Error) -> io::Error {
+    let text = format!("{} cannot be read, and is left as it is; move it away ({error})", archive.display());
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+fn differ(now: &Metadata, before: &Metadata) -> bool {
+    now.len() != before.len() || modified(now) != modified(before)
+}
+
+fn modified(file: &Metadata) -> (i64, i64) {
+    (file.mtime(), file.mtime_nsec())
+}
+
+/// Gives an archive the owner, the permissions and the times of its plain file.
+fn take_after(archive: &File, plain: &Metadata) -> io::Result<()> {
+    let own = archive.metadata()?;
+    let mut mode = plain.mode() & 0o777;
+    if (own.uid(), own.gid()) != (plain.uid(), plain.gid())
+        && fchown(archive, Some(plain.uid()), Some(plain.gid())).is_err()
+        && own.gid() != plain.gid()
+        && fchown(archive, None, Some(plain.gid())).is_err()
+    {
+        // It stays with another group, which gets no more than everybody.
+        mode &= !0o070 | (mode & 0o007) << 3;
+    }
+    archive.set_permissions(Permissions::from_mode(mode))?;
+    archive.set_times(FileTimes::new().set_accessed(plain.accessed()?).set_modified(plain.modified()?))
+}
+
+/// What of a plain file is not in the archive that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    /// All of it, to be put behind the archive's first so many bytes.
+    All {
+        behind: u64,
+    },
+}
+
+impl Rest {
+    /// Reads the whole archive. Each of its members was made from a plain file; if the plain file that is there now is still the one
+    /// that the last member was made from, it begins with what that member holds, and is older than the archive. Then that member
+    /// gives way to a new one, unless nothing has come to the file since. If it is another file, of late lines, it becomes a further member.
+    ///
+    /// The age is what tells late lines without a timestamp, which repeat what the member says, from the member's own.
+    fn find(archive: &File, plain: &File, before: &Metadata, kind: Compression) -> io::Result<Self> {
+        let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive), count: 0 };
+        let mut last = None;
+        while !input.fill_buf()?.is_empty() {
+            let start = input.count;
+            let mut original = plain;
+            original.rewind()?;
+            let mut comparison =
+                Comparison { plain: BufReader::with_capacity(CHUNK, original), piece: Vec::new(), equal: true };
+            let length = kind.decompress(&mut input, &mut comparison)?;
+            last = Some((start, length, comparison.equal));
+        }
+        let Some((start, length, begins)) = last else { return Err(io::ErrorKind::UnexpectedEof.into()) };
+        let own = archive.metadata()?;
+        if !begins || is_younger(before, &own) {
+            return Ok(Self::All { behind: input.count });
+        }
+        let nothing = length == before.len() && modified(before) == modified(&own);
+        Ok(if nothing { Self::Nothing } else { Self::All { behind: start } })
+    }
+}
+
+/// Whether the plain file was made after the archive, by when the two were made, which nothing changes later. If both are of one
+/// tick of the kernel's clock, the archive cannot be this file's, which has been there for a period.
+fn is_younger(plain: &Metadata, archive: &Metadata) -> bool {
+    // A file system that does not know says nothing.
+    plain.created().ok().zip(archive.created().ok()).is_some_and(|(plain, archive)| plain >= archive)
+}
+
+/// Compares what is written to it with how the plain file begins.
+struct Comparison<'a> {
+    plain: BufReader<&'a File>,
+    piece: Vec<u8>,
+    equal: bool,
+}
+
+impl Write for Comparison<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.equal {
+            self.piece.resize(bytes.len(), 0);
+            self.equal = match self.plain.read_exact(&mut self.piece) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+                read => read.map(|()| self.piece == bytes)?,
+            };
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Counts what has been consumed.
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buf)?;
+        self.count += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.count += amount as u64;
+        self.inner.consume(amount);
+    }
+}
+
+/// Writes no more than half of what was free on the disk, so that lines find room meanwhile.
+struct Frugal<'a> {
+    file: &'a File,
+    left: u64,
+}
+
+impl<'a> Frugal<'a> {
+    fn new(file: &'a File) -> io::Result<Self> {
+        Ok(Self { file, left: sys::free_bytes(file)? / 2 })
+    }
+}
+
+impl Write for Frugal<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len() as u64);
+        self.left = left.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::StorageFull, "the archive would take more than half of the room that is left")
+        })?;
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

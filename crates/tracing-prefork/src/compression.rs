@@ -1,0 +1,81 @@
+//! [`Compression`]: how closed files are compressed, and their archives read again.
+
+use std::io::{self, BufRead, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// How [`Builder::compress`](crate::Builder::compress) compresses files. Each kind is a feature of this crate; without
+/// any, there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Compression {
+    /// `NAME.gz`, as `gzip(1)` makes it, for `zcat` and `zgrep`. Feature `gzip`.
+    #[cfg(feature = "gzip")]
+    Gzip,
+    /// `NAME.zst`, as `zstd(1)` makes it, with a checksum: several times faster, and smaller. Feature `zstd`.
+    #[cfg(feature = "zstd")]
+    Zstd,
+}
+
+/// What the names of archives end in, whatever this build can make.
+const ENDINGS: [&str; 2] = [".gz", ".zst"];
+
+/// The longest of them.
+pub(crate) const LONGEST_ENDING: usize = 4;
+
+/// The name of the plain file whose archive would have that name.
+pub(crate) fn plain_name(archive: &str) -> Option<&str> {
+    ENDINGS.iter().find_map(|ending| archive.strip_suffix(ending))
+}
+
+impl Compression {
+    fn ending(self) -> &'static str {
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip => ENDINGS[0],
+            #[cfg(feature = "zstd")]
+            Self::Zstd => ENDINGS[1],
+        }
+    }
+
+    /// Where the archive of a plain file is.
+    pub(crate) fn archive_of(self, plain: &Path) -> PathBuf {
+        let mut path = plain.as_os_str().to_owned();
+        path.push(self.ending());
+        path.into()
+    }
+
+    /// Compresses all of `from` into one member (gzip's word; zstd says frame), and says how many bytes that were.
+    pub(crate) fn compress(self, from: &mut impl Read, to: &mut impl Write) -> io::Result<u64> {
+        #[cfg(not(any(feature = "gzip", feature = "zstd")))]
+        let _ = (from, to);
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(to, flate2::Compression::default());
+                let length = io::copy(from, &mut encoder)?;
+                encoder.finish()?;
+                Ok(length)
+            }
+            #[cfg(feature = "zstd")]
+            Self::Zstd => {
+                let mut encoder = zstd::stream::write::Encoder::new(to, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+                encoder.include_checksum(true)?;
+                let length = io::copy(from, &mut encoder)?;
+                encoder.finish()?;
+                Ok(length)
+            }
+        }
+    }
+
+    /// Decompresses one member, and leaves `from` where the next one begins.
+    pub(crate) fn decompress(self, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<u64> {
+        #[cfg(not(any(feature = "gzip", feature = "zstd")))]
+        let _ = (from, to);
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip => io::copy(&mut flate2::bufread::GzDecoder::new(from), to),
+            #[cfg(feature = "zstd")]
+            Self::Zstd => io::copy(&mut zstd::stream::read::Decoder::with_buffer(from)?.single_frame(), to),
+        }
+    }
+}

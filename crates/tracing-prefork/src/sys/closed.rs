@@ -1,0 +1,68 @@
+//! A log file whose period is over, looked at by whoever compresses it.
+
+use super::files::{self, FileId, identity_of};
+use super::locks::{self, Claim};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, fstat};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Opened without a lease: as long as it is only read, nobody need wait for it.
+#[derive(Debug)]
+pub(crate) struct ClosedFile {
+    file: File,
+    id: FileId,
+}
+
+impl ClosedFile {
+    /// `None`: there is nothing, or something else than a regular file. Open for writing too, because a claim asks for that (`fcntl(2)`).
+    pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
+        let file = match files::open(path, files::LOG, Mode::empty()) {
+            Err(Errno::ENOENT | Errno::ELOOP) => return Ok(None),
+            opened => File::from(opened?),
+        };
+        let stat = fstat(&file)?;
+        Ok(files::must_be_regular(&stat).is_ok().then(|| Self { file, id: stat.into() }))
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(crate) fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Whether somebody may write to it. Only asks: an opener never has to wait for that.
+    pub(crate) fn is_held(&self) -> bool {
+        locks::is_shared(&self.file)
+    }
+
+    /// See [`locks::claim`].
+    pub(crate) fn claim(&self) -> Option<Claim<'_>> {
+        locks::claim(&self.file)
+    }
+
+    /// Whether the path leads to it.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        identity_of(path) == Some(self.id)
+    }
+}
+
+/// Opens an archive for reading. An error if something else than a regular file has its name.
+pub(crate) fn open_archive(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+    let file = match files::open(path, flags, Mode::empty()) {
+        Err(Errno::ENOENT) => return Ok(None),
+        opened => File::from(opened?),
+    };
+    files::must_be_regular(&fstat(&file)?)?;
+    Ok(Some(file))
+}
+
+/// Removes a name.
+pub(crate) fn unlink(path: &Path) -> io::Result<()> {
+    Ok(nix::unistd::unlink(path)?)
+}

@@ -1,0 +1,103 @@
+//! A file that gets its name when it is whole.
+
+use super::files::{self, link_unnamed};
+use super::locks::{self, Discipline};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::sys::stat::Mode;
+use nix::sys::statvfs::fstatvfs;
+use nix::unistd::{linkat, unlink};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Vanishes with its process, or, where the file system has no files without a name, has a hidden one that `retention` clears
+/// away. It holds a lease, by which others see that it is in use.
+#[derive(Debug)]
+pub(crate) struct Unnamed {
+    file: File,
+    hidden: Option<PathBuf>,
+}
+
+impl Unnamed {
+    /// In the directory of `target`, readable by nobody else.
+    pub(crate) fn create(target: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        if let Some(file) = create_unnamed(target, flags, mode)? {
+            locks::share(&file, Discipline::Locked);
+            return Ok(Self { file, hidden: None });
+        }
+        let hidden = super::unique_hidden(target);
+        let file = files::open(&hidden, flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)?;
+        let unnamed = Self { file: file.into(), hidden: Some(hidden) };
+        locks::share(&unnamed.file, Discipline::Locked);
+        Ok(unnamed)
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives it its name, if nothing has that name.
+    pub(crate) fn publish(self, target: &Path) -> io::Result<()> {
+        match &self.hidden {
+            None => link_unnamed(&self.file, target)?,
+            // The hidden name goes when `self` does.
+            Some(hidden) => linkat(AT_FDCWD, hidden, AT_FDCWD, target, AtFlags::empty())?,
+        }
+        Ok(())
+    }
+
+    /// Gives it its name in place of what has it, in one step.
+    pub(crate) fn replace(mut self, target: &Path) -> io::Result<()> {
+        let hidden = match self.hidden.take() {
+            Some(hidden) => hidden,
+            None => {
+                let hidden = super::unique_hidden(target);
+                link_unnamed(&self.file, &hidden)?;
+                hidden
+            }
+        };
+        let renamed = fs::rename(&hidden, target);
+        if renamed.is_err() {
+            self.hidden = Some(hidden);
+        }
+        renamed
+    }
+}
+
+impl Drop for Unnamed {
+    fn drop(&mut self) {
+        if let Some(hidden) = &self.hidden {
+            let _ = unlink(hidden);
+        }
+    }
+}
+
+/// `None` where there is no such thing: no O_TMPFILE, or no /proc to name it through.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn create_unnamed(target: &Path, flags: OFlag, mode: Mode) -> io::Result<Option<File>> {
+    use nix::errno::Errno;
+    use std::os::fd::AsRawFd;
+    let directory = target.parent().unwrap_or(target);
+    match files::open(directory, flags | OFlag::O_TMPFILE, mode).map(File::from) {
+        Ok(file) => {
+            let named = fs::symlink_metadata(format!("/proc/self/fd/{}", file.as_raw_fd())).is_ok();
+            Ok(named.then_some(file))
+        }
+        Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn create_unnamed(_target: &Path, _flags: OFlag, _mode: Mode) -> io::Result<Option<File>> {
+    Ok(None)
+}
+
+/// How much room there is on the file's disk for processes without privileges.
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "the widths differ between platforms")]
+pub(crate) fn free_bytes(file: &File) -> io::Result<u64> {
+    let found = fstatvfs(file)?;
+    Ok((found.blocks_available() as u64).saturating_mul(found.fragment_size() as u64))
+}
