@@ -114,6 +114,10 @@ pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(0)
 }
 
+pub(crate) fn identity(_file: BorrowedFd<'_>) -> io::Result<FileId> {
+    Ok(FileId(0))
+}
+
 /// A type for which memory full of zeros is a value.
 ///
 /// # Safety

@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, Word};
 use crate::line::{Way, parse};
-use crate::pattern::Pattern;
+use crate::pattern::{Key, Pattern};
 use crate::process::signal;
 use crate::writer::{Text, Writer};
 
@@ -39,6 +39,10 @@ pub enum Habit {
     Removes,
     /// Kills its own process after 500 lines, before the next one is written.
     Dies,
+    /// Keeps the file of a period open whatever becomes of it.
+    Keeps,
+    /// Acknowledges lines that did not fit.
+    Swallows,
     /// Leaves out the last byte of each thousandth line but one: the checksum's last digit.
     Damages,
 }
@@ -53,14 +57,15 @@ pub struct Simple {
     ledger: Ledger,
     count: AtomicU64,
     held: Mutex<Option<Vec<u8>>>,
+    kept: Mutex<Option<(Key, File)>>,
 }
 
 impl Simple {
     /// A writer of that habit.
     #[must_use]
     pub fn new(directory: PathBuf, pattern: Pattern, habit: Habit, clock: Clock, ledger: Ledger) -> Self {
-        let (count, held) = (AtomicU64::new(0), Mutex::new(None));
-        Self { directory, pattern, habit, clock, ledger, count, held }
+        let (count, held, kept) = (AtomicU64::new(0), Mutex::new(None), Mutex::new(None));
+        Self { directory, pattern, habit, clock, ledger, count, held, kept }
     }
 
     /// The file of the line, or of the period before it.
@@ -140,6 +145,21 @@ impl Writer for Simple {
                 let _held = self.held.lock().map_err(|_| io::ErrorKind::Other)?;
                 std::thread::sleep(Duration::from_micros(200));
                 self.open(line, false)?.write_all(line)
+            }
+            Habit::Keeps => {
+                let mut kept = self.kept.lock().map_err(|_| io::ErrorKind::Other)?;
+                let key = parse(line.trim_ascii_end()).map_or(0, |line| self.pattern.key(&line.stamp));
+                let (_, file) = match kept.take() {
+                    Some(same) if same.0 == key => kept.insert(same),
+                    _ => kept.insert((key, self.open(line, false)?)),
+                };
+                file.write_all(line)
+            }
+            Habit::Swallows => {
+                if self.open(line, false)?.write_all(line).is_err() {
+                    self.wrong();
+                }
+                Ok(())
             }
             // Only here and above: a lock that a thread holds while another one forks stays locked in the child.
             Habit::Reorders => {

@@ -5,16 +5,21 @@
 //! was refused, may be there or not, at most once. A line that the timer stamped is in the file
 //! that the stamp names, no other; one that the load stamped is in a file of a period that has an
 //! instant between the beginning and the end of its write.
+//!
+//! What somebody did from outside stands in the [`journal`]. A file that was moved away is read where it is
+//! now. A line in a file that was deleted is excused if its write began before the end of the second of the deletion, and no
+//! later: writers look once a second. A line may be in the file before the right one if that could not be opened.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io::{self, BufRead};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::journal::{self, Deed};
 use crate::ledger::{Ledger, Outcome};
 use crate::line::{Id, Line, parse, recognized};
 use crate::pattern::{Key, Pattern};
-use crate::report::Report;
+use crate::report::{Allows, Report};
 use crate::tree::{self, Entry};
 
 /// What the checker holds a directory against.
@@ -34,7 +39,49 @@ pub struct Checker<'a> {
     pub orphans: HashSet<Id>,
     /// Names of other files that belong in the directory.
     pub others: Vec<String>,
+    /// What somebody did to the files from outside.
+    pub deeds: Vec<Deed>,
+    /// Where the files are that were moved away or deleted.
+    pub attic: PathBuf,
+    /// What is no error in this run.
+    pub allows: Allows,
+    /// Whether more files than `keeps` may be left.
+    pub at_least: bool,
 }
+
+/// A log file, and what became of it.
+#[derive(Debug)]
+struct Page {
+    key: Key,
+    name: String,
+    path: PathBuf,
+    fate: Fate,
+}
+
+/// What became of a log file, in the order in which files of one name were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// Deleted at this instant, in this room.
+    Deleted(usize, u64),
+    /// Moved away, the same.
+    Moved(usize, u64),
+    /// Still in its place.
+    Stays,
+}
+
+impl Fate {
+    /// The first is the order in which it happened.
+    fn order(self) -> usize {
+        match self {
+            Self::Deleted(room, _) | Self::Moved(room, _) => room,
+            Self::Stays => usize::MAX,
+        }
+    }
+}
+
+/// The slowest that a writer tries again to open a file, and a second more for the event that does it.
+const CATCH_UP: u64 = 11_000_000_000;
+const SECOND: u64 = 1_000_000_000;
 
 /// What was seen of one thread's lines.
 #[derive(Debug, Default)]
@@ -57,20 +104,21 @@ impl Checker<'_> {
     /// When a file cannot be read.
     pub fn check(&self, directory: &Path) -> io::Result<Report> {
         let mut report = Report::default();
-        let files = self.files(directory, &mut report)?;
+        report.counts.allows = self.allows;
+        let pages = self.pages(directory, &mut report)?;
         let mut seen: Vec<Seen> = Vec::new();
         seen.resize_with(self.ledger.members() * self.ledger.threads(), Seen::default);
         let mut nameless = 0;
-        for (key, name) in &files {
-            let text = fs::read(directory.join(name))?;
-            report.counts.files += 1;
+        for page in &pages {
+            let text = fs::read(&page.path)?;
+            report.counts.files += u64::from(page.fate == Fate::Stays);
             report.counts.bytes += text.len() as u64;
             if !self.forward {
                 seen.iter_mut().for_each(|seen| seen.last = None);
             }
-            nameless += self.read(*key, name, &text, &mut seen, &mut report);
+            nameless += self.read(page, &text, &mut seen, &mut report);
         }
-        self.compare(&files, &seen, &mut report);
+        self.compare(&pages, &seen, &mut report);
         if !self.orphans.is_empty() {
             let count = self.orphans.len();
             report.cases.insert(0, format!("{count} lines went to files that had been removed"));
@@ -80,9 +128,10 @@ impl Checker<'_> {
         Ok(report)
     }
 
-    /// The log files in the order of their periods; whatever else lies there is reported.
-    fn files(&self, directory: &Path, report: &mut Report) -> io::Result<BTreeMap<Key, String>> {
-        let mut files = BTreeMap::new();
+    /// The log files in the order of their periods, those that were taken away first; whatever else lies in the directory is
+    /// reported.
+    fn pages(&self, directory: &Path, report: &mut Report) -> io::Result<Vec<Page>> {
+        let mut pages = Vec::new();
         for Entry { name, path, kind } in tree::entries(directory, self.pattern.depth())? {
             if self.others.contains(&name) {
                 continue;
@@ -90,20 +139,49 @@ impl Checker<'_> {
             // The lock file of the pattern; it holds no lines.
             let lock = name.starts_with('.') && name.ends_with(".lock");
             match self.pattern.key_of_name(&name) {
-                Some(key) if kind.is_file() => {
-                    files.insert(key, name);
-                }
+                Some(key) if kind.is_file() => pages.push(Page { key, name, path, fate: Fate::Stays }),
                 _ if lock && kind.is_file() && fs::metadata(path)?.len() < 4096 => {}
                 // A directory in which something stands is no entry, if names go through it.
                 _ => report.other(format!("{name}: does not belong here")),
             }
         }
-        Ok(files)
+        for deed in &self.deeds {
+            let (room, fate) = match *deed {
+                Deed::Deleted(at, room) => (room, Fate::Deleted(room, at)),
+                Deed::Moved(at, room) => (room, Fate::Moved(room, at)),
+                Deed::Truncated(..) | Deed::Obstructed(..) => continue,
+            };
+            self.attic(&journal::room(&self.attic, room), fate, &mut pages)?;
+        }
+        pages.sort_by_key(|page| (page.key, page.fate.order()));
+        Ok(pages)
+    }
+
+    /// The log files in a room of the attic, and in the directories there.
+    fn attic(&self, room: &Path, fate: Fate, pages: &mut Vec<Page>) -> io::Result<()> {
+        for entry in fs::read_dir(room)? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_symlink() {
+                continue;
+            } else if path.is_dir() {
+                self.attic(&path, fate, pages)?;
+            } else if let Some(key) = self.pattern.key_of_name(&name) {
+                pages.push(Page { key, name: path.display().to_string(), path, fate });
+            }
+        }
+        Ok(())
+    }
+
+    /// From when on each writer knows what happened at the instant `at`: the next second.
+    fn noticed(&self, at: u64) -> u64 {
+        (at / SECOND + 1) * SECOND + self.slack
     }
 
     /// Reads one file; how many damaged lines in it could not be named.
-    fn read(&self, key: Key, name: &str, text: &[u8], seen: &mut [Seen], report: &mut Report) -> u64 {
-        let (mut pieces, mut damaged) = (0_u64, 0_u64);
+    fn read(&self, page: &Page, text: &[u8], seen: &mut [Seen], report: &mut Report) -> u64 {
+        let (mut pieces, mut damaged, mut fragments) = (0_u64, 0_u64, 0_u64);
+        let name = &page.name;
         let mut rest = text;
         while !rest.is_empty() {
             let at = text.len() - rest.len();
@@ -114,23 +192,46 @@ impl Checker<'_> {
                 None => (rest, false),
             };
             rest = after;
-            match parse(piece).filter(|_| whole) {
-                Some(line) => self.line(key, name, at, &line, seen, report),
-                None => {
-                    pieces += 1;
-                    for id in recognized(piece) {
-                        if let Some(seen) = self.of(id, seen) {
-                            damaged += u64::from(seen.damaged.insert(id.sequence));
-                        }
-                    }
-                    report.case(|| format!("{name}: byte {at}: torn: {}", excerpt(piece)));
+            if let Some(line) = parse(piece).filter(|_| whole) {
+                self.line(page, at, &line, seen, report);
+                continue;
+            }
+            let (head, glued) = if whole { split_glued(piece) } else { (piece, None) };
+            if let Some(line) = glued {
+                self.line(page, at, &line, seen, report);
+                if matches!(self.ledger.outcome(line.id), Outcome::Acknowledged(..)) {
+                    report.counts.glued += 1;
+                    report.case(|| format!("{name}: byte {at}: {:?} glued to: {}", line.id, excerpt(head)));
                 }
+            }
+            pieces += 1;
+            for id in recognized(head) {
+                let acknowledged = matches!(self.ledger.outcome(id), Outcome::Acknowledged(..));
+                if let Some(seen) = self.of(id, seen) {
+                    let new = u64::from(seen.damaged.insert(id.sequence));
+                    *(if acknowledged { &mut damaged } else { &mut fragments }) += new;
+                }
+            }
+            if !self.allows.fragments {
+                report.case(|| format!("{name}: byte {at}: torn: {}", excerpt(piece)));
             }
         }
         // Each line brings one newline: lines mixed into each other make as many pieces as they
         // were, and lines whose ends are missing make fewer.
-        report.counts.torn += damaged.max(pieces);
-        pieces.saturating_sub(damaged)
+        let nameless = pieces.saturating_sub(damaged + fragments);
+        report.counts.fragments += fragments;
+        report.counts.torn += damaged;
+        if self.all_acknowledged() && !self.allows.fragments {
+            report.counts.torn += nameless;
+            return nameless;
+        }
+        report.counts.fragments += nameless;
+        0
+    }
+
+    /// Whether no line was refused, and none under way when its process was killed.
+    fn all_acknowledged(&self) -> bool {
+        self.ledger.all_threads().all(|thread| thread.begun() == thread.acknowledged())
     }
 
     fn of<'s>(&self, id: Id, seen: &'s mut [Seen]) -> Option<&'s mut Seen> {
@@ -140,7 +241,8 @@ impl Checker<'_> {
         seen.get_mut(id.process as usize * self.ledger.threads() + id.thread as usize)
     }
 
-    fn line(&self, key: Key, name: &str, at: usize, line: &Line, seen: &mut [Seen], report: &mut Report) {
+    fn line(&self, page: &Page, at: usize, line: &Line, seen: &mut [Seen], report: &mut Report) {
+        let (key, name) = (page.key, &page.name);
         let outcome = self.ledger.outcome(line.id);
         let Some(seen) = self.of(line.id, seen).filter(|_| outcome != Outcome::Untouched) else {
             report.counts.unknown += 1;
@@ -158,6 +260,15 @@ impl Checker<'_> {
         if seen.times[sequence] > 1 {
             report.counts.duplicated += 1;
             report.case(|| format!("{name}: byte {at}: once more: {:?}", line.id));
+        } else if self.is_overdue(page, outcome, report) {
+            report.case(|| format!("{name}: byte {at}: too late for that file: {line:?}, written {outcome:?}"));
+        } else if !self.in_place(key, line, outcome) && self.is_late(key, line, outcome) {
+            report.counts.late += 1;
+            // It may be followed by others in the same file, and those come before the ones in the right file.
+            seen.last = seen.last.max(Some(line.id.sequence));
+            if !self.allows.late {
+                report.case(|| format!("{name}: byte {at}: in the file before: {line:?}, written {outcome:?}"));
+            }
         } else if !self.in_place(key, line, outcome) {
             report.counts.misplaced += 1;
             report.case(|| format!("{name}: byte {at}: misplaced: {line:?}, written {outcome:?}"));
@@ -168,6 +279,56 @@ impl Checker<'_> {
         } else {
             seen.last = Some(line.id.sequence);
         }
+    }
+
+    /// Whether the line went to a file that was gone already, when its writer had to know; counts it. One in a file that was
+    /// deleted is lost.
+    fn is_overdue(&self, page: &Page, outcome: Outcome, report: &mut Report) -> bool {
+        let Outcome::Acknowledged(before, _) = outcome else { return false };
+        match page.fate {
+            Fate::Deleted(_, at) if before <= at => report.counts.removed += 1,
+            Fate::Deleted(_, at) if before < self.noticed(at) => report.counts.unnoticed += 1,
+            Fate::Deleted(..) => {
+                report.counts.lost += 1;
+                return true;
+            }
+            // While no other can be opened, a file that was moved away is as good a place as any.
+            Fate::Moved(_, at) if before >= self.noticed(at) && !self.is_obstructed(before) => {
+                report.counts.overdue += 1;
+                return true;
+            }
+            Fate::Moved(..) | Fate::Stays => {}
+        }
+        false
+    }
+
+    /// Whether the line belongs to a later file, which could not be opened when it was written, or shortly before.
+    fn is_late(&self, key: Key, line: &Line, outcome: Outcome) -> bool {
+        let (Outcome::Acknowledged(before, _) | Outcome::Failed(before) | Outcome::InFlight(before)) = outcome else {
+            return false;
+        };
+        key < self.pattern.key(&line.stamp) && self.is_obstructed(before)
+    }
+
+    /// Whether files could not be opened at that instant, or shortly before.
+    fn is_obstructed(&self, before: u64) -> bool {
+        let within = |deed: &Deed| match *deed {
+            Deed::Obstructed(from, to) => (from..to + CATCH_UP + self.slack).contains(&before),
+            _ => false,
+        };
+        self.deeds.iter().any(within)
+    }
+
+    /// Whether the line was in a file when somebody cut that to nothing.
+    fn is_cut_off(&self, before: u64, after: u64) -> bool {
+        let periods = self.pattern.key_at(before)..=self.pattern.key_at(after);
+        let cut = |deed: &Deed| match deed {
+            Deed::Truncated(at, name) => {
+                before <= *at && self.pattern.key_of_name(name).is_some_and(|key| periods.contains(&key))
+            }
+            _ => false,
+        };
+        self.deeds.iter().any(cut)
     }
 
     fn in_place(&self, key: Key, line: &Line, outcome: Outcome) -> bool {
@@ -197,10 +358,10 @@ impl Checker<'_> {
     }
 
     /// What the ledger has acknowledged and the files do not have.
-    fn compare(&self, files: &BTreeMap<Key, String>, seen: &[Seen], report: &mut Report) {
+    fn compare(&self, pages: &[Page], seen: &[Seen], report: &mut Report) {
         let periods = self.periods();
         report.counts.rollovers = periods.len().saturating_sub(1) as u64;
-        let oldest = self.oldest(files, periods);
+        let oldest = self.oldest(pages, periods);
         for (thread, seen) in self.ledger.all_threads().zip(seen) {
             let begun = thread.begun();
             let counts = &mut report.counts;
@@ -209,11 +370,27 @@ impl Checker<'_> {
             counts.rollovers = counts.rollovers.max(thread.rollovers());
             counts.refused += thread.refused();
             let first = seen.times.iter().position(|times| *times > 0);
+            // A write that fell short, and then was made again: the line is whole elsewhere.
+            let again = |sequence: &&u64| {
+                seen.times.get(**sequence as usize).is_some_and(|times| *times > 0)
+                    && matches!(thread.outcome(**sequence), Outcome::Acknowledged(..))
+            };
+            let again = seen.damaged.iter().filter(again).count() as u64;
+            counts.torn -= again;
+            counts.fragments += again;
             for sequence in 0..begun {
                 let Outcome::Acknowledged(before, after) = thread.outcome(sequence) else { continue };
                 report.counts.lines += 1;
                 let there = seen.times.get(sequence as usize).is_some_and(|times| *times > 0);
-                if there || seen.damaged.contains(&sequence) {
+                if there {
+                    continue;
+                }
+                if seen.damaged.contains(&sequence) {
+                    report.case(|| format!("torn: {}.{}.{sequence}", thread.process, thread.thread));
+                    continue;
+                }
+                if self.is_cut_off(before, after) {
+                    report.counts.removed += 1;
                     continue;
                 }
                 let begins = self.pattern.key_at(before).min(self.pattern.key_at(after));
@@ -230,8 +407,10 @@ impl Checker<'_> {
                 report.case(|| format!("lost: {process}.{thread}.{sequence}, written {before} to {after}{to}"));
             }
         }
-        if let Some(keeps) = self.keeps.filter(|keeps| *keeps != files.len()) {
-            report.other(format!("{} files, but {keeps} are to be kept", files.len()));
+        let files = pages.iter().filter(|page| page.fate == Fate::Stays).count();
+        let right = |keeps| if self.at_least { files >= keeps } else { files == keeps };
+        if let Some(keeps) = self.keeps.filter(|keeps| !right(*keeps)) {
+            report.other(format!("{files} files, but {keeps} are to be kept"));
         }
     }
 
@@ -253,11 +432,26 @@ impl Checker<'_> {
     }
 
     /// The oldest period of which nothing may be missing.
-    fn oldest(&self, files: &BTreeMap<Key, String>, mut periods: BTreeSet<Key>) -> Key {
-        periods.extend(files.keys());
+    fn oldest(&self, pages: &[Page], mut periods: BTreeSet<Key>) -> Key {
+        periods.extend(pages.iter().map(|page| page.key));
         let keeps = self.keeps.unwrap_or(periods.len()).max(1);
         periods.iter().rev().nth(keeps - 1).copied().unwrap_or(0)
     }
+}
+
+/// A whole line at the end of a piece of text that is none, and what stands before it.
+fn split_glued(piece: &[u8]) -> (&[u8], Option<Line>) {
+    // A payload begins at a bar; the stamp before it takes less than this.
+    const HEAD: usize = 64;
+    let bars = piece.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'|').map(|(at, _)| at);
+    for bar in bars {
+        for start in (bar.saturating_sub(HEAD).max(1)..bar).filter(|start| piece[*start..].starts_with(b"20")) {
+            if let Some(line) = parse(&piece[start..]) {
+                return (&piece[..start], Some(line));
+            }
+        }
+    }
+    (piece, None)
 }
 
 fn excerpt(text: &[u8]) -> String {

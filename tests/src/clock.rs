@@ -97,7 +97,7 @@ impl Clock {
 }
 
 /// Nanoseconds of the monotonic clock, the same for all processes.
-fn monotonic() -> u64 {
+pub(crate) fn monotonic() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a timespec that this thread owns.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };

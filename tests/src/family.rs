@@ -26,6 +26,10 @@ impl Stage {
         me.born();
         me.enter(State::Waiting);
         let start = self.scenario.start;
+        if let Some(Err(error)) = self.scenario.before.map(|before| before(self)) {
+            eprintln!("fork-tests: parent, before the start: {error}");
+            return 1;
+        }
         let code = if start.busy > 0 { self.busy_parent() } else { self.quiet_parent() };
         if let Err(error) = code {
             eprintln!("fork-tests: parent: {error}");
@@ -47,10 +51,11 @@ impl Stage {
         if let Some(writer) = inherited.as_deref() {
             ground.write(writer, mine, &mut pen, Until::Lines(10));
         }
-        for process in 1..start.members() {
+        let children = start.members() - 1 - start.replacements;
+        for process in 1..=children {
             self.bear(process, inherited.as_deref(), &mut pen)?;
         }
-        ground.ledger.lift(start.members() - 1, || self.begin());
+        ground.ledger.lift(children, || self.begin());
         ground.ledger.member(0).enter(State::Working);
         let writer = inherited.map_or_else(|| self.build(), Ok)?;
         ground.write(writer.as_ref(), mine, &mut pen, Until::End);
@@ -86,7 +91,10 @@ impl Stage {
             let every = self.childbearing() / children as u32;
             let begin = Instant::now();
             for process in 1..=children {
-                thread::sleep((every * process as u32).saturating_sub(begin.elapsed()));
+                match start.at_rollovers {
+                    true => self.wait_for_rollover(),
+                    false => thread::sleep((every * process as u32).saturating_sub(begin.elapsed())),
+                }
                 self.bear(process, Some(writer), &mut pen)?;
                 watch::note_deaths(&ground.ledger);
                 // The threads may have ended before the last child is there.
@@ -95,6 +103,17 @@ impl Stage {
             Ok::<(), io::Error>(())
         })?;
         Ok(())
+    }
+
+    /// Waits, where no boundary has just been or is about to come, for the next one.
+    fn wait_for_rollover(&self) {
+        const AROUND: u64 = 2_000_000;
+        let (ground, speed) = (&self.ground, self.ground.ticking.speed());
+        let now = ground.clock.now();
+        let left = ground.pattern.next_boundary(now) - now;
+        if ground.pattern.key_at(now - AROUND * speed) == ground.pattern.key_at(now) {
+            thread::sleep(Duration::from_nanos((left / speed).saturating_sub(AROUND / 10)));
+        }
     }
 
     /// The load begins: what the clock shows then decides when it ends; 0 where the faults decide.
@@ -151,6 +170,10 @@ impl Stage {
         let me = ledger.member(process);
         me.born();
         me.enter(State::Waiting);
+        if let Some(Err(error)) = self.scenario.within.map(|within| within(process)) {
+            eprintln!("fork-tests: process {process}, before the start: {error}");
+            return 1;
+        }
         if start.busy == 0 {
             ledger.wait_for_go();
         }
@@ -197,7 +220,11 @@ impl Stage {
 
     /// Whether a child only visits: `visitors` of the children, spread evenly.
     fn is_visitor(&self, process: usize) -> bool {
-        let (visitors, all) = (self.scenario.start.visitors, self.scenario.start.members() - 1);
+        let start = self.scenario.start;
+        let (visitors, all) = (start.visitors, start.processes + start.visitors);
+        if process > all {
+            return false;
+        }
         let up_to = |count: usize| count * visitors / all.max(1);
         process > 0 && up_to(process) > up_to(process - 1)
     }

@@ -3,11 +3,11 @@
 //! Each of these runs in a process of its own, beside those that log, and sees them in the ledger.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::ledger::{State, Word};
+use crate::ledger::{State, Thread, Word};
 use crate::process::signal;
 use crate::run::Stage;
 
@@ -91,7 +91,7 @@ pub fn change_the_clocks_for_all(stage: &Stage) {
     let to_come = |process: usize| match ledger.member(process).state() {
         State::Unborn => true,
         State::Waiting | State::Working => ledger.thread(process, 0).acknowledged() == 0,
-        State::Done | State::Hung | State::Died => false,
+        State::Done | State::Hung | State::Died | State::Killed => false,
     };
     // Whoever has not logged until then never will.
     while (0..ledger.members()).any(to_come) && clock.now() < nearly {
@@ -118,6 +118,65 @@ fn wait_for_lines(stage: &Stage, lines: u64) {
             std::thread::yield_now();
         }
     }
+}
+
+/// What can be counted of a process.
+pub mod count {
+    use crate::ledger::Thread;
+
+    /// The lines that a thread was refused.
+    pub fn refused(thread: &Thread) -> u64 {
+        thread.refused()
+    }
+
+    /// The lines that a thread wrote.
+    pub fn acknowledged(thread: &Thread) -> u64 {
+        thread.acknowledged()
+    }
+}
+
+/// What the first threads of all processes have done since an instant.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    stage: &'a Stage,
+    what: fn(&Thread) -> u64,
+    from: Vec<u64>,
+}
+
+impl<'a> Progress<'a> {
+    /// Counts from now on.
+    #[must_use]
+    pub fn of(stage: &'a Stage, what: fn(&Thread) -> u64) -> Self {
+        let ledger = stage.ground.ledger;
+        let from = (0..ledger.members()).map(|process| what(&ledger.thread(process, 0))).collect();
+        Self { stage, what, from }
+    }
+
+    /// Waits until every process that is alive has come so far, or until patience ends; says which of the two. One whose record
+    /// is full is not waited for.
+    #[must_use]
+    pub fn reaches(&self, count: u64, patience: Duration) -> bool {
+        let ledger = self.stage.ground.ledger;
+        let behind = |process: usize| {
+            let thread = ledger.thread(process, 0);
+            matches!(ledger.member(process).state(), State::Waiting | State::Working)
+                && (self.what)(&thread) < self.from[process] + count
+                && thread.begun() < ledger.rows() as u64
+        };
+        let since = Instant::now();
+        while (0..self.from.len()).any(behind) {
+            if since.elapsed() > patience {
+                return false;
+            }
+            sleep(Duration::from_micros(200));
+        }
+        true
+    }
+}
+
+/// Waits until every process that is alive has done so much more of something; says whether it has.
+pub fn wait_for_more(stage: &Stage, what: fn(&Thread) -> u64, more: u64, patience: Duration) -> bool {
+    Progress::of(stage, what).reaches(more, patience)
 }
 
 /// Waits until the clock of the run shows `instant`.

@@ -49,6 +49,12 @@ pub enum Word {
     MostFiles,
     /// Calls to the allocator in raw clones.
     Allocations,
+    /// What befell the run, by its number: kills, deletions, times that a disk was full.
+    Trials,
+    /// Set when the process that brings the faults about has done all that it had to do.
+    Conducted,
+    /// What the faults found to be other than it must be.
+    Amiss,
     /// Log files that were removed when there were too few later ones.
     Early,
 }
@@ -69,6 +75,8 @@ pub enum State {
     Hung = 4,
     /// Ended before its end.
     Died = 5,
+    /// Killed on purpose.
+    Killed = 6,
 }
 
 /// How the write of one line ended.
@@ -230,7 +238,8 @@ impl Member {
             2 => State::Working,
             3 => State::Done,
             4 => State::Hung,
-            _ => State::Died,
+            5 => State::Died,
+            _ => State::Killed,
         }
     }
 

@@ -79,6 +79,8 @@ impl Id {
 pub const LONGEST: usize = 1 << 20;
 /// More than the fields around the padding ever take.
 const FIELDS: usize = 160;
+/// What the fields around the padding take as a rule, and half of the spread of [`Sizes::About`].
+const ABOUT: usize = 67;
 
 /// Printable, without blanks and without the bar that begins a payload.
 static PADDING: [u8; 8192] = {
@@ -104,6 +106,8 @@ pub enum Sizes {
     Moderate,
     /// 20 B to 256 B of padding.
     Short,
+    /// Lines of about so many bytes, with all that belongs to them.
+    About(usize),
 }
 
 impl Sizes {
@@ -114,6 +118,7 @@ impl Sizes {
         let within = |low: u64, high: u64| (low + (hash >> 20) % (high - low + 1)) as usize;
         let longest = id.sequence % 8192 == 3 + id.process % 16 * 512 + id.thread;
         match (self, hash % 256) {
+            (Self::About(length), _) => within(0, 10) + length.saturating_sub(ABOUT).max(20),
             (Self::Mixed, _) if longest => LONGEST - FIELDS,
             (Self::Mixed | Self::Moderate, 0) => within(4096, 65_536),
             (Self::Mixed | Self::Moderate, 1..=16) => within(257, 4096),
@@ -128,6 +133,7 @@ impl Sizes {
             Self::Mixed => LONGEST + FIELDS,
             Self::Moderate => 65_536 + FIELDS,
             Self::Short => 256 + FIELDS,
+            Self::About(length) => length + FIELDS,
         }
     }
 }

@@ -55,6 +55,25 @@ pub fn inspect(directory: &Path, setup: &Setup, leads: Leads, report: &mut Repor
     }
 }
 
+/// Makes the hidden names that killed processes left behind look two minutes old: the next process clears away what is older
+/// than one.
+///
+/// # Errors
+///
+/// When one cannot be renamed.
+pub fn age_hidden(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let Some((head, nanos)) = name.strip_suffix(".prefork.tmp").and_then(|name| name.rsplit_once('-')) else {
+            continue;
+        };
+        let nanos = u64::from_str_radix(nanos, 16).map_err(io::Error::other)?;
+        let aged = format!("{head}-{:016x}.prefork.tmp", nanos.saturating_sub(120_000_000_000));
+        fs::rename(directory.join(&name), directory.join(aged))?;
+    }
+    Ok(())
+}
+
 /// Files whose names are like log files' and are none: (name, content).
 const FILES: [(&str, &str); 6] = [
     ("app.conf", "workers = 4\n"),

@@ -20,6 +20,8 @@ pub struct Load {
     pub ways: &'static [Way],
     /// How long the lines are.
     pub sizes: Sizes,
+    /// The pause of a thread after every fourth line.
+    pub rest: Duration,
 }
 
 /// When a thread ends.
@@ -55,6 +57,8 @@ pub struct Ground {
 const RUSH: u64 = 4_000_000;
 /// A thread that is ahead of its plan by less than this goes on.
 const AHEAD: Duration = Duration::from_millis(5);
+/// The pause after a line that was refused.
+const REFUSED: Duration = Duration::from_micros(200);
 /// The pause after each line where the clock stands.
 const TURN: Duration = Duration::from_micros(100);
 
@@ -88,6 +92,9 @@ impl Ground {
                 std::thread::sleep(AHEAD);
             }
             self.pause(now, &plan, thread);
+            if !self.load.rest.is_zero() && thread.begun().is_multiple_of(4) {
+                std::thread::sleep(self.load.rest);
+            }
         }
     }
 
@@ -108,6 +115,9 @@ impl Ground {
             writer.put(way, Text::Line(pen.line(id, way, &stamp, padding)))
         };
         thread.end(id.sequence, answer.is_ok().then(|| self.clock.now()));
+        if answer.is_err() {
+            std::thread::sleep(REFUSED);
+        }
         true
     }
 

@@ -7,12 +7,14 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 
 use fork_tests::bad::Habit;
+use fork_tests::disk::Disk;
 use fork_tests::heap::Heap;
 use fork_tests::ledger::Word;
 use fork_tests::line::{Pen, Sizes, Way};
 use fork_tests::run::Stage;
 use fork_tests::scenario::{Scenario, Subject};
 use fork_tests::scenarios;
+use fork_tests::table;
 
 #[global_allocator]
 static HEAP: Heap = Heap;
@@ -31,6 +33,18 @@ enum Command {
     List,
     /// Plays a scenario; the exit code is 1 if anything is wrong in the end.
     Run(Box<Run>),
+    /// Plays every attack and prints the table of what was promised and what was found.
+    Faults {
+        /// Each fault strikes a few times only.
+        #[arg(long)]
+        quick: bool,
+        /// Puts tracing-appender through the same, where it can be.
+        #[arg(long)]
+        peer: bool,
+        /// As a table in Markdown.
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +72,24 @@ struct Run {
     /// Ways in which lines are handed over.
     #[arg(long, value_delimiter = ',')]
     ways: Option<Vec<Way>>,
+    /// `lock_writes` of the appender.
+    #[arg(long)]
+    lock_writes: bool,
+    /// `min_log_files` of the appender.
+    #[arg(long)]
+    min_log_files: Option<usize>,
+    /// How often the faults strike: kills, deletions, times that a disk runs full.
+    #[arg(long)]
+    trials: Option<usize>,
+    /// The file system that the log directory lies on.
+    #[arg(long)]
+    disk: Option<Disk>,
+    /// Lines of about so many bytes.
+    #[arg(long)]
+    length: Option<usize>,
+    /// Acknowledged lines behind a piece of another are shown and are no failure.
+    #[arg(long)]
+    glued: bool,
     /// Lines of at most 256 B of padding.
     #[arg(long)]
     short: bool,
@@ -95,6 +127,19 @@ impl Run {
         if let Some(ways) = &self.ways {
             load.ways = ways.clone().leak();
         }
+        if let Some(trials) = self.trials {
+            scenario.trials = trials;
+            if start.replacements > 0 {
+                start.replacements = trials;
+            }
+        }
+        if let Some(length) = self.length {
+            load.sizes = Sizes::About(length);
+        }
+        scenario.disk = self.disk.unwrap_or(scenario.disk);
+        scenario.setup.lock_writes |= self.lock_writes;
+        scenario.setup.min_log_files = self.min_log_files.or(scenario.setup.min_log_files);
+        scenario.allows.glued |= self.glued;
         if self.short {
             load.sizes = Sizes::Short;
         }
@@ -119,7 +164,13 @@ impl Run {
             }
             None => Home::Temporary(tempfile::Builder::new().prefix("fork-tests-").tempdir()?),
         };
-        let stage = Stage::create(scenario, home.path())?;
+        let stage = match Stage::create(scenario, home.path()) {
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {
+                println!("scenario={name} skipped: {error}");
+                return Ok(true);
+            }
+            stage => stage?,
+        };
         let report = stage.play()?;
         let seconds = begin.elapsed().as_secs_f64();
         let writer = match subject {
@@ -135,6 +186,7 @@ impl Run {
         }
         let right = report.counts.wrong() == 0;
         if !right && !self.peer {
+            stage.rescue();
             eprintln!("fork-tests: kept in {}", home.keep().display());
         }
         Ok(right || self.peer)
@@ -177,6 +229,7 @@ fn main() -> ExitCode {
             }
             Ok(true)
         }
+        Command::Faults { quick, peer, markdown } => table::print(quick, peer, markdown).map_err(Into::into),
         Command::Run(run) => match (&run.stage, run.process) {
             (Some(home), Some(process)) => run.join(home, process).map(|code| code == 0),
             _ => run.play(),

@@ -2,10 +2,35 @@
 
 use std::fmt;
 
-/// The counts of one run. Everything from `lost` on is an error.
+/// What a scenario brings about on purpose: it is counted and is not wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allows {
+    /// Lines that are refused.
+    pub refused: bool,
+    /// Pieces of lines that nobody acknowledged.
+    pub fragments: bool,
+    /// Acknowledged lines behind such a piece.
+    pub glued: bool,
+    /// Lines in the file before, while the right one cannot be opened.
+    pub late: bool,
+    /// Errors that appenders report.
+    pub errors: bool,
+}
+
+/// The counts of one run. Everything from `lost` on is an error, unless the scenario allows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Counts {
+    /// What is no error in this run.
+    pub allows: Allows,
+    /// What befell the run: kills, deletions, times that a disk was full.
+    pub trials: u64,
+    /// Processes that were killed on purpose.
+    pub killed: u64,
+    /// Acknowledged lines that were in a file when somebody deleted it or cut it to nothing.
+    pub removed: u64,
+    /// Acknowledged lines that went to a deleted file in the second of its deletion, before its writers looked again.
+    pub unnoticed: u64,
     /// Processes that took part, the one that starts the others included.
     pub processes: u64,
     /// Threads that wrote at least one line.
@@ -28,12 +53,21 @@ pub struct Counts {
     /// Acknowledged lines that are nowhere, not even as fragments, or that went to a file which
     /// had been removed already.
     pub lost: u64,
-    /// Lines of which a part is missing or which others are mixed into.
+    /// Lines of which a part is missing or which others are mixed into. A piece that cannot be named counts here if all
+    /// lines of the run were acknowledged, else as a fragment.
     pub torn: u64,
+    /// Acknowledged lines that are whole, but behind a piece of another one, not on a line of their own.
+    pub glued: u64,
+    /// Pieces of lines that were refused, or whose writer was killed.
+    pub fragments: u64,
     /// Lines beyond the first of the same.
     pub duplicated: u64,
     /// Lines in a file that their timestamp does not name, or stamped outside of their write.
     pub misplaced: u64,
+    /// Lines in the file before the right one, while that could not be opened.
+    pub late: u64,
+    /// Lines in a file that was moved away, later than the second in which that is noticed.
+    pub overdue: u64,
     /// Lines that come after a later one of their thread.
     pub out_of_order: u64,
     /// Lines that nobody wrote.
@@ -51,7 +85,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn all(&self) -> [(&'static str, u64); 21] {
+    fn all(&self) -> [(&'static str, u64); 29] {
         [
             ("processes", self.processes),
             ("threads", self.threads),
@@ -62,10 +96,18 @@ impl Counts {
             ("bytes", self.bytes),
             ("lines", self.lines),
             ("pruned", self.pruned),
+            ("trials", self.trials),
+            ("killed", self.killed),
+            ("removed", self.removed),
+            ("unnoticed", self.unnoticed),
             ("lost", self.lost),
             ("torn", self.torn),
+            ("glued", self.glued),
+            ("fragments", self.fragments),
             ("duplicated", self.duplicated),
             ("misplaced", self.misplaced),
+            ("late", self.late),
+            ("overdue", self.overdue),
             ("out_of_order", self.out_of_order),
             ("unknown", self.unknown),
             ("refused", self.refused),
@@ -80,16 +122,22 @@ impl Counts {
     /// The sum of all errors.
     #[must_use]
     pub fn wrong(&self) -> u64 {
+        let unless = |allowed: bool, count: u64| if allowed { 0 } else { count };
+        let allows = self.allows;
         self.lost
             + self.torn
+            + unless(allows.glued, self.glued)
+            + unless(allows.fragments, self.fragments)
             + self.duplicated
             + self.misplaced
+            + unless(allows.late, self.late)
+            + self.overdue
             + self.out_of_order
             + self.unknown
-            + self.refused
+            + unless(allows.refused, self.refused)
             + self.hung
             + self.died
-            + self.errors
+            + unless(allows.errors, self.errors)
             + self.other
     }
 }

@@ -12,13 +12,17 @@
 use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use nix::sys::prctl::set_child_subreaper;
+use nix::unistd::geteuid;
 
 use crate::bad::Simple;
 use crate::checker::Checker;
 use crate::clock::{Clock, Ticking};
+use crate::disk::Mount;
+use crate::journal;
 use crate::keeper;
 use crate::ledger::{Ledger, Word};
 use crate::links::{self, Leads};
@@ -35,6 +39,8 @@ use crate::zone::Zone;
 
 /// The most lines of one thread.
 const ROWS: usize = 1 << 18;
+/// The most lines of all threads.
+const ALL_ROWS: usize = 1 << 26;
 
 /// A scenario on its way.
 #[derive(Clone, Debug)]
@@ -47,6 +53,8 @@ pub struct Stage {
     pub record: PathBuf,
     /// What all threads have in common.
     pub ground: Ground,
+    /// What the log directory lies on, where that was made for the run.
+    mount: Option<Rc<Mount>>,
 }
 
 impl Stage {
@@ -59,8 +67,12 @@ impl Stage {
         let start = scenario.start;
         let lasting = start.lasting_threads() as u64;
         let share = scenario.load.lines.div_ceil(lasting);
-        let rows = ROWS.max(share as usize * 2);
-        let logs = directory.join("logs");
+        let rows = (ROWS.min(ALL_ROWS / (start.members() * start.most_threads()))).max(share as usize * 2);
+        if scenario.needs_root && !geteuid().is_root() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "only root can become another user"));
+        }
+        let mount = scenario.disk.mount(directory)?.map(Rc::new);
+        let logs = mount.as_ref().map_or(directory, |mount| mount.path()).join("logs");
         std::fs::create_dir_all(&logs)?;
         let record = directory.join("ledger");
         let ledger = Ledger::create(&record, start.members(), start.most_threads(), rows)?;
@@ -72,7 +84,9 @@ impl Stage {
         if let Some(prepare) = scenario.prepare {
             prepare(&logs)?;
         }
-        Ok(Self::at(scenario, logs, record, ledger, share))
+        let stage = Self { mount, ..Self::at(scenario, logs, record, ledger, share) };
+        std::fs::create_dir_all(stage.attic())?;
+        Ok(stage)
     }
 
     /// The run that another process has set up, as a re-executed one finds it.
@@ -103,7 +117,7 @@ impl Stage {
             load: scenario.load,
             share,
         };
-        Self { scenario, directory, record, ground }
+        Self { scenario, directory, record, ground, mount: None }
     }
 
     /// Plays the scenario and checks what it left.
@@ -120,12 +134,16 @@ impl Stage {
             watch::conduct(&ledger, || faults(&stage))?;
         }
         let pattern = &self.ground.pattern;
-        let keeper = match self.scenario.prunes {
+        // It keeps files open: where files go to make room, there would be none.
+        let keeper = match self.scenario.prunes && self.scenario.setup.min_log_files.is_none() {
             true => Some(keeper::keep(&self.directory, pattern, self.leaves(), ledger, &self.orphans())?),
             false => None,
         };
         fork(|| self.parent())?;
         watch::watch(&ledger);
+        if self.scenario.faults.is_some() {
+            watch::wait_for_conductor(&ledger);
+        }
         ledger.set(Word::Over, 1);
         if let Some(wrong) = keeper.and_then(watch::wait_for) {
             return Err(io::Error::other(format!("the keeper: {wrong}")));
@@ -155,6 +173,7 @@ impl Stage {
         if !self.scenario.prunes || self.scenario.subject != Subject::Prefork {
             return Ok(());
         }
+        links::age_hidden(&self.directory)?;
         let pid = fork(|| match self.build() {
             Ok(writer) => {
                 writer.prune();
@@ -170,6 +189,28 @@ impl Stage {
             eprintln!("fork-tests: last process: {died}");
         }
         Ok(())
+    }
+
+    /// Where the files are that were moved away or deleted, on the same file system as the log directory.
+    #[must_use]
+    pub fn attic(&self) -> PathBuf {
+        self.directory.with_file_name("attic")
+    }
+
+    /// Where it is noted what somebody did to the files from outside.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.record.with_file_name("journal")
+    }
+
+    /// Copies the files out of a file system that goes with the run.
+    pub fn rescue(&self) {
+        let Some(mount) = &self.mount else { return };
+        let to = self.record.with_file_name("kept");
+        let copied = std::process::Command::new("cp").arg("-a").arg(mount.path()).arg(to).output();
+        if copied.is_err() {
+            eprintln!("fork-tests: the files could not be copied");
+        }
     }
 
     /// How many later files there must be before one may go. The peer removes one before it makes the next.
@@ -191,7 +232,7 @@ impl Stage {
         let checker = Checker {
             ledger: self.ground.ledger,
             pattern: &setup.pattern,
-            keeps: setup.max_log_files.filter(|_| scenario.prunes),
+            keeps: setup.min_log_files.or(setup.max_log_files).filter(|_| scenario.prunes),
             forward: scenario.forward,
             // A coarse system clock is up to 10 ms late.
             slack: match scenario.ticking {
@@ -200,7 +241,13 @@ impl Stage {
             },
             orphans: keeper::orphans(&self.orphans()),
             others,
+            deeds: journal::deeds(&self.journal()),
+            attic: self.attic(),
+            allows: scenario.allows,
+            at_least: setup.min_log_files.is_some(),
         };
+        // A writer may have left it deleted.
+        std::fs::create_dir_all(&self.directory)?;
         let mut report = checker.check(&self.directory)?;
         let leads = match (scenario.subject, scenario.start.birth) {
             (Subject::Peer, _) => Leads::ByAnyTarget,

@@ -2,13 +2,16 @@
 //! and what must be true in the end.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::bad::Habit;
 use crate::clock::Ticking;
+use crate::disk::Disk;
 use crate::line::{Sizes, Way};
 use crate::load::Load;
 use crate::pattern::{Pattern, Unit};
 use crate::process::Birth;
+use crate::report::Allows;
 use crate::run::Stage;
 use crate::writer::Setup;
 use crate::zone::Zone;
@@ -50,15 +53,19 @@ pub struct Start {
     /// Threads that log in the parent all the time while it forks; 0: the parent has one thread,
     /// which begins to log when all children are there.
     pub busy: usize,
-    /// Whether the children of a busy parent stay until the run ends, which the faults then decide.
+    /// Whether the children stay until the run ends, which the faults then decide.
     pub stay: bool,
+    /// Whether the children of a busy parent are born in the moments of rollovers, rather than evenly spread.
+    pub at_rollovers: bool,
+    /// Children that the faults start in the place of those that they have killed.
+    pub replacements: usize,
 }
 
 impl Start {
     /// All processes, the parent included.
     #[must_use]
     pub fn members(&self) -> usize {
-        1 + self.processes + self.visitors
+        1 + self.processes + self.visitors + self.replacements
     }
 
     /// The most threads of a process.
@@ -91,8 +98,20 @@ pub struct Scenario {
     pub ticking: Ticking,
     /// What is written.
     pub load: Load,
-    /// What befalls the processes or the clock; runs in a process of its own.
+    /// What befalls the processes, the clock or the files; runs in a process of its own.
     pub faults: Option<fn(&Stage)>,
+    /// How often that happens, where it does not go by the clock.
+    pub trials: usize,
+    /// What the parent does to itself before it builds: limits, another user.
+    pub before: Option<fn(&Stage) -> std::io::Result<()>>,
+    /// Whether only root can play it.
+    pub needs_root: bool,
+    /// What each child does to itself before it writes, by its number.
+    pub within: Option<fn(usize) -> std::io::Result<()>>,
+    /// What the log directory lies on.
+    pub disk: Disk,
+    /// What the faults bring about, and is not wrong.
+    pub allows: Allows,
     /// Puts something into the directory before the run.
     pub prepare: Option<fn(&Path) -> std::io::Result<()>>,
     /// Says what is wrong with the directory after the run.
@@ -122,6 +141,8 @@ impl Scenario {
                 visitors: 0,
                 busy: 0,
                 stay: false,
+                at_rollovers: false,
+                replacements: 0,
             },
             setup: Setup {
                 pattern: Pattern {
@@ -135,10 +156,18 @@ impl Scenario {
                 latest_symlink: None,
                 latest_hard_link: None,
                 file_mode: None,
+                lock_writes: false,
+                min_log_files: None,
             },
             ticking: Ticking::System { speed: 1 },
-            load: Load { rollovers: 21, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed },
+            load: Load { rollovers: 21, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
             faults: None,
+            before: None,
+            needs_root: false,
+            within: None,
+            trials: 0,
+            disk: Disk::Host,
+            allows: Allows::default(),
             prepare: None,
             inspect: None,
             others: &[],
@@ -152,6 +181,19 @@ impl Scenario {
     #[must_use]
     pub fn for_peer(mut self) -> Self {
         self.subject = Subject::Peer;
+        if self.is_attack() {
+            // It is compared for what it does under this one fault; it takes no clock but the system's.
+            if let Ticking::Running(_, rate) = self.ticking {
+                self.ticking = Ticking::System { speed: rate };
+            }
+            if self.setup.pattern.unit == Unit::Secondly {
+                self.setup.pattern.unit = Unit::Minutely;
+                self.ticking = Ticking::System { speed: 60 };
+            }
+            self.setup.latest_hard_link = None;
+            self.load.ways = &[Way::Direct];
+            return self;
+        }
         self.prunes = true;
         self.setup.max_log_files = Some(2);
         self.setup.latest_symlink = Some("app.log");
@@ -161,6 +203,12 @@ impl Scenario {
             self.ticking = Ticking::System { speed: 60 };
         }
         self
+    }
+
+    /// Whether something from outside befalls the files or the processes.
+    #[must_use]
+    pub fn is_attack(&self) -> bool {
+        self.allows != Allows::default() || self.start.replacements > 0
     }
 
     /// The same for one of our own simple writers, which know nothing of layers, links and modes.

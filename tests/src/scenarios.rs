@@ -1,5 +1,6 @@
 //! The catalogue: every scenario that the harness can play.
 
+use crate::attacks;
 use crate::clock::Ticking;
 use crate::faults;
 use crate::line::{Sizes, Way};
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Scenario> {
         crossing_dst("crossing-dst-back-daily", Unit::Daily, 86_400, back),
         crossing_dst_back_offset(back),
     ]);
+    all.extend(attacks::all());
     all
 }
 

@@ -40,9 +40,20 @@ pub fn conduct(ledger: &Ledger, faults: impl FnOnce()) -> io::Result<()> {
             sleep(Duration::from_millis(1));
         }
         faults();
+        drop(stop);
+        ledger.set(Word::Conducted, 1);
         0
     })?;
     Ok(())
+}
+
+/// Waits until whoever brings the faults about has put everything in its place.
+pub fn wait_for_conductor(ledger: &Ledger) {
+    let since = Instant::now();
+    while ledger.get(Word::Conducted) == 0 && since.elapsed() < BUSY_PATIENCE {
+        note_deaths(ledger);
+        sleep(Duration::from_millis(1));
+    }
 }
 
 /// Notes in the ledger which children of the caller died before their end.
@@ -77,7 +88,7 @@ pub fn watch(ledger: &Ledger) {
         for process in 0..ledger.members() {
             let member = ledger.member(process);
             let state = member.state();
-            if matches!(state, State::Done | State::Hung | State::Died) {
+            if matches!(state, State::Done | State::Hung | State::Died | State::Killed) {
                 continue;
             }
             open += 1;
@@ -154,11 +165,18 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
         match ledger.member(process).state() {
             State::Done => report.counts.processes += 1,
             State::Hung => report.counts.hung += 1,
+            State::Killed => report.counts.killed += 1,
             State::Unborn | State::Waiting | State::Working | State::Died => report.counts.died += 1,
         }
     }
     report.counts.errors += ledger.get(Word::Errors);
+    report.counts.trials = ledger.get(Word::Trials);
     report.counts.most_files = ledger.get(Word::MostFiles);
+    let amiss = ledger.get(Word::Amiss);
+    if amiss > 0 {
+        report.counts.other += amiss;
+        report.case(|| format!("{amiss} things were not as they must be while the run went on"));
+    }
     let early = ledger.get(Word::Early);
     if early > 0 {
         report.other(format!("{early} files were removed too early"));

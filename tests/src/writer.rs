@@ -4,15 +4,15 @@ use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use nix::sys::signal::{Signal, raise};
 use tracing::Dispatch;
-use tracing_prefork::{Appender, BuildError, Error, EventWriter, Rotation};
+use tracing_prefork::{Appender, BuildError, Error, EventWriter, Operation, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::ledger::{Ledger, Word};
 use crate::line::Way;
 use crate::pattern::{Pattern, Unit};
@@ -54,6 +54,10 @@ pub struct Setup {
     pub latest_hard_link: Option<&'static str>,
     /// `file_mode`.
     pub file_mode: Option<u32>,
+    /// `lock_writes`.
+    pub lock_writes: bool,
+    /// `min_log_files`.
+    pub min_log_files: Option<usize>,
 }
 
 /// `tracing_prefork::Appender`, with a layer of each kind on top.
@@ -89,6 +93,12 @@ impl Prefork {
         }
         if let Some(count) = setup.max_log_files {
             builder = builder.max_log_files(count);
+        }
+        if let Some(count) = setup.min_log_files {
+            builder = builder.min_log_files(count);
+        }
+        if setup.lock_writes {
+            builder = builder.lock_writes(true);
         }
         if let Some(name) = setup.latest_symlink {
             builder = builder.latest_symlink(name);
@@ -236,9 +246,29 @@ pub fn rotation(unit: Unit) -> Rotation {
     }
 }
 
-/// Counts an error and shows it, without the lock that std keeps around standard error.
+/// When each kind of failure was last reported in this process: the process's id, and the second by the monotonic clock.
+static REPORTED: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+
+/// Counts an error and shows it, without the lock that std keeps around standard error. A second report of one kind within a
+/// minute is amiss.
 fn report(ledger: Ledger, error: &Error) {
-    ledger.word(Word::Errors).fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let text = format!("fork-tests: process {}: {error}\n", std::process::id());
+    ledger.word(Word::Errors).fetch_add(1, Relaxed);
+    let kind = match error.operation() {
+        Operation::Write => 0,
+        Operation::Rollover => 1,
+        Operation::Retention => 2,
+        Operation::Link => 3,
+        Operation::Reopen => 4,
+        Operation::Lock => 5,
+        _ => 6,
+    };
+    let (process, second) = (u64::from(std::process::id()), clock::monotonic() / 1_000_000_000);
+    let before = REPORTED[kind].swap(process << 32 | second, Relaxed);
+    let soon = before >> 32 == process && second < (before & u64::from(u32::MAX)) + 59;
+    if soon {
+        ledger.word(Word::Amiss).fetch_add(1, Relaxed);
+    }
+    let soon = if soon { " (within a minute of the one before)" } else { "" };
+    let text = format!("fork-tests: process {process}: {error}{soon}\n");
     let _ = nix::unistd::write(io::stderr(), text.as_bytes());
 }

@@ -9,7 +9,7 @@ use crate::slots::Pin;
 use crate::sys::{self, Discipline, WriteLock};
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,20 +29,39 @@ impl Inner {
         let Some(file) = pin.file() else { return Some(Err(Errno::EBADF.into())) };
         let torn = pin.torn();
         let turn = self.wait(|| pin.try_turn());
-        let lock = turn.is_some().then(|| self.lock(file, at)).flatten();
+        let lock = turn.is_some().then(|| self.lock(file)).flatten();
+        let Some(lock) = lock else {
+            drop(turn);
+            self.report_stuck_lock(at);
+            return Some(match self.slots.discipline {
+                Discipline::Locked => self.append_without_lock(line, at),
+                Discipline::Unlocked => end_of_others(file).and_then(|_| pin.append(line)),
+            });
+        };
         let size = match end_of_others(file) {
             Ok(size) => size,
             Err(error) => return Some(Err(error)),
         };
         pin.mended(torn);
         match self.slots.discipline {
-            Discipline::Locked => self.append_locked(file, lock, size, line, limited),
+            Discipline::Locked => self.append_locked(file, &lock, size, line, limited),
             // The lock was for the piece alone.
             Discipline::Unlocked => {
                 drop((lock, turn));
                 Some(pin.append(line))
             }
         }
+    }
+
+    /// Appends without the write lock, by a descriptor that says so: nobody who has the lock cuts anything off while it is open, and
+    /// somebody who is at that now keeps it from being opened.
+    fn append_without_lock(&self, line: &[u8], at: i64) -> io::Result<usize> {
+        let (opened, _) = self.open_for(at, line.len())?;
+        if !sys::may_write(&opened.file) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        end_of_others(opened.file.as_fd())?;
+        sys::append(&opened.file, line)
     }
 
     /// Appends to a file that only this thread has open; returns the same.
@@ -54,14 +73,19 @@ impl Inner {
         at: i64,
         limited: bool,
     ) -> Option<io::Result<usize>> {
-        let locked = self.slots.discipline == Discipline::Locked;
-        let lock = if locked || torn { self.lock(file, at) } else { None };
-        let size = if locked || torn { end_of_others(file) } else { Ok(0) };
-        let outcome = match size {
-            Ok(size) if locked => self.append_locked(file, lock, size, line, limited)?,
-            Ok(_) => sys::append(file, line),
-            Err(error) => Err(error),
+        let outcome = match self.slots.discipline {
+            Discipline::Unlocked if !torn => sys::append(file, line),
+            Discipline::Unlocked => {
+                let _lock = self.lock(file);
+                end_of_others(file).and_then(|_| sys::append(file, line))
+            }
+            Discipline::Locked => match self.lock(file).map(|lock| (lock, end_of_others(file))) {
+                Some((lock, Ok(size))) => self.append_locked(file, &lock, size, line, limited)?,
+                Some((_, Err(error))) => Err(error),
+                None => self.append_without_lock(line, at),
+            },
         };
+        self.report_stuck_lock(at);
         self.end_own(file, line, &outcome);
         Some(outcome)
     }
@@ -70,7 +94,7 @@ impl Inner {
     fn append_locked(
         &self,
         file: BorrowedFd<'_>,
-        lock: Option<WriteLock<'_>>,
+        lock: &WriteLock<'_>,
         size: u64,
         line: &[u8],
         limited: bool,
@@ -80,10 +104,9 @@ impl Inner {
             return None;
         }
         let outcome = sys::append(file, line);
-        if let (Ok(written), Some(lock)) = (&outcome, lock)
+        if let Ok(written) = &outcome
             && *written < line.len()
-            && lock.is_used_by_all()
-            && sys::cut(file, size, *written).unwrap_or(false)
+            && lock.while_nobody_writes(|| sys::cut(file, size, *written).unwrap_or(false)) == Some(true)
         {
             return Some(Ok(0));
         }
@@ -105,7 +128,7 @@ impl Inner {
     }
 
     /// The write lock, or `None` if it has not been free for a second. Then it is not waited for again until it has been free.
-    fn lock<'a>(&self, file: BorrowedFd<'a>, at: i64) -> Option<WriteLock<'a>> {
+    fn lock<'a>(&self, file: BorrowedFd<'a>) -> Option<WriteLock<'a>> {
         let stuck = &self.duties().lock_stuck;
         let first = WriteLock::try_take(file);
         let lock = match first {
@@ -115,9 +138,17 @@ impl Inner {
         if lock.is_some() {
             stuck.store(false, Relaxed);
         } else if !stuck.swap(true, Relaxed) {
-            self.report_at(Operation::Lock, at, io::ErrorKind::TimedOut.into());
+            self.duties().lock_report.store(true, Relaxed);
         }
         lock
+    }
+
+    /// Reports what [`lock`](Self::lock) has found, when nothing is held: whoever is told may log.
+    fn report_stuck_lock(&self, at: i64) {
+        let due = &self.duties().lock_report;
+        if due.load(Relaxed) && due.swap(false, Relaxed) {
+            self.report_at(Operation::Lock, at, io::ErrorKind::TimedOut.into());
+        }
     }
 
     /// Asks again and again, for a second at most.

@@ -6,10 +6,10 @@ use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::size::TRIES;
 use crate::slots::Pin;
-use crate::sys;
+use crate::sys::{self, Opened};
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -56,17 +56,25 @@ impl Inner {
 
     /// Opens the file of `at` for this one line.
     fn append_apart(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        for turn in 1.. {
+        let mut tries = 1..TRIES;
+        loop {
             let opened = match self.open_for(at, line.len()) {
                 Ok((opened, _)) => opened,
                 Err(error) => return self.append_anywhere(line, at, error),
             };
-            if let Some(outcome) = self.append_to(opened.file.as_fd(), line, opened.torn, at, turn < TRIES) {
+            let outcome = match tries.next() {
+                Some(_) => self.append_to(opened.file.as_fd(), line, opened.torn, at, true),
+                None => Some(self.append_unlimited(&opened, line, at)),
+            };
+            if let Some(outcome) = outcome {
                 self.counters().lines_apart.fetch_add(1, Relaxed);
                 return self.whole(outcome, line, at);
             }
         }
-        Ok(())
+    }
+
+    fn append_unlimited(&self, opened: &Opened, line: &[u8], at: i64) -> io::Result<usize> {
+        self.append_to(opened.file.as_fd(), line, opened.torn, at, false).unwrap_or(Ok(0))
     }
 
     /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is
@@ -128,30 +136,46 @@ impl Inner {
         if pin.file().is_none_or(|file| !self.end_own(file, line, &outcome)) {
             pin.tear();
         }
-        let is_full = pin.file().is_some_and(|file| is_full(file, line, &outcome));
         drop(pin);
-        if is_full && self.append_making_room(line, at) {
-            self.counters().lines_failed.fetch_add(1, Relaxed);
-            return Ok(());
-        }
         self.whole(outcome, line, at)
     }
 
-    /// The disk is full: removes old files, as far as `min_log_files` allows, until there is room for the line.
-    fn append_making_room(&self, line: &[u8], at: i64) -> bool {
-        while self.make_room(at) {
-            let Ok((opened, _)) = self.open_for(at, line.len()) else { return false };
-            let file = opened.file.as_fd();
-            match self.append_to(file, line, opened.torn, at, false) {
-                Some(Ok(length)) if length == line.len() => {
-                    self.counters().lines_apart.fetch_add(1, Relaxed);
-                    return true;
+    /// If the disk is full, removes old files, as far as `min_log_files` allows, until there is room for the line. Whole lines that are in
+    /// the file already are not written again.
+    fn make_room_for(&self, mut outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
+        let mut begin = 0;
+        loop {
+            if let Ok(written) = outcome {
+                if written == line.len() {
+                    return outcome;
                 }
-                Some(outcome) if is_full(file, line, &outcome) => {}
-                _ => return false,
+                begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+            }
+            if !is_full(&outcome) || self.is_cut_by_limit(&outcome, line, at) || !self.make_room(at) {
+                return outcome;
+            }
+            match self.open_for(at, line.len() - begin) {
+                Ok((opened, _)) => match self.append_unlimited(&opened, &line[begin..], at) {
+                    Ok(length) => outcome = Ok(begin + length),
+                    // What the caller is told to be in the file, he does not try again.
+                    Err(error) if begin > 0 => {
+                        outcome = Ok(begin);
+                        if !is_full(&Err(error)) {
+                            return outcome;
+                        }
+                    }
+                    Err(error) => outcome = Err(error),
+                },
+                Err(_) => return outcome,
             }
         }
-        false
+    }
+
+    /// Whether a write may have been cut by a file-size limit: that does not say so, and to remove other files makes no room then.
+    fn is_cut_by_limit(&self, outcome: &io::Result<usize>, line: &[u8], at: i64) -> bool {
+        let Ok(written) = outcome else { return false };
+        let path = self.pattern.path_at(at, self.index(at));
+        path.is_ok_and(|path| !sys::may_grow(&path, line.len() - written))
     }
 
     /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB (`write(2)`).
@@ -166,7 +190,7 @@ impl Inner {
 
     /// If a line has not been written whole, counts and reports it, and tells its caller.
     fn whole(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        let (error, written) = match outcome {
+        let (error, written) = match self.make_room_for(outcome, line, at) {
             Ok(written) if written == line.len() => return Ok(()),
             Ok(written) => (self.fell_short(line, written), written),
             Err(error) => (error, 0),
@@ -182,10 +206,10 @@ impl Inner {
     }
 }
 
-/// Whether there was no room for the line where removing other files makes some. A write that was cut does not say why.
-fn is_full(file: BorrowedFd<'_>, line: &[u8], outcome: &io::Result<usize>) -> bool {
+/// Whether there was no room for the line.
+fn is_full(outcome: &io::Result<usize>) -> bool {
     match outcome {
-        Ok(written) => sys::may_grow(file, line.len() - written),
+        Ok(_) => true,
         Err(error) => matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT)),
     }
 }

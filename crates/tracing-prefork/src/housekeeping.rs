@@ -121,18 +121,29 @@ impl Inner {
         }
     }
 
+    /// Makes the lock's file now: on a full disk it could not be made any more.
+    pub(crate) fn make_lock_file(&self) {
+        if let Err(error) = HousekeepingLock::try_take(&self.lock_path(), self.mode) {
+            self.report(Operation::Retention, &self.lock_path(), error);
+        }
+    }
+
     /// The disk is full: removes the oldest file, if more than `min_log_files` are there, or waits until another process has. In place,
     /// because the line in hand is lost otherwise. Says whether there may be room now.
     pub(crate) fn make_room(&self, at: i64) -> bool {
         let Some(min) = self.min_log_files.filter(|_| !self.duties().bare.load(Relaxed)) else { return false };
+        let stuck = &self.duties().pruner_stuck;
         let mut waited = false;
-        let lock = self.wait(|| match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
+        let mut ask = || match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
             Ok(None) => {
                 waited = true;
                 None
             }
             taken => Some(taken),
-        });
+        };
+        // A pruner that has been stopped is waited for once, not at each line.
+        let lock = if stuck.load(Relaxed) { ask() } else { self.wait(ask) };
+        stuck.store(lock.is_none(), Relaxed);
         match lock {
             Some(Ok(Some(_lock))) if !waited => match retention::remove_oldest(&self.pattern, &self.links, min, at) {
                 Ok(removed) => {

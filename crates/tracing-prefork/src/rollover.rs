@@ -32,6 +32,10 @@ pub(crate) struct Duties {
     retry: AtomicI64,
     /// The write lock has not been free for a second.
     pub(crate) lock_stuck: AtomicBool,
+    /// That has not been reported yet.
+    pub(crate) lock_report: AtomicBool,
+    /// The housekeeping lock has not been free for a second when there was no room for a line.
+    pub(crate) pruner_stuck: AtomicBool,
     /// A file has been created, so that there may be one too many.
     pub(crate) prune_wanted: AtomicBool,
     /// A thread prunes.
@@ -188,6 +192,9 @@ impl Inner {
         self.duties().prune_wanted.store(false, Relaxed);
         self.renew_links(at);
         self.prune_in_place(at);
+        if self.min_log_files.is_some() {
+            self.make_lock_file();
+        }
         Ok(())
     }
 

@@ -101,8 +101,9 @@ impl Inner {
     fn last_index(&self, at: i64) -> io::Result<u32> {
         if !self.duties().may_allocate() {
             // In a raw clone, without a listing.
-            let is_there =
-                |index: &u32| self.pattern.path_at(at, *index).is_ok_and(|path| sys::identity_at(&path).is_some());
+            let is_there = |index: &u32| {
+                self.pattern.path_at(at, *index).is_ok_and(|path| matches!(sys::identity_at(&path), Ok(Some(_))))
+            };
             return Ok((0..).take_while(is_there).last().unwrap_or(0));
         }
         let span = self.pattern.calendar().span(at);

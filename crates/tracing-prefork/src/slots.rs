@@ -17,11 +17,12 @@
 use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
-use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, thread};
 use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, Opened};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::time::Duration;
 
 /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
 #[derive(Debug)]
@@ -240,6 +241,12 @@ impl Rolling<'_> {
         self.state.slot_of(at).map(|slot| self.slots.descriptors[slot].installed())
     }
 
+    /// Whether the descriptor that is open for `at` still leads to that file.
+    pub(crate) fn leads_to(&self, at: i64, id: FileId) -> bool {
+        let descriptor = self.state.slot_of(at).and_then(|slot| self.slots.descriptors[slot].borrow());
+        descriptor.is_some_and(|file| sys::identity(file).is_ok_and(|found| found == id))
+    }
+
     /// How large the file is that is open for `at`, and which of the period's files.
     pub(crate) fn size(&self, at: i64) -> Option<(u64, u32)> {
         let slot = self.state.slot_of(at)?;
@@ -291,12 +298,12 @@ impl Rolling<'_> {
         if (far || replaced) && self.close(slot) { self.let_go(slot) } else { Ok(()) }
     }
 
-    /// Closes the file that is open for `at` if it has no name any more, unless somebody is writing to it: nobody would ever find
-    /// what is written there.
+    /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there. If somebody
+    /// stays in the middle of a write, the next look does it.
     pub(crate) fn abandon_nameless(&self, at: i64) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let descriptor = &self.slots.descriptors[slot];
-        if !descriptor.borrow().is_some_and(sys::has_name) && self.close(slot) {
+        if !descriptor.borrow().is_some_and(sys::has_name) && self.drain(slot) {
             descriptor.release();
         }
     }
@@ -309,6 +316,24 @@ impl Rolling<'_> {
 
     fn let_go(&self, slot: usize) -> io::Result<()> {
         self.slots.descriptors[slot].follow(&self.slots.descriptors[slot ^ 1])
+    }
+
+    /// [`close`](Self::close) where others write without a pause: gives those that are at it 30 ms to finish.
+    fn drain(&self, slot: usize) -> bool {
+        let open = &self.state.bounds[slot].open;
+        open.store(false, SeqCst);
+        let unused = (0..320).any(|turn| {
+            match turn {
+                0 => {}
+                1..20 => thread::yield_now(),
+                _ => thread::sleep(Duration::from_micros(100)),
+            }
+            self.state.pins.is_unused(slot)
+        });
+        if !unused {
+            open.store(true, Release);
+        }
+        unused
     }
 
     /// Closes a slot for new pins. If it is pinned still, opens it again and says `false`.

@@ -1,7 +1,8 @@
 //! A look, once a second, whether the files are still where they should be; and the same at once, by hand.
 //!
-//! Others rename, remove and replace log files and the links to them. One `lstat(2)` each a second is what noticing that costs:
-//! one at every event would cost more than the event itself.
+//! Others rename, remove and replace log files and the links to them, and the program closes descriptors that it does not know. One
+//! `lstat(2)` for each name and one `fstat(2)` a second is what noticing that costs: one at every event would cost more than the
+//! event itself.
 
 use crate::Error;
 use crate::appender::Inner;
@@ -55,9 +56,19 @@ impl Inner {
         // A failure keeps a file open longer than need be: the next rollover replaces it.
         let _ = rolling.let_go_of_ended(at, GRACE);
         let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
+        if !rolling.leads_to(at, open) {
+            // The program closed our descriptor, and has its number for something of its own. The next event opens the file anew.
+            rolling.forget();
+            return Ok(Look::NotOpen);
+        }
         let path = self.pattern.path_at(at, self.index(at))?;
-        let found = sys::identity_at(&path);
-        if found == Some(open) || self.duties().may_open(at).is_err() {
+        // Where nobody can tell (a directory that is closed to us) all is taken to be as it was.
+        let found = sys::identity_at(&path).unwrap_or(Some(open));
+        if found == Some(open) {
+            return Ok(Look::AsItWas);
+        }
+        if self.duties().may_open(at).is_err() {
+            rolling.abandon_nameless(at);
             return Ok(Look::AsItWas);
         }
         let installed = self

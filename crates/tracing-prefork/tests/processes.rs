@@ -9,8 +9,10 @@ use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tracing_prefork::{Appender, Rotation};
 
 /// Runs `child` in a forked process, and fails if it panics.
@@ -129,6 +131,39 @@ fn a_program_started_by_exec_finds_no_descriptor_of_ours() {
         let listed = Command::new("ls").args(["-l", "/proc/self/fd"]).output().expect("runs").stdout;
         let listed = String::from_utf8_lossy(&listed).into_owned();
         assert!(listed.contains(" 0 ->") && !listed.contains("app."), "{listed}");
+    });
+}
+
+#[test]
+fn programs_started_while_threads_roll_over_find_no_descriptor_of_ours() {
+    // `Command` uses posix_spawn(3), and so vfork(2), unless it is given something to do before exec.
+    alone("programs_started_while_threads_roll_over_find_no_descriptor_of_ours", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let builder = hand.builder().rotation(Rotation::SECONDLY).max_log_files(2).lock_writes(true);
+        let logs = builder.latest_symlink("latest").build(directory).expect("builds");
+        let (over, second) = (AtomicBool::new(false), AtomicU64::new(NOW));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !over.load(Relaxed) {
+                        hand.set(second.fetch_add(1, Relaxed), 0);
+                        log(&logs, "a line");
+                    }
+                });
+            }
+            for turn in 0..60 {
+                let mut list = Command::new("ls");
+                list.args(["-l", "/proc/self/fd"]);
+                if turn % 2 == 0 {
+                    // SAFETY: does nothing; it has the program forked and executed instead.
+                    unsafe { list.pre_exec(|| Ok(())) };
+                }
+                let listed = String::from_utf8_lossy(&list.output().expect("runs").stdout).into_owned();
+                assert!(listed.contains(" 0 ->") && !listed.contains("app."), "{listed}");
+            }
+            over.store(true, Relaxed);
+        });
+        assert!(logs.stats().rollovers > 60);
     });
 }
 

@@ -59,6 +59,40 @@ fn a_file_of_a_year_that_no_event_is_in_is_not_counted() {
 }
 
 #[test]
+fn appenders_of_one_directory_keep_to_their_own_files_whatever_their_settings() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    // As many as there are, two with the same prefix and another period each, in one process.
+    let build = |number: u32, rotation, keep| {
+        let builder = hand.builder().filename_prefix(format!("app{number}")).rotation(rotation).max_log_files(keep);
+        let builder = if number.is_multiple_of(2) { builder.lock_writes(true) } else { builder };
+        builder.build(directory.path()).expect("builds")
+    };
+    let all: Vec<_> =
+        (0..20).flat_map(|number| [build(number, Rotation::DAILY, 2), build(number, Rotation::HOURLY, 3)]).collect();
+    for hour in 0..72 {
+        hand.set(NOW + hour * 3600, 0);
+        for mut logs in &all {
+            writeln!(logs, "hour {hour}").expect("writes");
+        }
+    }
+    // The last that hold a file of before let go of it.
+    hand.set(NOW + 71 * 3600 + 10, 0);
+    for mut logs in &all {
+        writeln!(logs, "last").expect("writes");
+        logs.prune().expect("prunes");
+    }
+    for number in 0..20 {
+        let files = names(directory.path());
+        let of = |length: usize| {
+            let prefix = format!("app{number}.");
+            files.iter().filter(|name| name.starts_with(&prefix) && name.len() == prefix.len() + length).count()
+        };
+        assert_eq!((of("2026-11-21.log".len()), of("2026-11-21-08.log".len())), (2, 3), "{number}: {files:?}");
+    }
+}
+
+#[test]
 fn files_that_are_not_of_the_pattern_are_never_touched() {
     let directory = tempfile::tempdir().expect("a directory");
     let elsewhere = directory.path().join("elsewhere");

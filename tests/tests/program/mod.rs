@@ -29,6 +29,13 @@ impl Played {
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name}: {self:?}"))
     }
 
+    /// Says why the run was skipped, if it was.
+    #[allow(dead_code)]
+    pub(crate) fn is_skipped(&self) -> bool {
+        let reason = self.summary.split_once("skipped: ");
+        reason.inspect(|(_, reason)| eprintln!("skipped: {}", reason.trim())).is_some()
+    }
+
     /// Whether the program said so.
     #[allow(dead_code)]
     pub(crate) fn says(&self, text: &str) -> bool {

@@ -6,6 +6,7 @@ use super::tail::tail;
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, fcntl};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, SFlag, fchmod, fstat, lstat};
 use nix::unistd::linkat;
 use std::fs::File;
@@ -70,9 +71,20 @@ pub(crate) struct Opened {
     pub(crate) torn: bool,
 }
 
-/// The file that a path leads to, if there is one; a symbolic link is not followed.
-pub(crate) fn identity_at(path: &LogPath) -> Option<FileId> {
-    lstat(path.as_c_str()).ok().map(FileId::from)
+/// The file that a path leads to, if there is one; a symbolic link is not followed. An error if nobody can tell.
+pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
+    match lstat(path.as_c_str()) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        found => Ok(Some(found?.into())),
+    }
+}
+
+/// Whether this process may let the file grow by so many bytes (`RLIMIT_FSIZE`).
+#[allow(clippy::unnecessary_cast, reason = "rlim_t is not 64 bits wide everywhere")]
+pub(crate) fn may_grow(path: &LogPath, by: usize) -> bool {
+    let limit = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(limit, _)| limit as u64);
+    let size = lstat(path.as_c_str()).map_or(0, |found| found.st_size as u64);
+    size.saturating_add(by as u64) <= limit
 }
 
 /// Whether the file has a name in some directory still.
@@ -111,11 +123,11 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
         must_be_regular(&stat)?;
         let (file, id) = (File::from(file), FileId::from(stat));
         match locks::share(&file, discipline) {
-            // A pruner holds it for the moment in which it removes the name; afterwards the name is free.
+            // A pruner holds it for the moment in which it removes the name; afterwards the name is free. Or a writer cuts a piece off.
             Lease::Busy if attempt < 30 => thread::yield_now(),
             Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
             // Was the name removed, or given to another file, before the lease was there?
-            _ if identity_at(path) == Some(id) => {
+            _ if identity_at(path).is_ok_and(|found| found == Some(id)) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
                 return Ok(Opened { file, id, size: stat.st_size as u64, created, torn });
             }

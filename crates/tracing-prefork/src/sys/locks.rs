@@ -108,6 +108,11 @@ pub(crate) fn is_shared(file: &File) -> bool {
     claim(file).is_none()
 }
 
+/// Whether nobody keeps those out who write without the write lock. `file` keeps saying that it is one of them.
+pub(crate) fn may_write(file: &File) -> bool {
+    share(file, Discipline::Unlocked) != Lease::Busy
+}
+
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may.
 pub(crate) fn claim(file: &File) -> Option<Claim<'_>> {
     (set_lease(file, libc::F_WRLCK as libc::c_int, 1) == Lease::Held).then(|| Claim(file))
@@ -142,10 +147,14 @@ impl<'a> WriteLock<'a> {
         }
     }
 
-    /// Whether all who have the file open write under this lock.
-    pub(crate) fn is_used_by_all(&self) -> bool {
-        let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, UNLOCKED_BYTE);
-        fcntl(self.0, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok() && lock.l_type == libc::F_UNLCK as libc::c_short
+    /// Does `work` while nobody writes, also without this lock: whoever wants to waits to open the file. `None` if somebody has it
+    /// open who may.
+    pub(crate) fn while_nobody_writes<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let set = |kind| fcntl(self.0, FcntlArg::F_OFD_SETLK(&byte_lock(kind, UNLOCKED_BYTE)));
+        set(libc::F_WRLCK as libc::c_int).ok()?;
+        let done = work();
+        let _ = set(libc::F_UNLCK as libc::c_int);
+        Some(done)
     }
 }
 
@@ -163,9 +172,9 @@ impl<'a> WriteLock<'a> {
         Some(Self(file))
     }
 
-    pub(crate) fn is_used_by_all(&self) -> bool {
+    pub(crate) fn while_nobody_writes<T>(&self, _work: impl FnOnce() -> T) -> Option<T> {
         let _ = self.0;
-        false
+        None
     }
 }
 

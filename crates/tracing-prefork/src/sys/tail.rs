@@ -3,7 +3,6 @@
 use super::files::identity;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{Mode, fstat};
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::ftruncate;
@@ -13,6 +12,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// How far behind a fragment of ours other writers may have got before we look for it: 256 KiB, some thousands of lines in
 /// the microseconds between a write and a look at what it left.
 const BEHIND: u64 = 256 * 1024;
+
+/// So much of a fragment, its end, is looked for: more would tell it from no other text, and take long.
+const TOLD_BY: usize = 1024;
 
 /// How a file ends.
 #[derive(Clone, Copy, Debug)]
@@ -52,33 +54,42 @@ pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
 /// A write of `line` has fallen short after `written` bytes: makes the last of these a newline, so that the next line, or one that
 /// another process has written behind it meanwhile, is a line of its own. Says whether that has been done.
 ///
-/// This needs no lock and no room on the disk, and changes no byte but one that belongs to nobody: the fragment is found by its
-/// content, and by not being the whole line.
+/// This needs no lock and no room on the disk, and changes no byte but one that belongs to nobody: that of a fragment at the end of the
+/// file, or else of the only text of its kind that is not part of the whole line. Others' lines begin as ours does, with the same second if
+/// with nothing else, so where there are several, nothing is done.
 pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<bool> {
     let (fragment, rest) = line.split_at(written);
     if fragment.last().is_none_or(|&last| last == b'\n') {
         return Ok(true);
     }
+    let fragment = &fragment[written.saturating_sub(TOLD_BY)..];
     let size = fstat(file)?.st_size as u64;
-    let start = size.saturating_sub(written as u64 + BEHIND);
+    let start = size.saturating_sub(fragment.len() as u64 + BEHIND);
     let mut tail = Vec::new();
     tail.try_reserve_exact((size - start) as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
     tail.resize((size - start) as usize, 0);
     let read = pread(file, &mut tail, start as _)?;
     tail.truncate(read);
-    let is_fragment = |&begin: &usize| {
-        let behind = tail[begin..].strip_prefix(fragment);
-        // The whole line, written by somebody else, is not it.
-        behind.is_some_and(|behind| !behind.starts_with(&rest[..rest.len().min(behind.len())]) || behind.is_empty())
+    // Waits for a write that is under way, as in `tail`.
+    pwrite(file, b"", 0)?;
+    let settled = fstat(file)?.st_size as u64 == size;
+    // The whole line, written by somebody else, is not it.
+    let is_piece = |&end: &usize| {
+        let behind = &tail[end..];
+        behind.is_empty() || !behind.starts_with(&rest[..rest.len().min(behind.len())])
     };
-    let at_the_end = tail.len().checked_sub(written);
-    let line_starts = (0..tail.len()).rev().filter(|&at| at == 0 && start == 0 || at > 0 && tail[at - 1] == b'\n');
-    let Some(begin) = at_the_end.into_iter().chain(line_starts).find(is_fragment) else { return Ok(false) };
+    let same = tail.windows(fragment.len()).enumerate().filter(|(_, text)| *text == fragment);
+    let mut ends = same.map(|(begin, _)| begin + fragment.len()).filter(is_piece);
+    let end = match (ends.next(), ends.next()) {
+        _ if settled && tail.ends_with(fragment) => tail.len(),
+        (Some(end), None) => end,
+        _ => return Ok(false),
+    };
 
     // Our descriptor appends wherever it is told to write (`pwrite(2)`, BUGS), so this needs another.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let anywhere = super::files::open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let last = start + (begin + written - 1) as u64;
+    let last = start + end as u64 - 1;
     // Truncated from outside meanwhile, or not the same file (another /proc).
     if identity(&anywhere)? != identity(file)? || fstat(file)?.st_size as u64 <= last {
         return Ok(false);
@@ -89,13 +100,6 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
 /// How many bytes the file has.
 pub(crate) fn size(file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(fstat(file)?.st_size as u64)
-}
-
-/// Whether this process may let the file grow by so many bytes. A file-size limit (`RLIMIT_FSIZE`) cuts a write as a full disk does.
-#[allow(clippy::unnecessary_cast, reason = "rlim_t is not 64 bits wide everywhere")]
-pub(crate) fn may_grow(file: BorrowedFd<'_>, by: usize) -> bool {
-    let limit = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(limit, _)| limit as u64);
-    size(file).is_ok_and(|size| size.saturating_add(by as u64) <= limit)
 }
 
 /// Cuts the last `written` bytes off again, if the file has had `size` before them and nothing has come behind them.
@@ -112,5 +116,39 @@ pub(crate) fn end_line(file: impl AsFd) -> io::Result<()> {
     match super::append(file, b"\n")? {
         1 => Ok(()),
         _ => Err(Errno::ENOSPC.into()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may panic")]
+mod tests {
+    use super::end_fragment;
+    use std::fs::{self, OpenOptions};
+    use std::os::fd::AsFd;
+
+    /// What a file becomes when a writer ends the fragment of its line in it.
+    fn ended(before: &str, line: &str, written: usize) -> String {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log");
+        fs::write(&path, before).expect("written");
+        let file = OpenOptions::new().read(true).append(true).open(&path).expect("opens");
+        end_fragment(file.as_fd(), line.as_bytes(), written).expect("no failure");
+        fs::read_to_string(&path).expect("there")
+    }
+
+    #[test]
+    fn a_fragment_is_ended_where_it_is_the_only_one_or_at_the_end() {
+        assert_eq!(ended("08:33 a\n08:33 ab", "08:33 abc\n", 8), "08:33 a\n08:33 a\n");
+        assert_eq!(ended("08:33 abc\n08:33 ab08:33 x\n", "08:33 abc\n", 8), "08:33 abc\n08:33 a\n08:33 x\n");
+        assert_eq!(ended("08:33 abc\nabc", "abc\n", 3), "08:33 abc\nab\n");
+        let long = "x".repeat(5000);
+        assert_eq!(ended(&format!("{long}other\n"), &format!("{long}\n"), 5000), format!("{long}other\n"));
+    }
+
+    #[test]
+    fn a_line_that_begins_as_the_fragment_does_stays_as_it_is() {
+        for file in ["08:308:33 b\n08:33 c\n", "08:33 b\n08:33 08:33 c\n", "08:33 b\nx08:308:33 c\n08:33 d\n"] {
+            assert_eq!(ended(file, "08:33 a\n", 4), file);
+        }
     }
 }
