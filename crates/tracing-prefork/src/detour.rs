@@ -143,7 +143,13 @@ impl Inner {
     /// If the disk is full, removes old files, as far as `min_log_files` allows, until there is room for the line. Whole lines that are in
     /// the file already are not written again.
     fn make_room_for(&self, mut outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
+        if self.min_log_files.is_none() {
+            return outcome;
+        }
         let mut begin = 0;
+        // A write that was cut does not say why: it may be a file-size limit, and then to remove other files makes no room. So it is
+        // tried once more before one goes.
+        let mut is_known = outcome.is_err();
         loop {
             if let Ok(written) = outcome {
                 if written == line.len() {
@@ -151,31 +157,29 @@ impl Inner {
                 }
                 begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
             }
-            if !is_full(&outcome) || self.is_cut_by_limit(&outcome, line, at) || !self.make_room(at) {
+            if !is_full(&outcome) || is_known && !self.make_room(at) {
                 return outcome;
             }
-            match self.open_for(at, line.len() - begin) {
-                Ok((opened, _)) => match self.append_unlimited(&opened, &line[begin..], at) {
-                    Ok(length) => outcome = Ok(begin + length),
-                    // What the caller is told to be in the file, he does not try again.
-                    Err(error) if begin > 0 => {
-                        outcome = Ok(begin);
-                        if !is_full(&Err(error)) {
-                            return outcome;
-                        }
+            is_known = true;
+            let Ok((opened, _)) = self.open_for(at, line.len() - begin) else { return outcome };
+            match self.append_unlimited(&opened, &line[begin..], at) {
+                Ok(length) => {
+                    let rest = line.len() - begin - length;
+                    outcome = Ok(begin + length);
+                    if !sys::may_grow(&opened.file, rest) {
+                        return outcome;
                     }
-                    Err(error) => outcome = Err(error),
-                },
-                Err(_) => return outcome,
+                }
+                Err(error) => {
+                    let failed = Err(error);
+                    if !is_full(&failed) {
+                        return if outcome.is_ok() { outcome } else { failed };
+                    }
+                    // What the caller is told to be in the file, he does not try again.
+                    outcome = if begin > 0 { Ok(begin) } else { failed };
+                }
             }
         }
-    }
-
-    /// Whether a write may have been cut by a file-size limit: that does not say so, and to remove other files makes no room then.
-    fn is_cut_by_limit(&self, outcome: &io::Result<usize>, line: &[u8], at: i64) -> bool {
-        let Ok(written) = outcome else { return false };
-        let path = self.pattern.path_at(at, self.index(at));
-        path.is_ok_and(|path| !sys::may_grow(&path, line.len() - written))
     }
 
     /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB (`write(2)`).

@@ -81,10 +81,9 @@ pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
 
 /// Whether this process may let the file grow by so many bytes (`RLIMIT_FSIZE`).
 #[allow(clippy::unnecessary_cast, reason = "rlim_t is not 64 bits wide everywhere")]
-pub(crate) fn may_grow(path: &LogPath, by: usize) -> bool {
+pub(crate) fn may_grow(file: impl AsFd, by: usize) -> bool {
     let limit = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(limit, _)| limit as u64);
-    let size = lstat(path.as_c_str()).map_or(0, |found| found.st_size as u64);
-    size.saturating_add(by as u64) <= limit
+    fstat(file).is_ok_and(|found| (found.st_size as u64).saturating_add(by as u64) <= limit)
 }
 
 /// Whether the file has a name in some directory still.

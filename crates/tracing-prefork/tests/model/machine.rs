@@ -149,8 +149,8 @@ struct Side {
     names: HashMap<String, Period>,
     seen: BTreeMap<u64, Seen>,
     lines: BTreeMap<String, Line>,
-    /// What was refused: pieces of it may be there.
-    refused: Vec<String>,
+    /// What there was no room for: pieces of it may be there.
+    cut: Vec<String>,
     /// Names that somebody has taken from their file since the appender looked.
     disturbed: BTreeSet<String>,
     /// The second of the last event that looked.
@@ -201,7 +201,7 @@ impl Machine {
             names: HashMap::new(),
             seen: BTreeMap::new(),
             lines: BTreeMap::new(),
-            refused: Vec::new(),
+            cut: Vec::new(),
             disturbed: BTreeSet::new(),
             checked: 0,
             written: 0,
@@ -450,7 +450,10 @@ impl Machine {
         if tried_again {
             ensure!(room.is_some(), "a line was refused");
             side.lost += 1;
-            side.refused.push(line.clone());
+        }
+        if room.is_some() {
+            // If it was cut, and written whole at the next try, too.
+            side.cut.push(line.clone());
         }
         match written {
             Ok(()) => {
@@ -466,7 +469,6 @@ impl Machine {
                 if looked {
                     side.disturbed.remove(&name);
                 }
-                side.refused.push(line);
                 Ok(())
             }
         }
@@ -598,7 +600,7 @@ impl Machine {
                             ensure!(found.insert(line.to_owned()), "{line:?} is there twice");
                         }
                         None => {
-                            let piece = side.refused.iter().any(|refused| refused.starts_with(line));
+                            let piece = side.cut.iter().any(|cut| cut.starts_with(line));
                             ensure!(piece, "{} has {line:?} in it, which nobody wrote", seen.name);
                             ensure!(!side.settings.lock_writes, "a piece of a line was not cut off: {line:?}");
                         }
