@@ -74,6 +74,10 @@ impl Descriptor {
         self.get().expect("something is installed")
     }
 
+    pub(crate) fn leads_to(&self, id: FileId) -> bool {
+        self.get() == Some(id)
+    }
+
     pub(crate) fn file(&self) -> Option<FileId> {
         self.get()
     }
@@ -112,10 +116,6 @@ pub(crate) fn has_name(_file: impl AsFd) -> bool {
 
 pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(0)
-}
-
-pub(crate) fn identity(_file: BorrowedFd<'_>) -> io::Result<FileId> {
-    Ok(FileId(0))
 }
 
 /// A type for which memory full of zeros is a value.

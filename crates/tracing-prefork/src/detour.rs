@@ -166,7 +166,7 @@ impl Inner {
                 Ok(length) => {
                     let rest = line.len() - begin - length;
                     outcome = Ok(begin + length);
-                    if !sys::may_grow(&opened.file, rest) {
+                    if !sys::may_grow(opened.file.as_fd(), rest) {
                         return outcome;
                     }
                 }
@@ -210,7 +210,7 @@ impl Inner {
     }
 }
 
-/// Whether there was no room for the line.
+/// Whether there may have been no room for the line.
 fn is_full(outcome: &io::Result<usize>) -> bool {
     match outcome {
         Ok(_) => true,

@@ -243,8 +243,7 @@ impl Rolling<'_> {
 
     /// Whether the descriptor that is open for `at` still leads to that file.
     pub(crate) fn leads_to(&self, at: i64, id: FileId) -> bool {
-        let descriptor = self.state.slot_of(at).and_then(|slot| self.slots.descriptors[slot].borrow());
-        descriptor.is_some_and(|file| sys::identity(file).is_ok_and(|found| found == id))
+        self.state.slot_of(at).is_some_and(|slot| self.slots.descriptors[slot].leads_to(id))
     }
 
     /// How large the file is that is open for `at`, and which of the period's files.

@@ -81,6 +81,11 @@ impl Descriptor {
         FileId { device, inode }
     }
 
+    /// Whether the number leads to that file now.
+    pub(crate) fn leads_to(&self, id: FileId) -> bool {
+        self.borrow().is_some_and(|file| identity(file).is_ok_and(|found| found == id))
+    }
+
     /// The file that the number leads to now, if it still is one of ours.
     pub(crate) fn file(&self) -> Option<FileId> {
         self.borrow().filter(|_| self.is_ours(self.number.load(Relaxed))).and_then(|file| identity(file).ok())

@@ -6,7 +6,6 @@ use super::tail::tail;
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, fcntl};
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, SFlag, fchmod, fstat, lstat};
 use nix::unistd::linkat;
 use std::fs::File;
@@ -77,13 +76,6 @@ pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
         Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
         found => Ok(Some(found?.into())),
     }
-}
-
-/// Whether this process may let the file grow by so many bytes (`RLIMIT_FSIZE`).
-#[allow(clippy::unnecessary_cast, reason = "rlim_t is not 64 bits wide everywhere")]
-pub(crate) fn may_grow(file: impl AsFd, by: usize) -> bool {
-    let limit = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(limit, _)| limit as u64);
-    fstat(file).is_ok_and(|found| (found.st_size as u64).saturating_add(by as u64) <= limit)
 }
 
 /// Whether the file has a name in some directory still.

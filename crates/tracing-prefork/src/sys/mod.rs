@@ -10,14 +10,13 @@ mod tail;
 
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use files::{
-    Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity, identity_at, is_held,
-    may_grow, open_log,
+    Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity_at, is_held, open_log,
 };
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock, may_write};
 pub(crate) use path::LogPath;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
-pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
+pub(crate) use tail::{cut, end_fragment, end_line, may_grow, size, tail};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
