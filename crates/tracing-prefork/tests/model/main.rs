@@ -118,5 +118,5 @@ fn a_line_in_the_file_of_another_period_is_found() {
 
 #[test]
 fn a_file_that_should_have_been_kept_is_found() {
-    finds("a_file_that_should_have_been_kept_is_found", Wrong::KeepsOneMore, "pruning removed");
+    finds("a_file_that_should_have_been_kept_is_found", Wrong::KeepsOneMore, "removed");
 }
