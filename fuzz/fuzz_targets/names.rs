@@ -55,8 +55,9 @@ enum Format {
 }
 
 const STRFTIME: [&str; 40] = [
-    "%Y", "%m", "%d", "%H", "%M", "%S", "%z", "%j", "%G", "%V", "%u", "%b", "%B", "%a", "%A", "%I", "%p", "%F", "%T", "%y",
-    "%C", "%e", "%D", "%R", "%s", "%U", "%W", "%w", "%k", "%l", "%P", "%%", "-", "/", ".", "_", " ", "0", "+", "T",
+    "%Y", "%m", "%d", "%H", "%M", "%S", "%z", "%j", "%G", "%V", "%u", "%b", "%B", "%a", "%A", "%I", "%p", "%F", "%T",
+    "%y", "%C", "%e", "%D", "%R", "%s", "%U", "%W", "%w", "%k", "%l", "%P", "%%", "-", "/", ".", "_", " ", "0", "+",
+    "T",
 ];
 
 const DESCRIPTION: [&str; 40] = [
@@ -147,7 +148,11 @@ impl Instant {
 enum Name {
     Any(String),
     /// A true name, changed in one place.
-    Changed { of: Instant, at: u8, how: Change },
+    Changed {
+        of: Instant,
+        at: u8,
+        how: Change,
+    },
 }
 
 #[derive(Arbitrary, Debug)]

@@ -1,4 +1,4 @@
-//! Loom's atomics in the place of the standard library's.
+//! Loom's atomics, and its way of waiting, in the place of the standard library's.
 
 use crate::sys;
 use loom::sync::atomic as loomed;
@@ -45,6 +45,15 @@ pub(crate) fn fence(order: Ordering) {
 /// Keeps nothing in order but what the compiler does; and that is where the kernel's barrier may interrupt a thread.
 pub(crate) fn compiler_fence(_order: Ordering) {
     sys::may_be_interrupted();
+}
+
+/// Whoever waits lets the others go on.
+pub(crate) mod thread {
+    pub(crate) use loom::thread::yield_now;
+
+    pub(crate) fn sleep(_duration: std::time::Duration) {
+        yield_now();
+    }
 }
 
 /// An atomic whose memory may be all zero, as that of a page fresh from the kernel: it is made when it is touched first, by the

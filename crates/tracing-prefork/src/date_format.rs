@@ -1,7 +1,7 @@
 //! How the date stands in a file's name: from a label to text, and back.
 
 use std::io;
-use time::format_description::{self, Component, OwnedFormatItem};
+use time::format_description::{self, OwnedFormatItem};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, Time, UtcOffset};
 
@@ -9,7 +9,7 @@ use time::{Date, OffsetDateTime, Time, UtcOffset};
 #[derive(Clone, Debug)]
 pub(crate) struct DateFormat {
     items: OwnedFormatItem,
-    /// Whether the text shows the offset from UTC, which tells the two passes of a repeated hour apart.
+    /// Whether the text depends on the offset from UTC, which tells the two passes of a repeated hour apart.
     pub(crate) shows_offset: bool,
     /// How many directories the text goes through.
     pub(crate) depth: usize,
@@ -28,8 +28,11 @@ impl DateFormat {
             return Err("expected a strftime pattern such as %Y-%m-%d, or one such as [year]-[month]-[day]".to_owned());
         };
         let items = read(text).map_err(|error| error.to_string())?;
-        let format = Self { shows_offset: shows_offset(&items), depth: 0, directories: Vec::new(), items };
-        let sample = format.text(0, 0).map_err(|error| error.to_string())?;
+        let format = Self { shows_offset: false, depth: 0, directories: Vec::new(), items };
+        let text_at = |offset| format.text(0, offset).map_err(|error| error.to_string());
+        let sample = text_at(0)?;
+        // A Unix timestamp depends on it as well as one that is written out.
+        let shows_offset = sample != text_at(3661)?;
         if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains('\0') {
             return Err(format!("{sample:?} is not a path below the log directory"));
         }
@@ -38,7 +41,7 @@ impl DateFormat {
         if directories.len() != depth {
             directories.clear();
         }
-        Ok(Self { depth, directories, ..format })
+        Ok(Self { shows_offset, depth, directories, ..format })
     }
 
     /// Whether texts can go through that directory: `2026/11` for `%Y/%m/%d`, not `lost+found`.
@@ -114,16 +117,5 @@ impl DateFormat {
             () => "offset with hours and minutes",
         };
         Err(format!("it shows no {missing}, so that several periods would share the file {text:?}"))
-    }
-}
-
-fn shows_offset(items: &OwnedFormatItem) -> bool {
-    match items {
-        OwnedFormatItem::Component(component) => {
-            matches!(component, Component::OffsetHour(_) | Component::OffsetMinute(_) | Component::OffsetSecond(_))
-        }
-        OwnedFormatItem::Compound(items) | OwnedFormatItem::First(items) => items.iter().any(shows_offset),
-        OwnedFormatItem::Optional(item) => shows_offset(item),
-        _ => false,
     }
 }

@@ -143,7 +143,13 @@ impl Inner {
     /// If the disk is full, removes old files, as far as `min_log_files` allows, until there is room for the line. Whole lines that are in
     /// the file already are not written again.
     fn make_room_for(&self, mut outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
+        if self.min_log_files.is_none() {
+            return outcome;
+        }
         let mut begin = 0;
+        // A write that was cut does not say why: it may be a file-size limit, and then to remove other files makes no room. So it is
+        // tried once more before one goes.
+        let mut is_known = outcome.is_err();
         loop {
             if let Ok(written) = outcome {
                 if written == line.len() {
@@ -151,26 +157,27 @@ impl Inner {
                 }
                 begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
             }
-            if self.min_log_files.is_none() || !is_full(&outcome) {
+            if !is_full(&outcome) || is_known && !self.make_room(at) {
                 return outcome;
             }
-            // A write that was cut does not say why. Where a file-size limit did it, removing files makes no room.
-            let rest = line.len() - begin;
-            let is_at_its_limit = |(opened, _): (Opened, u32)| !sys::may_grow(opened.file.as_fd(), rest);
-            if outcome.is_ok() && self.open_for(at, rest).is_ok_and(is_at_its_limit) || !self.make_room(at) {
-                return outcome;
-            }
-            let Ok((opened, _)) = self.open_for(at, rest) else { return outcome };
+            is_known = true;
+            let Ok((opened, _)) = self.open_for(at, line.len() - begin) else { return outcome };
             match self.append_unlimited(&opened, &line[begin..], at) {
-                Ok(length) => outcome = Ok(begin + length),
-                // What the caller is told to be in the file, he does not try again.
-                Err(error) if begin > 0 => {
-                    outcome = Ok(begin);
-                    if !is_full(&Err(error)) {
+                Ok(length) => {
+                    let rest = line.len() - begin - length;
+                    outcome = Ok(begin + length);
+                    if !sys::may_grow(opened.file.as_fd(), rest) {
                         return outcome;
                     }
                 }
-                Err(error) => outcome = Err(error),
+                Err(error) => {
+                    let failed = Err(error);
+                    if !is_full(&failed) {
+                        return if outcome.is_ok() { outcome } else { failed };
+                    }
+                    // What the caller is told to be in the file, he does not try again.
+                    outcome = if begin > 0 { Ok(begin) } else { failed };
+                }
             }
         }
     }

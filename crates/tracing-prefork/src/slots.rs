@@ -17,12 +17,11 @@
 use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
-use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, thread};
 use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, Opened};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::thread;
 use std::time::Duration;
 
 /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.

@@ -111,6 +111,9 @@ fn a_format_that_gives_several_periods_one_name_is_refused_and_says_what_it_lack
     lacks(Rotation::DAILY, "[year repr:last_two]-[month]-[day]", "no year of four digits");
     lacks(Rotation::HOURLY, "%H", "no year of four digits");
     lacks(Rotation::DAILY, "100%%", "no year of four digits");
+    // The same month, before and after the clocks are changed.
+    lacks(Rotation::MONTHLY, "[year]-[month]-[unix_timestamp]", "no offset");
+    lacks(Rotation::SECONDLY, "[unix_timestamp]", "no year of four digits");
     // Whole hours do not tell +05:30 from +05:00.
     let hours = "[year]-[month]-[day] [hour] [offset_hour sign:mandatory]";
     let build = dated(&Hand::at(NOW), Rotation::HOURLY, hours).zone(Zone::Fixed(19_800));

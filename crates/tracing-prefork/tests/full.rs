@@ -10,6 +10,8 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use tracing_prefork::{Appender, Operation, Rotation};
 
+const TODAY: &str = "app.2026-11-21.log";
+
 fn log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
     writeln!(logs, "{text}")
 }
@@ -183,7 +185,14 @@ fn a_file_size_limit_removes_no_files_because_that_would_make_no_room() {
                 log(&logs, &"x".repeat(1000)).expect_err("the limit is in the way");
                 limit(u64::MAX);
             }
-            assert_eq!(names(directory), ["app.2026-11-20.log", "app.2026-11-21.log"], "locked: {locked}");
+            // The limit cuts what goes to the removed file; in the new one there is room below it.
+            let size = fs::metadata(logs.path()).expect("there").len();
+            fs::remove_file(logs.path()).expect("removed");
+            limit(size + 10);
+            log(&logs, "a line of more than ten bytes").expect("goes to a new file");
+            limit(u64::MAX);
+            assert_eq!(read(directory, TODAY), "a line of more than ten bytes\n");
+            assert_eq!(names(directory), ["app.2026-11-20.log", TODAY], "locked: {locked}");
             assert_eq!(logs.stats().files_pruned, 0);
         }
     });

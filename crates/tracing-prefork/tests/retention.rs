@@ -50,6 +50,15 @@ fn n_files_are_kept_the_current_one_included() {
 }
 
 #[test]
+fn a_file_of_a_year_that_no_event_is_in_is_not_counted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let files = ["app.2026-11-20.log", "app.9999-10-01.log"];
+    touch(directory.path(), &files);
+    daily(&Hand::at(NOW), 2, directory.path());
+    assert_eq!(names(directory.path()), ["app.2026-11-20.log", "app.2026-11-21.log", "app.9999-10-01.log"]);
+}
+
+#[test]
 fn appenders_of_one_directory_keep_to_their_own_files_whatever_their_settings() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
@@ -81,15 +90,6 @@ fn appenders_of_one_directory_keep_to_their_own_files_whatever_their_settings() 
         };
         assert_eq!((of("2026-11-21.log".len()), of("2026-11-21-08.log".len())), (2, 3), "{number}: {files:?}");
     }
-}
-
-#[test]
-fn a_file_of_a_year_that_no_event_is_in_is_not_counted() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let files = ["app.2026-11-20.log", "app.9999-10-01.log"];
-    touch(directory.path(), &files);
-    daily(&Hand::at(NOW), 2, directory.path());
-    assert_eq!(names(directory.path()), ["app.2026-11-20.log", "app.2026-11-21.log", "app.9999-10-01.log"]);
 }
 
 #[test]
