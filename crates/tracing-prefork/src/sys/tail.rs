@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// the microseconds between a write and a look at what it left.
 const BEHIND: u64 = 256 * 1024;
 
-/// So much of a fragment, its end, is looked for: more would tell it from no other text, and take long.
+/// So much of a fragment, its end, is looked for; the rest is compared where that is found.
 const TOLD_BY: usize = 1024;
 
 /// How a file ends.
@@ -63,9 +63,8 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
     if fragment.last().is_none_or(|&last| last == b'\n') {
         return Ok(true);
     }
-    let fragment = &fragment[written.saturating_sub(TOLD_BY)..];
     let size = fstat(file)?.st_size as u64;
-    let start = size.saturating_sub(fragment.len() as u64 + BEHIND);
+    let start = size.saturating_sub(written as u64 + BEHIND);
     let mut tail = Vec::new();
     tail.try_reserve_exact((size - start) as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
     tail.resize((size - start) as usize, 0);
@@ -77,10 +76,13 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
     // The whole line, written by somebody else, is not it.
     let is_piece = |&end: &usize| {
         let behind = &tail[end..];
-        behind.is_empty() || !behind.starts_with(&rest[..rest.len().min(behind.len())])
+        tail[..end].ends_with(fragment)
+            && (behind.is_empty() || !behind.starts_with(&rest[..rest.len().min(behind.len())]))
     };
-    let same = tail.windows(fragment.len()).enumerate().filter(|(_, text)| *text == fragment);
-    let mut ends = same.map(|(begin, _)| begin + fragment.len()).filter(is_piece);
+    // The end of it first: the beginning is a timestamp as a rule, which many lines have.
+    let told_by = &fragment[written.saturating_sub(TOLD_BY)..];
+    let same = tail.windows(told_by.len()).enumerate().filter(|(_, text)| *text == told_by);
+    let mut ends = same.map(|(begin, _)| begin + told_by.len()).filter(is_piece);
     let end = match (ends.next(), ends.next()) {
         _ if settled && tail.ends_with(fragment) => tail.len(),
         (Some(end), None) => end,
@@ -150,7 +152,8 @@ mod tests {
         assert_eq!(ended("08:33 abc\n08:33 ab08:33 x\n", "08:33 abc\n", 8), "08:33 abc\n08:33 a\n08:33 x\n");
         assert_eq!(ended("08:33 abc\nabc", "abc\n", 3), "08:33 abc\nab\n");
         let long = "x".repeat(5000);
-        assert_eq!(ended(&format!("{long}other\n"), &format!("{long}\n"), 5000), format!("{long}other\n"));
+        let ended = ended(&format!("{long}other\n"), &format!("{long}\n"), 5000);
+        assert_eq!(ended, format!("{}\nother\n", &long[1..]), "told by all of it, not by its end");
     }
 
     #[test]
