@@ -55,7 +55,7 @@ pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
 /// A write of `line` has fallen short after `written` bytes: makes the last of these a newline, so that the next line, or one that
 /// another process has written behind it meanwhile, is a line of its own. Says whether that has been done.
 ///
-/// This needs no lock and no room on the disk, and changes no byte but one that belongs to nobody: that of a fragment at the end of the
+/// This needs no lock, and no room on the disk but where the file system copies what it overwrites (btrfs), and changes no byte but one that belongs to nobody: that of a fragment at the end of the
 /// file, or else of the only text of its kind that is not part of the whole line. Others' lines begin as ours does, with the same second if
 /// with nothing else, so where there are several, nothing is done.
 pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<bool> {
