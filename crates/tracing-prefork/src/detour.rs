@@ -160,8 +160,12 @@ impl Inner {
             if !is_full(&outcome) || is_known && !self.make_room(at) {
                 return outcome;
             }
-            is_known = true;
-            let Ok((opened, _)) = self.open_for(at, line.len() - begin) else { return outcome };
+            let room_was_made = std::mem::replace(&mut is_known, true);
+            let opened = match self.open_for(at, line.len() - begin) {
+                Ok((opened, _)) => opened,
+                Err(_) if room_was_made => return outcome,
+                Err(_) => continue,
+            };
             match self.append_unlimited(&opened, &line[begin..], at) {
                 Ok(length) => {
                     let rest = line.len() - begin - length;
