@@ -315,8 +315,9 @@ fn a_log_is_never_one_of_the_three_standard_descriptors() {
 fn a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other() {
     alone("a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other", &[], |directory| {
         use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-        use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+        use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
         static CHILD: AtomicI32 = AtomicI32::new(-1);
+        static WRITING: AtomicBool = AtomicBool::new(false);
         extern "C" fn fork_here(_: i32) {
             // SAFETY: fork is async-signal-safe here: the process has one thread that runs code of ours.
             if let Ok(ForkResult::Parent { child }) = unsafe { fork() } {
@@ -330,18 +331,25 @@ fn a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_a
         unsafe { sigaction(Signal::SIGALRM, &action) }.expect("set");
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
-        let text = "x".repeat(500_000);
+        // A whole line, which is written as it is: a fork in the middle of an allocation would wait for its own lock.
+        let line = "x".repeat(500_000) + "\n";
         for round in 1..=20 {
             CHILD.store(-1, Relaxed);
+            WRITING.store(false, Relaxed);
             // The write is long, and the signal comes to this thread in the middle of it.
             let timer = std::time::Duration::from_micros(50 * round);
             let writer = nix::sys::pthread::pthread_self();
             let alarm = std::thread::spawn(move || {
+                while !WRITING.load(Relaxed) {
+                    std::thread::yield_now();
+                }
                 std::thread::sleep(timer);
                 let _ = nix::sys::pthread::pthread_kill(writer, Signal::SIGALRM);
             });
+            (&logs).write_all(line.as_bytes()).expect("writes");
+            WRITING.store(true, Relaxed);
             while CHILD.load(Relaxed) == -1 {
-                log(&logs, &text);
+                (&logs).write_all(line.as_bytes()).expect("writes");
             }
             if CHILD.load(Relaxed) == 0 {
                 for day in 1..=6 {
