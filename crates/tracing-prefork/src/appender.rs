@@ -118,7 +118,7 @@ impl Inner {
         }
     }
 
-    fn path_at(&self, at: i64, index: u32) -> PathBuf {
+    pub(crate) fn path_at(&self, at: i64, index: u32) -> PathBuf {
         // The builder has written the longest name, so this cannot fail.
         let path = self.pattern.path_at(at, index);
         path.map_or_else(|_| self.pattern.directory().to_owned(), |path| path.as_path().to_owned())

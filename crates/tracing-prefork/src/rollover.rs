@@ -3,6 +3,7 @@
 use crate::appender::Inner;
 use crate::header::Header;
 use crate::report::Operation;
+use crate::slots::Rolling;
 use crate::sys::{self, Creation, LogPath, Opened};
 use nix::errno::Errno;
 use std::fs;
@@ -115,11 +116,8 @@ impl Inner {
         }
         self.look_at_fork();
         let forward = rolling.is_forward(at);
-        let installed = self
-            .open_for(at, 0)
-            .and_then(|(file, index)| rolling.install(self.pattern.calendar().span(at), index, file));
+        let installed = self.fill_slot(&rolling, at);
         drop(rolling);
-        self.duties().opened(at, installed.as_ref().err());
         match installed {
             Ok(false) => Ok(Rolled::No),
             Ok(true) => {
@@ -132,6 +130,15 @@ impl Inner {
                 Err(copy)
             }
         }
+    }
+
+    /// Opens the file that takes the next line of `at`, puts it into the slot that is not in use, and notes what has come of it.
+    /// `false`: somebody still writes to that slot.
+    pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
+        let span = self.pattern.calendar().span(at);
+        let filled = self.open_for(at, 0).and_then(|(file, index)| rolling.install(span, index, file));
+        self.duties().opened(at, filled.as_ref().err());
+        filled
     }
 
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.

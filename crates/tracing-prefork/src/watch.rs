@@ -71,11 +71,7 @@ impl Inner {
             rolling.abandon_nameless(at);
             return Ok(Look::AsItWas);
         }
-        let installed = self
-            .open_for(at, 0)
-            .and_then(|(file, index)| rolling.install(self.pattern.calendar().span(at), index, file));
-        self.duties().opened(at, installed.as_ref().err());
-        match installed {
+        match self.fill_slot(&rolling, at) {
             Ok(true) => {
                 let _ = rolling.let_go_of_ended(at, GRACE);
                 self.counters().files_reopened.fetch_add(1, Relaxed);
@@ -107,10 +103,7 @@ impl Inner {
             Some(Err(error)) => error,
             None => io::ErrorKind::TimedOut.into(),
         };
-        let path = self
-            .pattern
-            .path_at(at, self.index(at))
-            .map_or_else(|_| self.pattern.directory().to_owned(), |path| path.as_path().to_owned());
+        let path = self.path_at(at, self.index(at));
         Err(self.reporter.error(self.counters(), Operation::Rollover, &path, failed))
     }
 

@@ -404,22 +404,12 @@ fn what_a_link_leads_to_stays_plain() {
     }
 }
 
-fn small_disk(directory: &Path) -> Option<()> {
-    use nix::mount::{MsFlags, mount};
-    use nix::sched::{CloneFlags, unshare};
-    let flags = CloneFlags::CLONE_NEWNS;
-    unshare(flags).or_else(|_| unshare(flags | CloneFlags::CLONE_NEWUSER)).ok()?;
-    let nothing = None::<&str>;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).ok()?;
-    mount(Some("tmpfs"), directory, Some("tmpfs"), MsFlags::empty(), Some("size=1m")).ok()
-}
-
 #[test]
 fn on_a_full_disk_the_file_stays_plain_and_lines_find_room() {
     let name = "on_a_full_disk_the_file_stays_plain_and_lines_find_room";
     alone(name, &[], |directory| {
-        if small_disk(directory).is_none() {
-            return writeln!(io::stderr(), "SKIPPED {name}: no file system may be mounted").expect("told");
+        if !common::small_disk(directory, "size=1m") {
+            return;
         }
         let mut seed = 1;
         let noise: String = (0..40_000).map(|_| format!("{:016x}", random(&mut seed))).collect();

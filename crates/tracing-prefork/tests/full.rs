@@ -2,12 +2,9 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, alone, limit, limited, names, operations, read, telling};
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
+use common::{DAY, Hand, NOW, alone, limit, limited, names, operations, read, small_disk, telling};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::Path;
 use tracing_prefork::{Appender, Operation, Rotation};
 
 const TODAY: &str = "app.2026-11-21.log";
@@ -115,22 +112,12 @@ fn a_piece_that_a_dead_process_has_left_is_a_line_of_its_own() {
     }
 }
 
-/// A file system of 400 KiB at `directory`, which only this process sees. `None` where that is not allowed.
-fn small_disk(directory: &Path) -> Option<()> {
-    // As an ordinary user in a namespace of users, too.
-    let flags = CloneFlags::CLONE_NEWNS;
-    unshare(flags).or_else(|_| unshare(flags | CloneFlags::CLONE_NEWUSER)).ok()?;
-    let nothing = None::<&str>;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).ok()?;
-    mount(Some("tmpfs"), directory, Some("tmpfs"), MsFlags::empty(), Some("size=400k")).ok()
-}
-
 #[test]
 fn on_a_full_disk_the_oldest_files_go_down_to_min_log_files_and_the_line_is_written() {
     let name = "on_a_full_disk_the_oldest_files_go_down_to_min_log_files_and_the_line_is_written";
     alone(name, &[], |directory| {
-        if small_disk(directory).is_none() {
-            return writeln!(std::io::stderr(), "SKIPPED {name}: no file system may be mounted").expect("told");
+        if !small_disk(directory, "size=400k") {
+            return;
         }
         let hand = Hand::at(NOW);
         let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY).min_log_files(2));

@@ -2,15 +2,12 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, alone, names, operations, read, telling};
+use common::{DAY, Hand, NOW, alone, names, operations, read, small_disk, telling};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::mount::{MsFlags, mount};
-use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{ForkResult, fork};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tracing_prefork::{Appender, Operation, Rotation};
@@ -19,18 +16,10 @@ fn log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
     writeln!(logs, "{text}")
 }
 
-fn small_disk(directory: &Path, options: &str) -> Option<()> {
-    let flags = CloneFlags::CLONE_NEWNS;
-    unshare(flags).or_else(|_| unshare(flags | CloneFlags::CLONE_NEWUSER)).ok()?;
-    let nothing = None::<&str>;
-    mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).ok()?;
-    mount(Some("tmpfs"), directory, Some("tmpfs"), MsFlags::empty(), Some(options)).ok()
-}
-
 #[test]
 fn making_room_writes_no_line_twice() {
     alone("making_room_writes_no_line_twice", &[], |directory| {
-        if small_disk(directory, "size=64k").is_none() {
+        if !small_disk(directory, "size=64k") {
             return;
         }
         let hand = Hand::at(NOW);
@@ -66,7 +55,7 @@ fn making_room_writes_no_line_twice() {
 fn room_is_made_for_a_new_file() {
     alone("room_is_made_for_a_new_file", &[], |directory| {
         // The root directory, the lock file, and three logs: the line goes into the file before, until that finds no room either.
-        if small_disk(directory, "size=40k,nr_inodes=5").is_none() {
+        if !small_disk(directory, "size=40k,nr_inodes=5") {
             return;
         }
         let hand = Hand::at(NOW);
@@ -96,7 +85,7 @@ fn room_is_made_for_a_new_file() {
 #[test]
 fn a_stopped_pruner_costs_not_a_second_a_line() {
     alone("a_stopped_pruner_costs_not_a_second_a_line", &[], |directory| {
-        if small_disk(directory, "size=40k").is_none() {
+        if !small_disk(directory, "size=40k") {
             return;
         }
         let hand = Hand::at(NOW);

@@ -158,6 +158,24 @@ pub(crate) fn limit(bytes: u64) {
     setrlimit(Resource::RLIMIT_FSIZE, bytes.min(hard), hard).expect("set");
 }
 
+/// A tmpfs at `directory`, with these mount options, which only this process sees. `false`, and a word about it, where that is not
+/// allowed.
+pub(crate) fn small_disk(directory: &Path, options: &str) -> bool {
+    use nix::mount::{MsFlags, mount};
+    use nix::sched::{CloneFlags, unshare};
+    let (flags, nothing) = (CloneFlags::CLONE_NEWNS, None::<&str>);
+    // As an ordinary user in a namespace of users, too.
+    let mounted = unshare(flags)
+        .or_else(|_| unshare(flags | CloneFlags::CLONE_NEWUSER))
+        .and_then(|()| mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing))
+        .and_then(|()| mount(Some("tmpfs"), directory, Some("tmpfs"), MsFlags::empty(), Some(options)));
+    if let Err(error) = mounted {
+        // Not by `println!`, which a test that passes does not show.
+        writeln!(std::io::stderr(), "SKIPPED: no file system may be mounted: {error}").expect("told");
+    }
+    mounted.is_ok()
+}
+
 /// What an appender has told its hook, and a hook for it.
 pub(crate) type Told = Arc<Mutex<Vec<(Operation, String)>>>;
 
