@@ -3,6 +3,7 @@
 
 use crate::clock::{Clock, Moment, Second};
 use crate::detour::Unwritten;
+use crate::hand_over::Hook;
 use crate::header::Header;
 use crate::latest::Link;
 use crate::layer::PlainFields;
@@ -49,7 +50,7 @@ use tracing_subscriber::registry::LookupSpan;
 ///
 /// Any thread may write at any time; there is no lock on the way. Fork whenever you
 /// like: the child goes on logging with the handle that it inherited, there is nothing to call in it. A thread is started only
-/// to remove or compress old files, and ends with that.
+/// to remove, compress or hand over old files, and ends with that.
 ///
 /// # Allocation
 ///
@@ -77,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) min_log_files: Option<NonZeroUsize>,
     pub(crate) size_limit: Option<SizeLimit>,
     pub(crate) compression: Option<Compression>,
+    pub(crate) hook: Option<Hook>,
     pub(crate) links: Vec<Link>,
     pub(crate) reporter: Reporter,
     pub(crate) slots: Slots,
@@ -264,6 +266,18 @@ impl Appender {
     /// been compressing for five seconds.
     pub fn compress(&self) -> Result<usize, Error> {
         self.inner.compress_now()
+    }
+
+    /// Hands the finished files over to [`on_rollover`](Builder::on_rollover), and says how many. It happens by itself, beside the events;
+    /// this is for a program that ends too soon for that, and for an administrator's command. Files that a process still has open are not
+    /// counted.
+    ///
+    /// # Errors
+    ///
+    /// If the directory or the record cannot be read, the hook fails (it is called for the other files), or another process, or another thread,
+    /// has been handing over for five seconds.
+    pub fn hand_over(&self) -> Result<usize, Error> {
+        self.inner.hand_over_now()
     }
 
     /// Looks at once whether the path of the current file still leads to the file that is open, opens it anew if not, and renews the

@@ -9,6 +9,7 @@
 //! or a late line has made the plain file anew; [`Rest`] tells these apart.
 
 use crate::compression::Compression;
+use crate::housekeeping::Outcome;
 use crate::latest::Link;
 use crate::listing;
 use crate::name::Pattern;
@@ -17,20 +18,10 @@ use crate::sys::{self, ClosedFile, FileId, Unnamed};
 use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How much is read and written at a time.
 const CHUNK: usize = 64 * 1024;
-
-/// What a round over all closed files came to.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) compressed: usize,
-    /// Files that would have been compressed, had not somebody had them open, or a link led to them.
-    pub(crate) held: usize,
-    /// The first directory that could not be read, or else the first file that could not be compressed.
-    pub(crate) failed: Option<(PathBuf, io::Error)>,
-}
 
 /// What became of a plain file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +50,7 @@ pub(crate) fn archive_closed(pattern: &Pattern, links: &[Link], kind: Compressio
     for (_, found) in files.into_iter().filter(|(place, _)| retention::is_over(*place, &places, now)) {
         let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
         match archive(&found.path, kind, needed) {
-            Ok(Archived::Done) => outcome.compressed += 1,
+            Ok(Archived::Done) => outcome.done += 1,
             Ok(Archived::Held) => outcome.held += 1,
             Ok(Archived::Gone) => {}
             Err(error) => {
@@ -122,7 +113,7 @@ struct Made {
 }
 
 fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression) -> io::Result<Made> {
-    let old = sys::open_archive(target)?;
+    let old = sys::open_to_read(target)?;
     let id = old.as_ref().map(sys::identity).transpose()?;
     let kept = match &old {
         None => 0,

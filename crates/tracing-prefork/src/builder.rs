@@ -5,10 +5,11 @@ use crate::calendar::Calendar;
 use crate::clock::{Clock, Moment};
 use crate::compression::{Compression, LONGEST_ENDING};
 use crate::date_format::DateFormat;
+use crate::hand_over::Hook;
 use crate::header::Header;
 use crate::latest::{Kind, Link};
 use crate::name::Pattern;
-use crate::report::{Error, Hook, Reporter};
+use crate::report::{self, Error, Reporter};
 use crate::retention::Limits;
 use crate::rotation::Rotation;
 use crate::size::SizeLimit;
@@ -16,6 +17,8 @@ use crate::slots::Slots;
 use crate::sys::{Discipline, Mode};
 use crate::zone::{Offsets, Zone};
 use crate::{Appender, BuildError, Period};
+use std::convert::Infallible;
+use std::error;
 use std::fmt;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -41,6 +44,7 @@ use std::time::{Duration, SystemTime};
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 less the umask |
 /// | [`header`](Self::header) | none |
+/// | [`on_rollover`](Self::on_rollover), [`try_on_rollover`](Self::try_on_rollover) | none |
 /// | [`on_error`](Self::on_error) | a line on standard error |
 /// | [`clock`](Self::clock) | the system's |
 ///
@@ -75,12 +79,13 @@ pub struct Builder {
     links: Vec<Link>,
     file_mode: Option<u32>,
     header: Option<Header>,
+    hook: Option<Hook>,
     clock: Clock,
     on_error: OnError,
 }
 
 #[derive(Default)]
-struct OnError(Option<Hook>);
+struct OnError(Option<report::Hook>);
 
 impl fmt::Debug for OnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,6 +111,7 @@ impl Default for Builder {
             links: Vec::new(),
             file_mode: None,
             header: None,
+            hook: None,
             clock: Clock::default(),
             on_error: OnError::default(),
         }
@@ -351,6 +357,57 @@ impl Builder {
         Self { header: Some(Header::new(header)), ..self }
     }
 
+    /// Is given each file that is finished: its period is over, or it is full, and no process has it open any more. With
+    /// [`compress`](Self::compress) it is given the archive. Uploading files elsewhere is the use.
+    ///
+    /// Each file is handed over once, by one of the processes that share the directory, in a thread of its own beside the events, one after
+    /// the other, the oldest first; the first time, all finished files that are there. A file of which late lines have changed the time of the last
+    /// change is handed over again, as is one whose process was killed in the middle of it. A hook that panics has failed; it is reported
+    /// ([`Operation::OnRollover`](crate::Operation::OnRollover)) and called for that file again, after some seconds first and then ever more
+    /// rarely, at least once an hour as long as something is logged. [`try_on_rollover`](Self::try_on_rollover) can say so without a panic.
+    ///
+    /// Retention waits for it: what has not been handed over goes a day after its period and its last line (only
+    /// [`min_log_files`](Self::min_log_files), on a full disk, waits for nothing). So all processes of a directory should have a hook, or
+    /// none. The hook may remove or move the file. It may log, start programs, and take its time; a process does not wait for it when it ends.
+    /// What is known of the files is in a hidden one, `.app.DATE.log.rollover`.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # let elsewhere = tempfile::tempdir()?;
+    /// # let bucket = elsewhere.path().to_owned();
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// # std::fs::write(directory.path().join("app.2001-09-09.log"), "from long ago\n")?;
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("app")
+    ///     .filename_suffix("log")
+    ///     .try_on_rollover(move |finished, _period| {
+    ///         let name = finished.file_name().ok_or("a file without a name")?;
+    ///         std::fs::copy(finished, bucket.join(name))?;
+    ///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    ///     })
+    ///     .build(directory.path())?;
+    /// # logs.hand_over()?;
+    /// # assert!(elsewhere.path().join("app.2001-09-09.log").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_rollover(self, hook: impl Fn(&Path, Period) + Send + Sync + 'static) -> Self {
+        self.try_on_rollover(move |finished, period| {
+            hook(finished, period);
+            Ok::<(), Infallible>(())
+        })
+    }
+
+    /// The same for a hook that can fail: it is called again for that file then.
+    pub fn try_on_rollover<E>(self, hook: impl Fn(&Path, Period) -> Result<(), E> + Send + Sync + 'static) -> Self
+    where
+        E: Into<Box<dyn error::Error + Send + Sync>>,
+    {
+        let hook = Hook::new(move |finished, period| hook(finished, period).map_err(Into::into));
+        Self { hook: Some(hook), ..self }
+    }
+
     /// Is told of failures, at most once a minute for each [`Operation`](crate::Operation); the others are counted. Without it
     /// they are written to standard error, a line each.
     ///
@@ -440,6 +497,7 @@ impl Builder {
             clock: self.clock,
             mode,
             header: self.header,
+            hook: self.hook,
             limits,
             min_log_files,
             size_limit: self.max_file_bytes.map(SizeLimit::new),
@@ -542,8 +600,8 @@ fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), Buil
         "this is the name of a log file"
     } else if pattern.place_of_archive(&name, 0).is_some() {
         "this is the name of an archive"
-    } else if pattern.hidden("lock").ends_with(&name) || pattern.hidden("compression.lock").ends_with(&name) {
-        "this is the name of the lock file"
+    } else if pattern.is_hidden(&name) {
+        "this is the name of a lock file"
     } else if name == "." || name == ".." || name.len() + HIDDEN > NAME_MAX {
         "no file can have this name"
     } else if others.iter().any(|other| other.name() == name) {

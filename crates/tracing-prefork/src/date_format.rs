@@ -33,7 +33,7 @@ impl DateFormat {
         let sample = text_at(0)?;
         // A Unix timestamp depends on it as well as one that is written out.
         let shows_offset = sample != text_at(3661)?;
-        if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains('\0') {
+        if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains(char::is_control) {
             return Err(format!("{sample:?} is not a path below the log directory"));
         }
         let depth = sample.matches('/').count();

@@ -1,212 +1,224 @@
-//! Pruning and compressing: when, by which process, in which thread. What may go is in `retention`, how a file becomes an
-//! archive in `archive`.
+//! Pruning, compressing and handing over: when, by which process, in which thread. What may go is in `retention`, how a file becomes an
+//! archive in `archive`, what the user's hook is given in `hand_over`.
 
 use crate::Error;
 use crate::appender::Inner;
-use crate::archive;
-use crate::compression::Compression;
+use crate::record::Record;
 use crate::report::Operation;
-use crate::retention;
 use crate::rollover::GRACE;
 use crate::sys::{self, HousekeepingLock};
+use crate::{archive, hand_over, retention};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::thread;
-use std::time::Duration;
+use std::sync::atomic::Ordering::Relaxed;
 
-/// Seconds until a file that could not be pruned or compressed, because a process still had it open, is looked at again: first, when
-/// the others have let go, then ever more rarely.
-const PRUNE_AGAIN: std::ops::RangeInclusive<i64> = GRACE + 2..=3600;
+/// Seconds until files that could not be pruned, compressed or handed over, because a process still had them open, are looked at again:
+/// first, when the others have let go, then ever more rarely.
+const LOOK_AGAIN: std::ops::RangeInclusive<i64> = GRACE + 2..=3600;
 
 /// Seconds until the bytes of all files are added up again.
 const EACH_MINUTE: i64 = 60;
 
+/// What one process, and one thread in it, does for all. Each behind a lock of its own, so that nobody who wants to prune has to wait for a
+/// compression, or for the user's hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Chore {
+    Prune,
+    Compress,
+    HandOver,
+}
+
+impl Chore {
+    fn operation(self) -> Operation {
+        match self {
+            Self::Prune => Operation::Retention,
+            Self::Compress => Operation::Compression,
+            Self::HandOver => Operation::OnRollover,
+        }
+    }
+}
+
+/// What a round over all files came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Files removed, compressed or handed over.
+    pub(crate) done: usize,
+    /// Files that would have been, had not somebody had them open, or needed them.
+    pub(crate) held: usize,
+    /// The first directory that could not be read, or else the first file with which it failed.
+    pub(crate) failed: Option<(PathBuf, io::Error)>,
+}
+
 impl Inner {
-    pub(crate) fn prune_if_wanted(self: &Arc<Self>, at: i64) {
+    pub(crate) fn do_chores_if_wanted(self: &Arc<Self>, at: i64) {
         let duties = self.duties();
-        if duties.prune_wanted.load(Relaxed) && duties.prune_wanted.swap(false, Relaxed) {
-            duties.prune_delay.store(0, Relaxed);
-            self.start_pruning(at);
+        if duties.chores_wanted.load(Relaxed) && duties.chores_wanted.swap(false, Relaxed) {
+            duties.chores_delay.store(0, Relaxed);
+            duties.chores_at.store(0, Relaxed);
+            self.start_chores(at);
         }
     }
 
-    /// Prunes, then compresses, in a short-lived thread, because removing a gigabyte takes 158 ms (measured). If none can
-    /// be started, prunes in place. Does nothing if another process is pruning.
-    pub(crate) fn start_pruning(self: &Arc<Self>, at: i64) {
-        if !(self.limits.is_set() || self.compression.is_some()) || self.duties().bare.load(Relaxed) {
+    /// Does what there is to do in a short-lived thread, because removing a gigabyte takes 158 ms (measured). If none can be started, prunes
+    /// in place. Does nothing if somebody else is at it.
+    pub(crate) fn start_chores(self: &Arc<Self>, at: i64) {
+        let wanted = self.has(Chore::Prune) || self.finishes_files();
+        if !wanted || self.duties().bare.load(Relaxed) {
             return;
         }
-        if self.duties().pruning.swap(true, Acquire) {
-            return self.look_again_for_closed(at);
-        }
-        match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
-            Ok(Some(lock)) => {
-                let inner = self.clone();
-                if sys::spawn("log-retention", move || inner.prune_and_compress(lock, at)).is_err() {
-                    // The lock went with the closure.
-                    match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
-                        Ok(Some(lock)) => self.prune_behind(lock, at),
-                        _ => self.duties().pruning.store(false, Release),
-                    }
+        let Some(turn) = self.try_take_turn(Chore::Prune, at) else { return };
+        let inner = self.clone();
+        let chores = move || {
+            inner.do_chore(Chore::Prune, turn, at);
+            for chore in [Chore::Compress, Chore::HandOver].into_iter().filter(|chore| inner.has(*chore)) {
+                if let Some(turn) = inner.try_take_turn(chore, at) {
+                    inner.do_chore(chore, turn, at);
                 }
             }
-            Ok(None) => {
-                self.duties().pruning.store(false, Release);
-                self.look_again_for_closed(at);
-            }
-            Err(error) => {
-                self.duties().pruning.store(false, Release);
-                self.report(Operation::Retention, &self.lock_path(), error);
-            }
-        }
-    }
-
-    fn prune_and_compress(&self, lock: HousekeepingLock, at: i64) {
-        self.prune_behind(lock, at);
-        if let Some(kind) = self.compression {
-            self.compress_in_turn(kind, at);
-        }
-    }
-
-    /// Compresses behind a lock of its own, so that nobody who wants to prune has to wait for it. Does nothing if somebody else is
-    /// at it.
-    fn compress_in_turn(&self, kind: Compression, at: i64) {
-        let duties = self.duties();
-        if duties.compressing.swap(true, Acquire) {
-            return self.look_again_for_closed(at);
-        }
-        let _over = Over(&duties.compressing);
-        let path = self.compression_lock_path();
-        match HousekeepingLock::try_take(&path, self.mode) {
-            Ok(Some(lock)) => {
-                let outcome = self.compress_files(kind, at);
-                drop(lock);
-                match outcome {
-                    Ok(outcome) => {
-                        if outcome.held > 0 {
-                            self.look_again_for_closed(at);
-                        }
-                        if let Some((path, error)) = outcome.failed {
-                            self.report(Operation::Compression, &path, error);
-                        }
-                    }
-                    Err(error) => self.report(Operation::Compression, self.pattern.directory(), error),
-                }
-            }
-            Ok(None) => self.look_again_for_closed(at),
-            Err(error) => self.report(Operation::Compression, &path, error),
-        }
-    }
-
-    fn compress_files(&self, kind: Compression, at: i64) -> io::Result<archive::Outcome> {
-        let outcome = archive::archive_closed(&self.pattern, &self.links, kind, at)?;
-        self.counters().files_compressed.fetch_add(outcome.compressed as u64, Relaxed);
-        Ok(outcome)
-    }
-
-    /// Compresses in place, waiting for others to finish.
-    pub(crate) fn compress_now(&self) -> Result<usize, Error> {
-        let Some(kind) = self.compression else { return Ok(0) };
-        let error = |path: &Path, error| self.reporter.error(self.counters(), Operation::Compression, path, error);
-        let compressing = &self.duties().compressing;
-        let path = self.compression_lock_path();
-        let lock = (0..500).find_map(|attempt| {
-            if attempt > 0 {
-                thread::sleep(Duration::from_millis(10));
-            }
-            if compressing.swap(true, Acquire) {
-                return None;
-            }
-            let over = Over(compressing);
-            HousekeepingLock::try_take(&path, self.mode).transpose().map(|lock| lock.map(|lock| (lock, over)))
-        });
-        let busy = || io::Error::new(io::ErrorKind::WouldBlock, "somebody else has been compressing for five seconds");
-        let _lock = lock.unwrap_or_else(|| Err(busy())).map_err(|failed| error(&path, failed))?;
-        let outcome = self.compress_files(kind, self.clock.exact_second());
-        let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;
-        match outcome.failed {
-            None => Ok(outcome.compressed),
-            Some((path, failed)) => Err(error(&path, failed)),
-        }
-    }
-
-    fn look_again(&self, at: i64) {
-        let duties = self.duties();
-        let delay = (duties.prune_delay.load(Relaxed) * 2).clamp(*PRUNE_AGAIN.start(), *PRUNE_AGAIN.end());
-        duties.prune_delay.store(delay, Relaxed);
-        duties.prune_at.store(at + delay, Relaxed);
-    }
-
-    /// Somebody else is at it, and may have looked for closed files before the last was closed.
-    fn look_again_for_closed(&self, at: i64) {
-        if self.compression.is_some() && self.duties().prune_at.load(Relaxed) == 0 {
-            self.look_again(at);
-        }
-    }
-
-    fn prune_behind(&self, lock: HousekeepingLock, at: i64) {
-        let duties = self.duties();
-        let _over = Over(&duties.pruning);
-        let outcome = self.prune_files(at);
-        drop(lock);
-        match outcome {
-            Ok(outcome) => {
-                if outcome.held > 0 {
-                    self.look_again(at);
-                } else if self.limits.bytes.is_some() {
-                    // The current file grows.
-                    duties.prune_at.store(at + EACH_MINUTE, Relaxed);
-                }
-                if let Some((path, error)) = outcome.failed {
-                    self.report(Operation::Retention, &path, error);
-                }
-            }
-            Err(error) => self.report(Operation::Retention, self.pattern.directory(), error),
-        }
-    }
-
-    fn prune_files(&self, at: i64) -> io::Result<retention::Outcome> {
-        let outcome = retention::prune(&self.pattern, &self.links, &self.limits, at)?;
-        self.counters().files_pruned.fetch_add(outcome.removed as u64, Relaxed);
-        Ok(outcome)
-    }
-
-    /// Prunes in place, waiting for another process to finish.
-    pub(crate) fn prune_now(&self) -> Result<usize, Error> {
-        if !self.limits.is_set() {
-            return Ok(0);
-        }
-        let at = self.clock.exact_second();
-        let error = |path: &Path, error| self.reporter.error(self.counters(), Operation::Retention, path, error);
-        let lock = HousekeepingLock::take(&self.lock_path(), self.mode);
-        let _lock = lock.map_err(|failed| error(&self.lock_path(), failed))?;
-        let outcome = self.prune_files(at).map_err(|failed| error(self.pattern.directory(), failed))?;
-        match outcome.failed {
-            None => Ok(outcome.removed),
-            Some((path, failed)) => Err(error(&path, failed)),
+        };
+        if sys::spawn("log-retention", chores).is_err() {
+            // The turn went with the closure.
+            self.prune_in_place(at);
+            self.look_again_for_finished(at);
         }
     }
 
     /// As part of building: no thread is left running when the program goes on to fork.
     pub(crate) fn prune_in_place(&self, at: i64) {
-        if !self.limits.is_set() {
-            return;
+        if self.has(Chore::Prune)
+            && let Some(turn) = self.try_take_turn(Chore::Prune, at)
+        {
+            self.do_chore(Chore::Prune, turn, at);
         }
-        match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
-            Ok(Some(lock)) => self.prune_behind(lock, at),
-            // Another process is pruning.
-            Ok(None) => {}
-            Err(error) => self.report(Operation::Retention, &self.lock_path(), error),
+    }
+
+    fn has(&self, chore: Chore) -> bool {
+        match chore {
+            Chore::Prune => self.limits.is_set(),
+            Chore::Compress => self.compression.is_some(),
+            Chore::HandOver => self.hook.is_some(),
+        }
+    }
+
+    /// Whether there is something to do with files when the last process has let go of them.
+    pub(crate) fn finishes_files(&self) -> bool {
+        self.has(Chore::Compress) || self.has(Chore::HandOver)
+    }
+
+    fn try_take_turn(&self, chore: Chore, at: i64) -> Option<HousekeepingLock> {
+        let path = self.lock_path(chore);
+        match HousekeepingLock::try_take(&path, self.mode) {
+            Ok(turn) => {
+                if turn.is_none() {
+                    // Whoever is at it may have looked for finished files before the last one was.
+                    self.look_again_for_finished(at);
+                }
+                turn
+            }
+            Err(error) => {
+                self.report(chore.operation(), &path, error);
+                None
+            }
+        }
+    }
+
+    fn do_chore(&self, chore: Chore, turn: HousekeepingLock, at: i64) {
+        let outcome = self.work(chore, at);
+        drop(turn);
+        match outcome {
+            Ok(outcome) => {
+                if outcome.held > 0 {
+                    self.look_again(at);
+                }
+                if chore == Chore::Prune && self.limits.bytes.is_some() {
+                    // The current file grows.
+                    self.plan(at + EACH_MINUTE);
+                }
+                if let Some((path, error)) = outcome.failed {
+                    self.report(chore.operation(), &path, error);
+                }
+            }
+            Err(error) => self.report(chore.operation(), self.pattern.directory(), error),
+        }
+    }
+
+    fn work(&self, chore: Chore, at: i64) -> io::Result<Outcome> {
+        let Self { pattern, links, .. } = self;
+        let record_path = pattern.hidden("rollover");
+        let (outcome, counter) = match chore {
+            Chore::Prune => {
+                let record = self.hook.as_ref().map(|_| Record::read(&record_path)).transpose()?;
+                let pruned = retention::prune(pattern, links, &self.limits, record.as_ref(), at)?;
+                (pruned, &self.counters().files_pruned)
+            }
+            Chore::Compress => {
+                let compress = |kind| archive::archive_closed(pattern, links, kind, at);
+                (self.compression.map_or_else(|| Ok(Outcome::default()), compress)?, &self.counters().files_compressed)
+            }
+            Chore::HandOver => {
+                let hand_over = |hook| hand_over::hand_over(pattern, hook, &record_path, self.mode, at);
+                let handed_over = self.hook.as_ref().map_or_else(|| Ok(Outcome::default()), hand_over)?;
+                (handed_over, &self.counters().files_handed_over)
+            }
+        };
+        counter.fetch_add(outcome.done as u64, Relaxed);
+        Ok(outcome)
+    }
+
+    fn look_again(&self, at: i64) {
+        let last = &self.duties().chores_delay;
+        let delay = (last.load(Relaxed) * 2).clamp(*LOOK_AGAIN.start(), *LOOK_AGAIN.end());
+        if self.plan(at + delay) {
+            last.store(delay, Relaxed);
+        }
+    }
+
+    /// Has the housekeeping done again at that second, unless it is to be done sooner.
+    fn plan(&self, at: i64) -> bool {
+        let sooner = |planned| (planned == 0 || at < planned).then_some(at);
+        self.duties().chores_at.fetch_update(Relaxed, Relaxed, sooner).is_ok()
+    }
+
+    fn look_again_for_finished(&self, at: i64) {
+        if self.finishes_files() {
+            self.look_again(at);
+        }
+    }
+
+    pub(crate) fn prune_now(&self) -> Result<usize, Error> {
+        self.do_now(Chore::Prune)
+    }
+
+    pub(crate) fn compress_now(&self) -> Result<usize, Error> {
+        self.do_now(Chore::Compress)
+    }
+
+    pub(crate) fn hand_over_now(&self) -> Result<usize, Error> {
+        self.do_now(Chore::HandOver)
+    }
+
+    /// In place, waiting for others to finish.
+    fn do_now(&self, chore: Chore) -> Result<usize, Error> {
+        if !self.has(chore) {
+            return Ok(0);
+        }
+        let error = |path: &Path, error| self.reporter.error(self.counters(), chore.operation(), path, error);
+        let path = self.lock_path(chore);
+        let _turn = HousekeepingLock::take(&path, self.mode).map_err(|failed| error(&path, failed))?;
+        let outcome = self.work(chore, self.clock.exact_second());
+        let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;
+        match outcome.failed {
+            None => Ok(outcome.done),
+            Some((path, failed)) => Err(error(&path, failed)),
         }
     }
 
     /// Makes the lock's file now: on a full disk it could not be made any more.
     pub(crate) fn make_lock_file(&self) {
-        if let Err(error) = HousekeepingLock::try_take(&self.lock_path(), self.mode) {
-            self.report(Operation::Retention, &self.lock_path(), error);
+        let path = self.lock_path(Chore::Prune);
+        if let Err(error) = HousekeepingLock::try_take(&path, self.mode) {
+            self.report(Operation::Retention, &path, error);
         }
     }
 
@@ -215,8 +227,9 @@ impl Inner {
     pub(crate) fn make_room(&self, at: i64) -> bool {
         let Some(min) = self.min_log_files.filter(|_| !self.duties().bare.load(Relaxed)) else { return false };
         let stuck = &self.duties().pruner_stuck;
+        let path = self.lock_path(Chore::Prune);
         let mut waited = false;
-        let mut ask = || match HousekeepingLock::try_take(&self.lock_path(), self.mode) {
+        let mut ask = || match HousekeepingLock::try_take(&path, self.mode) {
             Ok(None) => {
                 waited = true;
                 None
@@ -238,27 +251,18 @@ impl Inner {
                 }
             },
             Some(Err(error)) => {
-                self.report(Operation::Retention, &self.lock_path(), error);
+                self.report(Operation::Retention, &path, error);
                 false
             }
             lock => lock.is_some(),
         }
     }
 
-    fn lock_path(&self) -> PathBuf {
-        self.pattern.hidden("lock")
-    }
-
-    fn compression_lock_path(&self) -> PathBuf {
-        self.pattern.hidden("compression.lock")
-    }
-}
-
-/// Says that some work is over, also if the user's hook has panicked.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Release);
+    fn lock_path(&self, chore: Chore) -> PathBuf {
+        self.pattern.hidden(match chore {
+            Chore::Prune => "lock",
+            Chore::Compress => "compression.lock",
+            Chore::HandOver => "rollover.lock",
+        })
     }
 }

@@ -27,8 +27,8 @@
 //! * **No line is torn**: an event is one `write(2)` on an `O_APPEND` descriptor, lines of a megabyte included.
 //! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
 //! * **Retention removes our files only**, never the current one, never one that a process still writes to.
-//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that removes and
-//!   compresses old files runs for as long as that takes). A child forked at any moment logs on.
+//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that removes,
+//!   compresses and hands over old files runs for as long as that takes). A child forked at any moment logs on.
 //! * **No failure is silent**: each is counted, and reported at a bounded rate; logging resumes by itself.
 //! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
 //!
@@ -110,6 +110,7 @@ mod compression;
 mod date_format;
 mod detour;
 mod files;
+mod hand_over;
 mod header;
 mod housekeeping;
 mod latest;
@@ -117,6 +118,7 @@ mod layer;
 mod listing;
 mod name;
 mod pins;
+mod record;
 mod report;
 mod retention;
 pub mod rolling;

@@ -25,6 +25,9 @@ impl Place {
     }
 }
 
+/// What the pattern's hidden files are for.
+const HIDDEN: [&str; 4] = ["lock", "compression.lock", "rollover.lock", "rollover"];
+
 /// What an appender calls its files.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -139,7 +142,16 @@ impl Pattern {
 
     /// The pattern's hidden file for a purpose: `.app.DATE.log.lock`.
     pub(crate) fn hidden(&self, purpose: &str) -> PathBuf {
+        self.directory.join(self.hidden_name(purpose))
+    }
+
+    fn hidden_name(&self, purpose: &str) -> String {
         let date = if self.date.is_some() { "DATE" } else { "" };
-        self.directory.join(format!(".{}{date}{}.{purpose}", self.before, self.after))
+        format!(".{}{date}{}.{purpose}", self.before, self.after)
+    }
+
+    /// Whether it is the name of one of them.
+    pub(crate) fn is_hidden(&self, name: &str) -> bool {
+        HIDDEN.iter().any(|purpose| self.hidden_name(purpose) == name)
     }
 }

@@ -32,10 +32,13 @@ pub enum Operation {
     Link,
     /// Compressing a closed file. It stays plain for the next time.
     Compression,
+    /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover), which has failed or panicked, or could not be called. It is
+    /// called again for that file.
+    OnRollover,
 }
 
 impl Operation {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 
     fn index(self) -> usize {
         match self {
@@ -46,6 +49,7 @@ impl Operation {
             Self::Retention => 4,
             Self::Link => 5,
             Self::Compression => 6,
+            Self::OnRollover => 7,
         }
     }
 
@@ -68,6 +72,9 @@ impl Operation {
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
             Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
+            Self::OnRollover => {
+                ("cannot hand over", "on_rollover is called again for it, the next time within an hour")
+            }
         }
     }
 }
@@ -158,6 +165,8 @@ pub struct Stats {
     pub files_pruned: u64,
     /// Closed files compressed.
     pub files_compressed: u64,
+    /// Finished files that [`on_rollover`](crate::Builder::on_rollover) was given, with success.
+    pub files_handed_over: u64,
 }
 
 /// The counters behind [`Stats`], in memory that a forked child finds zero.
@@ -173,6 +182,7 @@ pub(crate) struct Counters {
     pub(crate) files_reopened: AtomicU64,
     pub(crate) files_pruned: AtomicU64,
     pub(crate) files_compressed: AtomicU64,
+    pub(crate) files_handed_over: AtomicU64,
     limits: [Limit; Operation::COUNT],
 }
 
@@ -189,6 +199,7 @@ impl Counters {
             files_reopened: read(&self.files_reopened),
             files_pruned: read(&self.files_pruned),
             files_compressed: read(&self.files_compressed),
+            files_handed_over: read(&self.files_handed_over),
         }
     }
 }

@@ -5,9 +5,12 @@
 
 use crate::calendar::Span;
 use crate::compression::plain_name;
+use crate::hand_over;
+use crate::housekeeping::Outcome;
 use crate::latest::Link;
 use crate::listing::{self, Found, Listing};
 use crate::name::{Pattern, Place};
+use crate::record::Record;
 use crate::sys::{self, Removal};
 use std::fs;
 use std::io;
@@ -22,16 +25,6 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// A hidden name is in use for microseconds; one that is this old was left by a process that was killed.
 const LEFT_BEHIND: Duration = Duration::from_secs(60);
-
-/// What a pruning came to.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) removed: usize,
-    /// Files that would have gone, had not somebody had them open, or a hard link led to them.
-    pub(crate) held: usize,
-    /// The first directory that could not be read, or else the first file that could not be removed.
-    pub(crate) failed: Option<(PathBuf, io::Error)>,
-}
 
 /// How much may be kept. What any of them does not keep goes.
 #[derive(Debug)]
@@ -75,6 +68,8 @@ impl Limits {
 #[derive(Debug)]
 struct Kept {
     place: Place,
+    /// Relative to the log directory.
+    name: String,
     path: PathBuf,
 }
 
@@ -84,13 +79,25 @@ impl Kept {
     }
 }
 
-/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go.
-pub(crate) fn prune(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::Result<Outcome> {
+/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go. What is not in the `record`, if
+/// there is one, waits for the user's hook.
+pub(crate) fn prune(
+    pattern: &Pattern,
+    links: &[Link],
+    limits: &Limits,
+    record: Option<&Record>,
+    now: i64,
+) -> io::Result<Outcome> {
     let (surplus, closed) = surplus(pattern, links, limits, now)?;
     let mut outcome = Outcome { failed: closed, ..Outcome::default() };
-    for Kept { place, path } in surplus {
+    for Kept { place, name, path } in surplus {
+        let waits = record.is_some_and(|record| !hand_over::is_done(record, &name, &path));
+        if waits && !is_abandoned(place.span, &path, now) {
+            outcome.held += 1;
+            continue;
+        }
         match remove(pattern, links, &path, || is_abandoned(place.span, &path, now)) {
-            Ok(Removal::Removed) => outcome.removed += 1,
+            Ok(Removal::Removed) => outcome.done += 1,
             Ok(Removal::Gone) => {}
             Ok(Removal::Held) => outcome.held += 1,
             Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
@@ -121,7 +128,7 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::
     for found in found {
         match found.place.or(found.archive_of) {
             // A link of that name is not ours.
-            Some(place) if found.is_file => files.push(Kept { place, path: found.path }),
+            Some(place) if found.is_file => files.push(Kept { place, name: found.name, path: found.path }),
             Some(_) => {}
             None => clear_left_behind(&found, pattern, links, now),
         }

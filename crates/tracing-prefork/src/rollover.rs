@@ -37,15 +37,11 @@ pub(crate) struct Duties {
     pub(crate) lock_report: AtomicBool,
     /// The housekeeping lock has not been free for a second when there was no room for a line.
     pub(crate) pruner_stuck: AtomicBool,
-    /// A file has been created, so that there may be one too many.
-    pub(crate) prune_wanted: AtomicBool,
-    /// A thread prunes.
-    pub(crate) pruning: AtomicBool,
-    /// A thread compresses.
-    pub(crate) compressing: AtomicBool,
-    /// When to prune and compress again because a file was held, 0 for not at all; and how many seconds were left for that.
-    pub(crate) prune_at: AtomicI64,
-    pub(crate) prune_delay: AtomicI64,
+    /// A file has been created, so that there may be one too many, and one that is finished.
+    pub(crate) chores_wanted: AtomicBool,
+    /// When to do the housekeeping again because a file was held, 0 for not at all; and how many seconds were left for that.
+    pub(crate) chores_at: AtomicI64,
+    pub(crate) chores_delay: AtomicI64,
     /// A child of a raw `clone`, which libc does not know of: its allocator may be locked by a thread that does not exist
     /// here, and it must not start threads. It only opens and writes.
     pub(crate) bare: AtomicBool,
@@ -164,9 +160,9 @@ impl Inner {
                 opened => break opened?,
             }
         };
-        // Whoever makes a period's file sees to pruning. A child that has just been forked and finds it there need not.
+        // Whoever makes a period's file sees to the housekeeping. A child that has just been forked and finds it there need not.
         if opened.created {
-            self.duties().prune_wanted.store(true, Relaxed);
+            self.duties().chores_wanted.store(true, Relaxed);
         }
         Ok(opened)
     }
@@ -178,7 +174,7 @@ impl Inner {
             return;
         }
         self.renew_links(at);
-        self.prune_if_wanted(at);
+        self.do_chores_if_wanted(at);
     }
 
     /// At the first event of a forked child, finds out whether libc knows of the fork.
@@ -194,13 +190,14 @@ impl Inner {
         self.duties().started.store(true, Relaxed);
         self.slots.state.pins.expedite();
         let (opened, index) = self.open_for(at, 0)?;
-        // Compressing waits for the first event: that may start a thread.
-        let wanted = opened.created && self.compression.is_some();
+        // What takes longer waits for the first event: that may start a thread. What a process that was killed has not handed over, nobody else may
+        // until tomorrow.
+        let wanted = opened.created && self.finishes_files() || self.hook.is_some();
         if let Some(rolling) = self.slots.try_roll() {
             rolling.install(self.pattern.calendar().span(at), index, opened)?;
         }
         self.counters().rollovers.fetch_add(1, Relaxed);
-        self.duties().prune_wanted.store(wanted, Relaxed);
+        self.duties().chores_wanted.store(wanted, Relaxed);
         self.renew_links(at);
         self.prune_in_place(at);
         if self.min_log_files.is_some() {

@@ -42,10 +42,10 @@ impl Inner {
             Ok(Look::NotOpen | Look::Busy) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
-        self.prune_if_wanted(at);
-        let due = duties.prune_at.load(Relaxed);
-        if due != 0 && at >= due && duties.prune_at.compare_exchange(due, 0, Relaxed, Relaxed).is_ok() {
-            self.start_pruning(at);
+        self.do_chores_if_wanted(at);
+        let due = duties.chores_at.load(Relaxed);
+        if due != 0 && at >= due && duties.chores_at.compare_exchange(due, 0, Relaxed, Relaxed).is_ok() {
+            self.start_chores(at);
         }
     }
 
@@ -97,7 +97,7 @@ impl Inner {
         let failed = match looked {
             Some(Ok(_)) => {
                 self.renew_links(at);
-                self.prune_if_wanted(at);
+                self.do_chores_if_wanted(at);
                 return Ok(());
             }
             Some(Err(error)) => error,

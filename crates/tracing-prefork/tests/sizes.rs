@@ -164,6 +164,8 @@ fn a_file_that_never_rolls_over_by_time_is_numbered_too_and_its_old_ones_go() {
             logs.prune().expect("prunes");
         }
     }
+    // Waits for a thread that prunes, too.
+    logs.prune().expect("prunes");
     let found = files();
     assert!((3..=4).contains(&found.len()), "{found:?}");
     assert!(found[0].index > 3 && found.windows(2).all(|pair| pair[1].index == pair[0].index + 1), "{found:?}");

@@ -51,8 +51,8 @@ impl ClosedFile {
     }
 }
 
-/// Opens an archive for reading. An error if something else than a regular file has its name.
-pub(crate) fn open_archive(path: &Path) -> io::Result<Option<File>> {
+/// Opens a file for reading, if there is one. An error if something else than a regular file has its name.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
     let file = match files::open(path, flags, Mode::empty()) {
         Err(Errno::ENOENT) => return Ok(None),

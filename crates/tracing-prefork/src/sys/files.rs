@@ -163,6 +163,20 @@ pub(super) fn must_be_regular(stat: &FileStat) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{found}, where a regular file is wanted")))
 }
 
+/// Opens a file of ours that holds no lines, for reading and writing, and creates it if need be.
+pub(crate) fn open_or_create(path: &Path, mode: Option<Mode>) -> io::Result<File> {
+    let open = || open(path, LOG.difference(OFlag::O_APPEND), Mode::empty());
+    let file = match open() {
+        Err(Errno::ENOENT) => match create(path, Creation::empty(mode)) {
+            Err(Errno::EEXIST) | Ok(_) => open()?,
+            Err(error) => return Err(error.into()),
+        },
+        opened => opened?,
+    };
+    must_be_regular(&fstat(&file)?)?;
+    Ok(file.into())
+}
+
 /// Creates the file, or says EEXIST. It gets its name when its mode and its first line are there already, so nobody ever finds it
 /// without.
 pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnedFd> {

@@ -111,6 +111,11 @@ fn libc_forks() -> u64 {
     LIBC_FORKS.load(Relaxed)
 }
 
+/// Not 0, and different in this process and those that it was forked from, unless libc does not know of it.
+pub(crate) fn generation() -> u64 {
+    libc_forks() + 1
+}
+
 // SAFETY: an atomic boolean, for which zero is a value.
 unsafe impl ZeroIsEmpty for AtomicBool {}
 

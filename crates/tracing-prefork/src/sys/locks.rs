@@ -1,14 +1,17 @@
 //! The locks that processes share: the lease on a log file, the write lock on it, and the housekeeping lock.
 
-use super::files;
+use super::{files, fork};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::stat::Mode;
 use std::fs::File;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::thread;
 use std::time::Duration;
 
@@ -192,33 +195,55 @@ impl<'a> WriteLock<'a> {
     }
 }
 
-/// The lock behind which one process at a time prunes the files of a pattern.
+/// The lock behind which one process at a time, and one thread in it, prunes the files of a pattern, compresses them, or hands them over.
 ///
 /// A POSIX lock, on a file that is opened for each use: a forked child does not inherit it, and a holder that is killed
 /// frees it even if a child still has the descriptor (measured; open file description locks and `flock` stay held then).
-/// It does not keep threads of one process apart. Two that prune at once remove nothing more than one would.
+/// Among the threads of a process it is one of 256 words in memory: of a process, anybody's closing of the file ends the lock (`fcntl(2)`),
+/// so nobody else may even open it.
 #[derive(Debug)]
-pub(crate) struct HousekeepingLock(OwnedFd);
+pub(crate) struct HousekeepingLock {
+    file: File,
+    _in_hand: InHand,
+}
+
+/// Which locks threads of this process have in hand. Each word has the generation of the process, so that what a forked child
+/// inherits here says nothing.
+static IN_HAND: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
+
+#[derive(Debug)]
+struct InHand(&'static AtomicU64);
+
+impl InHand {
+    /// Locks that share a word by accident take turns.
+    fn try_take(path: &Path) -> Option<Self> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(path);
+        let word = &IN_HAND[hash as usize % IN_HAND.len()];
+        let (own, found) = (fork::generation(), word.load(Relaxed));
+        let taken = found != own && word.compare_exchange(found, own, Acquire, Relaxed).is_ok();
+        taken.then(|| Self(word))
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.store(0, Release);
+    }
+}
 
 impl HousekeepingLock {
-    /// Takes it, or says at once with `None` that another process has it.
+    /// Takes it, or says at once with `None` that somebody else has it.
     pub(crate) fn try_take(path: &Path, mode: Option<Mode>) -> io::Result<Option<Self>> {
-        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        let file = match files::open(path, flags, Mode::empty()) {
-            Err(Errno::ENOENT) => match files::create(path, files::Creation::empty(mode)) {
-                Err(Errno::EEXIST) => files::open(path, flags, Mode::empty())?,
-                created => created?,
-            },
-            opened => opened?,
-        };
+        let Some(in_hand) = InHand::try_take(path) else { return Ok(None) };
+        let file = files::open_or_create(path, mode)?;
         match fcntl(&file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))) {
-            Ok(_) => Ok(Some(Self(file))),
+            Ok(_) => Ok(Some(Self { file, _in_hand: in_hand })),
             Err(error) if busy(error) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Takes it, waiting up to about five seconds for another process.
+    /// Takes it, waiting up to about five seconds for somebody else.
     pub(crate) fn take(path: &Path, mode: Option<Mode>) -> io::Result<Self> {
         for _ in 0..500 {
             if let Some(lock) = Self::try_take(path, mode)? {
@@ -226,12 +251,12 @@ impl HousekeepingLock {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        Err(io::Error::new(io::ErrorKind::WouldBlock, "another process has held the lock for five seconds"))
+        Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else has held the lock for five seconds"))
     }
 }
 
 impl Drop for HousekeepingLock {
     fn drop(&mut self) {
-        let _ = fcntl(&self.0, FcntlArg::F_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, 0)));
+        let _ = fcntl(&self.file, FcntlArg::F_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, 0)));
     }
 }

@@ -11,11 +11,11 @@ mod processor;
 mod tail;
 mod unnamed;
 
-pub(crate) use closed::{ClosedFile, open_archive, unlink};
+pub(crate) use closed::{ClosedFile, open_to_read, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use files::{
     Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity, identity_at, identity_of,
-    is_held, open_log,
+    is_held, open_log, open_or_create,
 };
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock, may_write};
@@ -27,6 +27,7 @@ pub(crate) use unnamed::{Unnamed, free_bytes};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
+use std::cell::Cell;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -79,16 +80,37 @@ pub(crate) fn write_to_stderr(text: &str) {
     let _ = nix::unistd::write(stderr, text.as_bytes());
 }
 
-/// Starts a short-lived thread in which no signal handler of the program runs.
+/// Starts a short-lived thread in which no signal handler of the program runs. Its stack is of the size that std gives, for the
+/// user's hook.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    undisturbed(name, |builder| builder.spawn(work)).map(drop)
+    let spawn = |builder: thread::Builder, mask| {
+        builder.spawn(move || {
+            DISTURBED.set(Some(mask));
+            work();
+        })
+    };
+    undisturbed(name, spawn).map(drop)
 }
 
-fn undisturbed<T>(name: &str, spawn: impl FnOnce(thread::Builder) -> io::Result<T>) -> io::Result<T> {
+thread_local! {
+    /// The signals that would be blocked in this thread, had [`spawn`] not blocked all.
+    static DISTURBED: Cell<Option<SigSet>> = const { Cell::new(None) };
+}
+
+/// Calls the user's code with the signal mask that a thread of the user's would have: what it starts inherits that, and could not be told to
+/// end otherwise.
+pub(crate) fn disturbed<T>(work: impl FnOnce() -> T) -> T {
+    let own = DISTURBED.get().and_then(|mask| mask.thread_swap_mask(SigmaskHow::SIG_SETMASK).ok());
+    let done = work();
+    let _ = own.map(|own| own.thread_set_mask());
+    done
+}
+
+fn undisturbed<T>(name: &str, spawn: impl FnOnce(thread::Builder, SigSet) -> io::Result<T>) -> io::Result<T> {
     // A new thread inherits the mask of the one that starts it (pthread_sigmask(3)).
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
     // With the size given, std does not look at RUST_MIN_STACK, so it takes no lock of the environment.
-    let spawned = spawn(thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024));
+    let spawned = spawn(thread::Builder::new().name(name.to_owned()).stack_size(2 * 1024 * 1024), mask);
     mask.thread_set_mask()?;
     spawned
 }

@@ -12,7 +12,7 @@ pub(crate) fn at_lowest_priority<T: Send>(name: &str, work: impl FnOnce() -> T +
             lower();
             work()
         };
-        let spawned = super::undisturbed(name, |builder| builder.spawn_scoped(scope, work))?;
+        let spawned = super::undisturbed(name, |builder, _| builder.spawn_scoped(scope, work))?;
         spawned.join().map_err(|_| io::Error::other("it has panicked"))
     })
 }

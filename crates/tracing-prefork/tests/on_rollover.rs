@@ -1,0 +1,551 @@
+//! Finished files are handed over to the user's hook: each once, whichever process does it, and again only if that has failed.
+
+mod common;
+
+use common::{DAY, Hand, NOW, all_names, alone, eventually, log, names, operations, read, telling, write_files};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
+use tracing_prefork::{Appender, Builder, Operation, Rotation};
+
+const RECORD: &str = ".app.DATE.log.rollover";
+
+fn daily(hand: &Hand) -> Builder {
+    hand.builder().rotation(Rotation::DAILY)
+}
+
+/// Names of files, in the order in which a hook was given them.
+type Given = Arc<Mutex<Vec<String>>>;
+
+fn name(path: &Path) -> String {
+    path.file_name().expect("a name").to_str().expect("UTF-8").to_owned()
+}
+
+fn given(builder: Builder) -> (Given, Builder) {
+    let given = Given::default();
+    let notes = given.clone();
+    let builder = builder.on_rollover(move |finished, _| notes.lock().expect("unpoisoned").push(name(finished)));
+    (given, builder)
+}
+
+fn all(given: &Given) -> Vec<String> {
+    given.lock().expect("unpoisoned").clone()
+}
+
+/// Lets the clock of the file system go on.
+fn a_tick() {
+    std::thread::sleep(Duration::from_millis(12));
+}
+
+#[test]
+fn the_rollover_hands_over_the_file_before_beside_the_events_once_nobody_has_it_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let (sender, receiver) = channel();
+    let logs = daily(&hand)
+        .on_rollover(move |finished, period| {
+            let thread = std::thread::current().id();
+            sender.send((finished.to_owned(), fs::read_to_string(finished), period, thread)).expect("received");
+        })
+        .build(directory.path())
+        .expect("builds");
+    log(&logs, "today");
+    let today = (logs.path(), logs.period_at(common::at(NOW)));
+    hand.set(NOW + DAY, 0);
+    log(&logs, "tomorrow");
+    // It is still open, for late lines.
+    assert_eq!(logs.hand_over().expect("handed over"), 0);
+    let second = Cell::new(NOW + DAY + 6);
+    eventually("the file is handed over", || {
+        hand.set(second.get(), 0);
+        log(&logs, "lets go, and looks again");
+        second.set(second.get() + 10);
+        logs.stats().files_handed_over == 1
+    });
+    let (path, text, period, thread) = receiver.recv().expect("called");
+    assert_eq!((path, period), today);
+    assert_eq!(text.expect("read"), "today\n");
+    assert_ne!(thread, std::thread::current().id());
+    hand.set(second.get(), 0);
+    log(&logs, "and no second time");
+    assert_eq!(logs.hand_over().expect("handed over"), 0);
+    assert!(receiver.try_recv().is_err());
+}
+
+#[test]
+fn the_first_time_all_finished_files_of_the_pattern_are_given_oldest_first() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(
+        directory.path(),
+        &["app.2026-11-20.log", "app.2026-11-03.log", "app.2026-10-31.log", "app.2026-11-22.log", "other.log"],
+    );
+    std::os::unix::fs::symlink("other.log", directory.path().join("app.2026-11-01.log")).expect("linked");
+    let (given, builder) = given(daily(&Hand::at(NOW)));
+    let logs = builder.build(directory.path()).expect("builds");
+    assert_eq!(all(&given), [""; 0], "building calls no hook");
+    assert_eq!(logs.hand_over().expect("handed over"), 3);
+    assert_eq!(all(&given), ["app.2026-10-31.log", "app.2026-11-03.log", "app.2026-11-20.log"]);
+    assert_eq!(logs.stats().files_handed_over, 3);
+}
+
+#[test]
+fn a_process_whose_file_is_there_already_hands_over_what_one_before_it_has_left() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log", "app.2026-11-21.log"]);
+    let (given, builder) = given(daily(&Hand::at(NOW)));
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "the first event starts it");
+    eventually("the file is handed over", || logs.stats().files_handed_over == 1);
+    assert_eq!(all(&given), ["app.2026-11-20.log"]);
+}
+
+#[test]
+fn full_files_of_the_current_period_are_finished_too() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let (given, builder) = given(daily(&hand).max_file_bytes(1000).lock_writes(true));
+    let logs = builder.build(directory.path()).expect("builds");
+    for number in 0..5 {
+        hand.set(NOW + number * 7, 0);
+        log(&logs, &"x".repeat(800));
+    }
+    logs.hand_over().expect("handed over");
+    let expected = ["app.2026-11-21.log", "app.2026-11-21.1.log", "app.2026-11-21.2.log", "app.2026-11-21.3.log"];
+    eventually("the last but one was let go", || {
+        logs.hand_over().expect("handed over");
+        all(&given).len() >= 3
+    });
+    assert_eq!(all(&given), expected[..all(&given).len()]);
+}
+
+#[test]
+fn late_lines_have_the_file_handed_over_once_more() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW - DAY);
+    log(&daily(&hand).build(directory.path()).expect("builds"), "yesterday");
+    let today = Hand::at(NOW);
+    let (given, builder) = given(daily(&today));
+    let logs = builder.build(directory.path()).expect("builds");
+    assert_eq!(logs.hand_over().expect("handed over"), 1);
+    a_tick();
+    log(&daily(&hand).build(directory.path()).expect("builds"), "late");
+    assert_eq!(logs.hand_over().expect("handed over"), 1);
+    assert_eq!(logs.hand_over().expect("handed over"), 0);
+    assert_eq!(all(&given), ["app.2026-11-20.log"; 2]);
+}
+
+#[test]
+fn a_hook_that_fails_or_panics_is_reported_and_called_again_and_the_others_are_not_held_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"]);
+    let works = Arc::new(AtomicBool::new(false));
+    let given = Given::default();
+    let (notes, state) = (given.clone(), works.clone());
+    let (told, builder) = telling(daily(&Hand::at(NOW)));
+    let logs = builder
+        .try_on_rollover(move |finished, _| {
+            let name = name(finished);
+            match (state.load(Relaxed), &*name) {
+                (false, "app.2026-11-18.log") => return Err(io::Error::other("the network is down")),
+                (false, "app.2026-11-19.log") => std::panic::panic_any("on purpose".to_owned()),
+                _ => notes.lock().expect("unpoisoned").push(name),
+            }
+            Ok(())
+        })
+        .build(directory.path())
+        .expect("builds");
+    let error = logs.hand_over().expect_err("it fails");
+    assert_eq!(error.operation(), Operation::OnRollover);
+    assert!(error.path().ends_with("app.2026-11-18.log"), "{error}");
+    common::says(&error.to_string(), &["cannot hand over", "app.2026-11-18.log", "the network is down"]);
+    assert_eq!(all(&given), ["app.2026-11-20.log"]);
+    // In the background it is reported.
+    log(&logs, "starts it");
+    eventually("it is reported", || operations(&told) == [Operation::OnRollover]);
+    works.store(true, Relaxed);
+    eventually("the other two are handed over", || logs.hand_over().is_ok_and(|_| all(&given).len() == 3));
+    assert_eq!(all(&given)[1..], ["app.2026-11-18.log", "app.2026-11-19.log"]);
+    assert_eq!(logs.stats().files_handed_over, 3);
+}
+
+#[test]
+fn a_hook_that_fails_is_called_again_by_itself_ever_more_rarely() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    let calls = Arc::new(AtomicU64::new(0));
+    let counter = calls.clone();
+    let hand = Hand::at(NOW);
+    let logs = daily(&hand)
+        .on_error(|_| {})
+        .try_on_rollover(move |_, _| {
+            counter.fetch_add(1, Relaxed);
+            Err("never")
+        })
+        .build(directory.path())
+        .expect("builds");
+    let mut when = Vec::new();
+    for second in 0..200 {
+        hand.set(NOW + second, 0);
+        log(&logs, "an event each second");
+        let before = calls.load(Relaxed);
+        // Of one that runs the turn is waited for here.
+        let _ = logs.prune();
+        std::thread::sleep(Duration::from_millis(3));
+        if calls.load(Relaxed) > when.len() as u64 {
+            when.push(second);
+        }
+        assert!(before <= calls.load(Relaxed));
+    }
+    assert!((3..=6).contains(&when.len()), "{when:?}");
+    assert!(when.windows(3).all(|three| three[2] - three[1] > three[1] - three[0]), "{when:?}");
+}
+
+#[test]
+fn retention_waits_for_the_hook_but_not_for_ever() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
+    write_files(directory.path(), &old);
+    let (given, builder) = given(daily(&Hand::at(NOW)).max_log_files(2));
+    let logs = builder.build(directory.path()).expect("builds");
+    assert_eq!(names(directory.path()).len(), 4, "nothing was handed over yet");
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    assert_eq!(logs.hand_over().expect("handed over"), 3);
+    assert_eq!(logs.prune().expect("prunes"), 2);
+    assert_eq!(all(&given), old);
+    // A day after the period and the last line.
+    let path = directory.path().join(old[0]);
+    fs::write(&path, "never handed over\n").expect("written");
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    let long_ago = SystemTime::now() - Duration::from_secs(25 * 3600);
+    File::options().write(true).open(&path).and_then(|file| file.set_modified(long_ago)).expect("set");
+    assert_eq!(logs.prune().expect("prunes"), 1);
+}
+
+#[test]
+fn a_hook_may_log_and_take_the_file_away() {
+    static LOGS: OnceLock<Appender> = OnceLock::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log"]);
+    let builder = daily(&Hand::at(NOW)).max_log_files(1).on_rollover(|finished, _| {
+        fs::remove_file(finished).expect("removed");
+        if let Some(logs) = LOGS.get() {
+            log(logs, &format!("took {}", name(finished)));
+        }
+    });
+    let logs = LOGS.get_or_init(|| builder.build(directory.path()).expect("builds"));
+    log(logs, "the first event starts it");
+    eventually("both are handed over", || logs.stats().files_handed_over == 2);
+    assert_eq!(names(directory.path()), ["app.2026-11-21.log"]);
+    let text = read(directory.path(), "app.2026-11-21.log");
+    assert!(text.ends_with("took app.2026-11-19.log\ntook app.2026-11-20.log\n"), "{text}");
+}
+
+#[test]
+fn a_program_that_the_hook_starts_can_be_told_to_end() {
+    // The thread in which the hook runs has all signals blocked.
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    let (sender, receiver) = channel();
+    let logs = daily(&Hand::at(NOW))
+        .on_rollover(move |_, _| {
+            let status = Command::new("sh").args(["-c", "kill -TERM $$; exit 7"]).status().expect("starts");
+            sender.send(status.code()).expect("received");
+        })
+        .build(directory.path())
+        .expect("builds");
+    log(&logs, "the first event starts it");
+    assert_eq!(receiver.recv().expect("called"), None, "killed by the signal");
+}
+
+#[test]
+fn a_hook_that_takes_its_time_holds_up_neither_events_nor_pruning_nor_other_appenders() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
+    write_files(directory.path(), &old);
+    let hand = Hand::at(NOW);
+    let (go, wait) = channel::<()>();
+    let (called, calls) = channel();
+    let wait = Mutex::new(wait);
+    let build = |builder: Builder| builder.max_log_files(2).build(directory.path()).expect("builds");
+    let logs = build(daily(&hand).on_rollover(move |finished, _| {
+        called.send(name(finished)).expect("received");
+        let _ = wait.lock().expect("unpoisoned").recv();
+    }));
+    log(&logs, "the first event starts it");
+    assert_eq!(calls.recv().expect("called"), old[0]);
+    go.send(()).expect("waits");
+    assert_eq!(calls.recv().expect("called"), old[1]);
+    // The first is handed over, the second is in hand.
+    log(&logs, "an event");
+    assert_eq!(logs.prune().expect("prunes"), 1);
+    assert_eq!(names(directory.path()), [old[1], old[2], "app.2026-11-21.log"]);
+    // A second appender on these files, in this process, does not begin with the same.
+    let (given, builder) = given(daily(&hand));
+    let other = build(builder);
+    log(&other, "an event");
+    assert_eq!(other.prune().expect("prunes"), 0);
+    drop(go);
+    assert_eq!(calls.recv().expect("called"), old[2]);
+    eventually("all are handed over", || logs.stats().files_handed_over == 3);
+    assert_eq!(other.hand_over().expect("handed over"), 0);
+    assert_eq!(all(&given), [""; 0]);
+}
+
+#[test]
+fn the_record_forgets_what_is_gone_and_says_nothing_where_it_is_damaged() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let record = directory.path().join(RECORD);
+    let days = |month: u32| (1..=28).map(move |day| format!("app.2025-{month:02}-{day:02}.log"));
+    let old: Vec<_> = (1..=12).flat_map(days).collect();
+    let (given, builder) = given(daily(&Hand::at(NOW)));
+    let logs = builder.build(directory.path()).expect("builds");
+    for part in old.chunks(28) {
+        write_files(directory.path(), &part.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(logs.hand_over().expect("handed over"), 28);
+        let text = fs::read_to_string(&record).expect("a record");
+        assert!(text.lines().count() <= 28 * 4 && text.ends_with('\n'), "{text}");
+        assert!(part.iter().all(|name| text.matches(&format!(" {name}\n")).count() == 1), "{text}");
+        for name in part {
+            fs::remove_file(directory.path().join(name)).expect("removed");
+        }
+    }
+    assert_eq!(all(&given), old);
+
+    let [one, two] = ["app.2026-01-01.log", "app.2026-01-02.log"];
+    write_files(directory.path(), &[one, two]);
+    assert_eq!(logs.hand_over().expect("handed over"), 2);
+    // A crash has damaged the last line, which is cut off in its middle.
+    let text = fs::read(&record).expect("a record");
+    fs::write(&record, [b"\0\xff\n\n+ 1.2 x\n", &text[..text.len() - 9]].concat()).expect("written");
+    assert_eq!(logs.hand_over().expect("handed over"), 1);
+    assert_eq!(all(&given).last().map(String::as_str), Some(two));
+    assert_eq!(logs.hand_over().expect("handed over"), 0);
+    fs::remove_file(&record).expect("removed");
+    assert_eq!(logs.hand_over().expect("handed over"), 2, "an operator has them all once more");
+}
+
+#[test]
+fn without_a_note_no_hook_is_called() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    fs::create_dir(directory.path().join(RECORD)).expect("made");
+    let (given, builder) = given(daily(&Hand::at(NOW)));
+    let logs = builder.build(directory.path()).expect("builds");
+    let error = logs.hand_over().expect_err("refused");
+    common::says(&error.to_string(), &["cannot hand over", "a directory"]);
+    assert_eq!(all(&given), [""; 0]);
+}
+
+#[test]
+fn no_link_may_have_the_name_of_the_record() {
+    for name in [RECORD, ".app.DATE.log.rollover.lock", ".app.DATE.log.lock"] {
+        let error = common::refused(daily(&Hand::at(NOW)).latest_symlink(name));
+        common::says(&error, &["latest_symlink", name, "lock file"]);
+    }
+}
+
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+#[test]
+fn where_files_are_compressed_the_hook_is_given_the_archives() {
+    use tracing_prefork::Compression;
+    #[cfg(feature = "gzip")]
+    let (kind, ending) = (Compression::Gzip, "gz");
+    #[cfg(not(feature = "gzip"))]
+    let (kind, ending) = (Compression::Zstd, "zst");
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-18.log"]);
+    let hand = Hand::at(NOW);
+    let (before, builder) = given(daily(&hand));
+    builder.build(directory.path()).expect("builds").hand_over().expect("handed over");
+    assert_eq!(all(&before), ["app.2026-11-18.log"]);
+
+    write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log"]);
+    a_tick();
+    let (given, builder) = given(daily(&hand).compress(kind));
+    let logs = builder.build(directory.path()).expect("builds");
+    assert_eq!(logs.hand_over().expect("handed over"), 0, "they are plain");
+    log(&logs, "the first event starts it");
+    eventually("the archives are handed over", || logs.stats().files_handed_over == 2);
+    // What was handed over plain is not handed over again.
+    let expected = ["19", "20"].map(|day| format!("app.2026-11-{day}.log.{ending}"));
+    assert_eq!(all(&given), expected);
+
+    // Late lines come to the archive, and that is handed over again.
+    let yesterday = Hand::at(NOW - DAY);
+    log(&daily(&yesterday).build(directory.path()).expect("builds"), "late");
+    assert_eq!(logs.hand_over().expect("handed over"), 0, "a plain file stands beside it");
+    a_tick();
+    assert_eq!(logs.compress().expect("compresses"), 1);
+    assert_eq!(logs.hand_over().expect("handed over"), 1);
+    assert_eq!(all(&given).last(), expected.last());
+}
+
+/// What the hooks of all processes were given, a line each.
+fn note(path: &Path, text: &str) {
+    let mut notes = OpenOptions::new().append(true).create(true).open(path).expect("opens");
+    notes.write_all(format!("{text}\n").as_bytes()).expect("noted");
+}
+
+fn counts(path: &Path) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
+    for line in fs::read_to_string(path).expect("notes").lines() {
+        *counts.entry(line.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn of_sixteen_processes_that_roll_over_sixty_times_one_hands_over_each_file_and_all_of_it() {
+    let test = "of_sixteen_processes_that_roll_over_sixty_times_one_hands_over_each_file_and_all_of_it";
+    alone(test, &[], |home| {
+        const PROCESSES: u64 = 16;
+        const DAYS: u64 = 60;
+        let (directory, notes) = (home.join("logs"), home.join("notes"));
+        let hand = Hand::at(NOW);
+        let build = || {
+            let notes = notes.clone();
+            daily(&hand)
+                .max_log_files(5)
+                .on_rollover(move |finished, _| {
+                    let lines = fs::read_to_string(finished).expect("read").lines().count();
+                    note(&notes, &format!("{} {lines}", name(finished)));
+                })
+                .build(&directory)
+                .expect("builds")
+        };
+        let inherited = build();
+        let children: Vec<_> = (0..PROCESSES)
+            .map(|process| {
+                // SAFETY: this process has one thread.
+                match unsafe { fork() }.expect("forks") {
+                    ForkResult::Parent { child } => child,
+                    ForkResult::Child => {
+                        let logs = if process % 2 == 0 { inherited.clone() } else { build() };
+                        for day in 0..DAYS {
+                            hand.set(NOW + day * DAY, 0);
+                            log(&logs, "a line");
+                            hand.set(NOW + day * DAY + 8, 0);
+                            log(&logs, "lets go of the day before");
+                            std::thread::sleep(Duration::from_millis(3));
+                        }
+                        drop(logs.hand_over());
+                        // SAFETY: nothing of the parent's is to run.
+                        unsafe { nix::libc::_exit(i32::from(logs.stats().errors > 0)) }
+                    }
+                }
+            })
+            .collect();
+        for child in children {
+            let ended = waitpid(child, None).expect("ends");
+            assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
+        }
+        // The last day's, and what those have left that ended in the middle of it.
+        hand.set(NOW + DAYS * DAY, 0);
+        log(&inherited, "the day after");
+        hand.set(NOW + DAYS * DAY + 8, 0);
+        log(&inherited, "lets go");
+        let settled = || inherited.hand_over().is_ok_and(|more| more == 0) && counts(&notes).len() as u64 >= DAYS;
+        eventually("all are handed over", settled);
+        inherited.prune().expect("prunes");
+        assert_eq!(names(&directory).len(), 5);
+        // Processes come to a day at different times, and a late one has the file handed over once more: what the hook was given last is
+        // all of it, and no state of a file was given twice.
+        let counts = counts(&notes);
+        assert!(counts.values().all(|times| *times == 1), "{counts:?}");
+        for day in 0..DAYS {
+            let name = name(&inherited.path_at(common::at(NOW + day * DAY)));
+            let last = counts.keys().filter_map(|line| line.strip_prefix(&format!("{name} "))?.parse().ok()).max();
+            assert_eq!(last, Some(PROCESSES * 2), "{name} {counts:?}");
+        }
+    });
+}
+
+/// Late lines make it longer, so this tells what the hook was given.
+fn state_of(finished: &Path) -> String {
+    format!("{} {}", name(finished), fs::metadata(finished).expect("there").len())
+}
+
+/// A child of this program that hands over until it is killed.
+fn work_until_killed(home: &Path) {
+    let (directory, notes) = (home.join("logs"), home.join("notes"));
+    let logs = daily(&Hand::at(NOW))
+        .on_rollover(move |finished, _| {
+            std::thread::sleep(Duration::from_micros(200));
+            note(&notes, &state_of(finished));
+        })
+        .build(&directory)
+        .expect("builds");
+    loop {
+        logs.hand_over().expect("hands over");
+        for number in 0..4 {
+            let path = directory.join(format!("app.2026-{:02}-{:02}.log", 1 + number % 10, 1 + number % 28));
+            // A late line.
+            OpenOptions::new().append(true).open(path).and_then(|mut file| file.write_all(b"late\n")).expect("written");
+        }
+    }
+}
+
+#[test]
+fn a_process_killed_at_any_point_of_handing_over_has_each_file_handed_over_all_the_same() {
+    let test = "a_process_killed_at_any_point_of_handing_over_has_each_file_handed_over_all_the_same";
+    if let Some(home) = std::env::var_os("TEST_DIES_IN") {
+        return work_until_killed(Path::new(&home));
+    }
+    let kills = std::env::var("HAND_OVER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(40);
+    let home = tempfile::tempdir().expect("a directory");
+    let (directory, notes) = (home.path().join("logs"), home.path().join("notes"));
+    fs::create_dir(&directory).expect("made");
+    let files: Vec<String> =
+        (1..=10).flat_map(|month| (1..=28).map(move |day| format!("app.2026-{month:02}-{day:02}.log"))).collect();
+    let mut again = 0;
+    for kill in 0..kills {
+        let _ = fs::remove_file(&notes);
+        for name in &files {
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .open(directory.join(name))
+                .and_then(|mut file| file.write_all(b"another line\n"))
+                .expect("written");
+        }
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .env("TEST_DIES_IN", home.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("starts");
+        std::thread::sleep(Duration::from_micros(20_000 + kill * 7919 % 120_000));
+        assert!(child.try_wait().expect("known").is_none(), "it ended by itself");
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        a_tick();
+        let path: PathBuf = notes.clone();
+        let logs = daily(&Hand::at(NOW))
+            .on_rollover(move |finished, _| note(&path, &state_of(finished)))
+            .build(&directory)
+            .expect("builds");
+        logs.hand_over().expect("hands over");
+        assert_eq!(logs.hand_over().expect("hands over"), 0);
+        let counts = counts(&notes);
+        for name in &files {
+            assert!(counts.contains_key(&state_of(&directory.join(name))), "{name} was never handed over");
+        }
+        // One was in hand, and nobody knows whether that was done.
+        let twice = counts.values().filter(|times| **times > 1).count();
+        assert!(twice <= 1 && counts.values().all(|times| *times <= 2), "{counts:?}");
+        again += twice;
+    }
+    for name in all_names(&directory) {
+        assert!(!name.ends_with(".tmp"), "{name} was left behind");
+    }
+    writeln!(io::stderr(), "{kills} kills; {again} times a file was handed over twice").expect("told");
+}
