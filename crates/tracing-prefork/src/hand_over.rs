@@ -8,7 +8,7 @@ use crate::listing::{self, Found};
 use crate::name::Pattern;
 use crate::record::{self, Record};
 use crate::retention;
-use crate::sys::{self, Mode};
+use crate::sys::{self, ClosedFile, Mode};
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -79,32 +79,37 @@ pub(crate) fn hand_over(
             continue;
         }
         // Where files are compressed, a plain one is about to be, by itself or, if it is of late lines, into the archive beside it.
-        let is_plain = |found: &Found| found.place.is_some();
-        if pattern.archives && same.iter().any(|(_, found)| is_plain(found)) {
+        if pattern.archives && same.iter().any(|(_, found)| found.place.is_some()) {
             outcome.held += 1;
             continue;
         }
-        for (_, Found { name, path, .. }) in same {
-            if is_done(&notes.record, name, path) {
+        for (_, found) in same {
+            if is_done(&notes.record, &found.name, &found.path) {
                 continue;
             }
-            if sys::is_held(path) {
-                outcome.held += 1;
-                continue;
-            }
-            let Some(modified) = record::modified(path) else { continue };
-            notes.begin(name, modified)?;
-            match hook.call(path, pattern.period_at(place.span.start)) {
-                Ok(()) => {
-                    notes.done(name)?;
-                    outcome.done += 1;
-                }
+            match hand_over_one(&mut notes, hook, found, pattern.period_at(place.span.start)) {
+                Ok(true) => outcome.done += 1,
+                Ok(false) => outcome.held += 1,
                 Err(error) => {
                     outcome.held += 1;
-                    outcome.failed = outcome.failed.or(Some((path.clone(), error)));
+                    outcome.failed = outcome.failed.or(Some((found.path.clone(), error)));
                 }
             }
         }
     }
     Ok(outcome)
+}
+
+/// `false`: somebody has the file open, or it has just gone. An archive nobody writes to.
+fn hand_over_one(notes: &mut record::Writer, hook: &Hook, found: &Found, period: Period) -> io::Result<bool> {
+    let Found { name, path, place, .. } = found;
+    if place.is_some() && ClosedFile::open(path)?.is_none_or(|file| file.is_held()) {
+        return Ok(false);
+    }
+    // Before the hook looks at it: what comes to it from now on is for the next time.
+    let Some(modified) = record::modified(path) else { return Ok(false) };
+    notes.begin(name, modified)?;
+    hook.call(path, period)?;
+    notes.done(name)?;
+    Ok(true)
 }
