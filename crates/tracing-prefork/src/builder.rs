@@ -3,7 +3,7 @@
 use crate::appender::Inner;
 use crate::calendar::Calendar;
 use crate::clock::{Clock, Moment};
-use crate::compression::{Compression, LONGEST_ENDING};
+use crate::compression::Compression;
 use crate::date_format::DateFormat;
 use crate::hand_over::Hook;
 use crate::header::Header;
@@ -14,15 +14,15 @@ use crate::retention::Limits;
 use crate::rotation::Rotation;
 use crate::size::SizeLimit;
 use crate::slots::Slots;
-use crate::sys::{Discipline, Mode};
+use crate::sys::Discipline;
 use crate::zone::{Offsets, Zone};
-use crate::{Appender, BuildError, Period};
+use crate::{Appender, BuildError, Period, checks};
 use std::convert::Infallible;
 use std::error;
 use std::fmt;
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::{self, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
@@ -443,7 +443,7 @@ impl Builder {
     pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
         self.rotation.check()?;
         let offsets = Offsets::resolve(&self.zone)?;
-        let mode = self.file_mode.map(file_mode).transpose()?;
+        let mode = self.file_mode.map(checks::file_mode).transpose()?;
         let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
         let limits = Limits {
             files: self.max_log_files.map(at_least_one).transpose()?,
@@ -460,19 +460,19 @@ impl Builder {
 
         let date = match &self.date_format {
             None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
-            Some(custom) => Some(custom_format(custom, &self.rotation)?),
+            Some(custom) => Some(checks::custom_format(custom, &self.rotation)?),
         };
         let calendar = Calendar::new(&self.rotation, offsets, date.as_ref().is_some_and(|date| date.shows_offset));
         if let (Some(value), Some(date)) = (&self.date_format, &date) {
-            let check = tells_periods_apart(date, &calendar, now.secs);
+            let check = checks::tells_periods_apart(date, &calendar, now.secs);
             check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;
         }
-        let prefix = name_part("filename_prefix", self.prefix)?.or_else(|| {
+        let prefix = checks::name_part("filename_prefix", self.prefix)?.or_else(|| {
             // tracing-appender dates this one file by the day on which it is built.
-            (date.is_none() && self.suffix.is_none()).then(|| day(now, calendar.offsets()))
+            (date.is_none() && self.suffix.is_none()).then(|| checks::day(now, calendar.offsets()))
         });
-        let suffix = name_part("filename_suffix", self.suffix)?;
-        let directory = absolute(directory.as_ref())?;
+        let suffix = checks::name_part("filename_suffix", self.suffix)?;
+        let directory = checks::absolute(directory.as_ref())?;
         let mut pattern = Pattern::new(
             directory,
             prefix.as_deref(),
@@ -482,9 +482,9 @@ impl Builder {
             self.max_file_bytes.is_some(),
         );
         pattern.archives = self.compression.is_some();
-        let path = usable_name(&pattern, now)?;
+        let path = checks::usable_name(&pattern, now)?;
         for (index, link) in self.links.iter().enumerate() {
-            link_name(link, &self.links[..index], &pattern)?;
+            checks::link_name(link, &self.links[..index], &pattern)?;
         }
 
         fs::create_dir_all(pattern.directory())
@@ -509,105 +509,4 @@ impl Builder {
         inner.start(now.secs).map_err(open)?;
         Ok(Appender::new(inner))
     }
-}
-
-fn custom_format(value: &str, rotation: &Rotation) -> Result<DateFormat, BuildError> {
-    let format = match rotation.date_format() {
-        None => Err("a file that never rolls over has no date".to_owned()),
-        Some(_) => DateFormat::new(value),
-    };
-    format.map_err(|reason| BuildError::DateFormat { value: value.to_owned(), reason })
-}
-
-/// Tries the format on the next hundred periods, on some of each of the next hundred days, and on some of a hundred years.
-fn tells_periods_apart(date: &DateFormat, calendar: &Calendar, now: i64) -> Result<(), String> {
-    let check = |at| {
-        let (label, offset) = calendar.label_and_offset(at);
-        date.check(label, offset)
-    };
-    let mut at = now;
-    for _ in 0..100 {
-        check(at)?;
-        at = calendar.span(at).end;
-    }
-    // Neither is a whole number of minutes, so all minutes and seconds come up.
-    (0..1000).try_for_each(|step| check(now + step * 8_641))?;
-    (0..1000).try_for_each(|step| check(now + step * 3_155_693))
-}
-
-fn day(now: Moment, offsets: &Offsets) -> String {
-    let local = now.secs + i64::from(offsets.segment(now.secs).offset);
-    let day = DateFormat::new("[year]-[month]-[day]").ok();
-    day.and_then(|day| day.text(local, 0).ok()).unwrap_or_default()
-}
-
-fn absolute(directory: &Path) -> Result<PathBuf, BuildError> {
-    let named = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    path::absolute(named).map_err(|source| BuildError::Directory { path: directory.to_owned(), source })
-}
-
-fn file_mode(mode: u32) -> Result<Mode, BuildError> {
-    if mode & !0o777 != 0 || mode & 0o600 != 0o600 {
-        return Err(BuildError::FileMode { mode });
-    }
-    Ok(Mode::from_bits_truncate(mode as _))
-}
-
-/// A prefix or a suffix becomes a part of a file's name.
-fn name_part(option: &'static str, value: Option<String>) -> Result<Option<String>, BuildError> {
-    let Some(value) = value else { return Ok(None) };
-    let reason = if value.is_empty() {
-        "it is empty; leave the option out instead"
-    } else if value.contains('/') {
-        "it contains a `/`; the directory is an argument of `build`, and all names are in it"
-    } else if value.contains(|character: char| character.is_control()) {
-        "it contains a control character"
-    } else {
-        return Ok(Some(value));
-    };
-    Err(BuildError::FileName { option, value, reason })
-}
-
-/// The whole name must be one that a file can have.
-fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
-    let too_long = |source| BuildError::Directory { path: pattern.directory().to_owned(), source };
-    let path = pattern.path_at(now.secs, if pattern.is_numbered() { u32::MAX } else { 0 }).map_err(too_long)?;
-    let name = String::from_utf8_lossy(path.file_name()).into_owned();
-    let longest = name.split('/').map(str::len).max().unwrap_or(0);
-    let ending = if pattern.archives { LONGEST_ENDING } else { 0 };
-    let reason = if name == "." || name == ".." {
-        "this is a directory's name"
-    } else if longest + ending + HIDDEN > NAME_MAX {
-        "a file's name has 255 bytes at most, some of which are kept for temporary names"
-    } else {
-        let first = pattern.path_at(now.secs, 0).map_err(too_long)?;
-        return Ok(first.as_path().to_owned());
-    };
-    Err(BuildError::FileName { option: "file name", value: name, reason })
-}
-
-/// `NAME_MAX` of every current file system, and what `sys::unique_hidden` puts around a name.
-const NAME_MAX: usize = 255;
-const HIDDEN: usize = 40;
-
-fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), BuildError> {
-    let option = match link.kind() {
-        Kind::Symbolic => "latest_symlink",
-        Kind::Hard => "latest_hard_link",
-    };
-    let name = name_part(option, Some(link.name().to_owned()))?.unwrap_or_default();
-    let reason = if pattern.place_of_name(&name, 0).is_some() {
-        "this is the name of a log file"
-    } else if pattern.place_of_archive(&name, 0).is_some() {
-        "this is the name of an archive"
-    } else if pattern.is_hidden(&name) {
-        "this is the name of a lock file"
-    } else if name == "." || name == ".." || name.len() + HIDDEN > NAME_MAX {
-        "no file can have this name"
-    } else if others.iter().any(|other| other.name() == name) {
-        "another link has this name"
-    } else {
-        return Ok(());
-    };
-    Err(BuildError::FileName { option, value: name, reason })
 }

@@ -105,6 +105,7 @@ mod build_error;
 mod builder;
 mod calendar;
 mod careful;
+mod checks;
 mod clock;
 mod compression;
 mod date_format;
