@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
 use std::time::Duration;
 
@@ -199,7 +199,7 @@ impl<'a> WriteLock<'a> {
 ///
 /// A POSIX lock, on a file that is opened for each use: a forked child does not inherit it, and a holder that is killed
 /// frees it even if a child still has the descriptor (measured; open file description locks and `flock` stay held then).
-/// Among the threads of a process it is one of 256 words in memory: of a process, anybody's closing of the file ends the lock (`fcntl(2)`),
+/// Among the threads of a process it is a word in memory: of a process, anybody's closing of the file ends the lock (`fcntl(2)`),
 /// so nobody else may even open it.
 #[derive(Debug)]
 pub(crate) struct HousekeepingLock {
@@ -207,27 +207,32 @@ pub(crate) struct HousekeepingLock {
     _in_hand: InHand,
 }
 
-/// Which locks threads of this process have in hand. Each word has the generation of the process, so that what a forked child
-/// inherits here says nothing.
-static IN_HAND: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
+/// Which locks threads of this process have in hand: the generation of the process, so that what a forked child inherits here says
+/// nothing, and 32 bits that stand for the path.
+static IN_HAND: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
 
 #[derive(Debug)]
 struct InHand(&'static AtomicU64);
 
 impl InHand {
-    /// Locks that share a word by accident take turns.
+    /// `None`: another thread has it. Of two that come in the same instant, both may give way.
     fn try_take(path: &Path) -> Option<Self> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(path);
-        let word = &IN_HAND[hash as usize % IN_HAND.len()];
-        let (own, found) = (fork::generation(), word.load(Relaxed));
-        let taken = found != own && word.compare_exchange(found, own, Acquire, Relaxed).is_ok();
-        taken.then(|| Self(word))
+        let (generation, path) = (fork::generation() << 32, hash & u64::from(u32::MAX));
+        let claim = |word: &&AtomicU64| {
+            let found = word.load(SeqCst);
+            let free = found & !u64::from(u32::MAX) != generation;
+            free && word.compare_exchange(found, generation | path, SeqCst, SeqCst).is_ok()
+        };
+        let own = IN_HAND.iter().find(claim).map(Self)?;
+        let same = IN_HAND.iter().filter(|word| word.load(SeqCst) == generation | path);
+        if same.count() == 1 { Some(own) } else { None }
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.0.store(0, Release);
+        self.0.store(0, SeqCst);
     }
 }
 
