@@ -107,8 +107,9 @@ impl Arguments {
         let quiet = self.quiet(pace, work.packing, parent)?;
         println!("{}", line(pace, "quiet", quiet, None));
         let (busy, done) = self.busy(pace, work, parent, text)?;
-        println!("{}", line(pace, &work.name(), busy, Some(done)));
-        Ok(Pair { quiet, busy, done })
+        let pair = Pair { quiet, busy, done };
+        println!("{}; x quiet {:.2}", line(pace, &work.name(), busy, Some(done)), pair.ratio());
+        Ok(pair)
     }
 
     fn quiet(&self, pace: Pace, packing: Packing, parent: &Path) -> Result<Tail, Box<dyn Error>> {

@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 fn peer_benches(arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let output = Command::new(env!("CARGO_BIN_EXE_peer-benches"))
+        .args(arguments)
         .arg("--dir")
         .arg(directory.path())
-        .args(arguments)
         .output()
         .expect("the binary starts");
     let left: Vec<_> = directory.path().read_dir().expect("still there").collect();
