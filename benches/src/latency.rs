@@ -174,9 +174,11 @@ fn line(pace: Pace, beside: &str, tail: Tail, done: Option<Done>) -> String {
         format!("; {} files pruned after {pruned:.2} s, one compressed after {compressed:.2} s", done.files)
     });
     format!(
-        "{}, {beside}: {} events; us {median}, p99 {p99}, p99.9 {p999}, p99.99 {p9999}, max {max}{done}; load {}",
+        "{}, {beside}: {} events; us {median}, p99 {p99}, p99.9 {p999}, p99.99 {p9999}, max {max}; {} % waiting for \
+         a processor{done}; load {}",
         pace.name(),
         tail.events,
+        tail.waited as f64 / 10.0,
         report::load(),
     )
 }

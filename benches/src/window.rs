@@ -3,6 +3,7 @@
 
 use std::{
     error::Error,
+    fs,
     io::{self, Read},
     path::Path,
     str::FromStr,
@@ -142,8 +143,11 @@ impl Writer {
         }
         let mut progress = Progress::new(self.files)?;
         let is_over = || if self.own { progress.is_over(&logs) } else { Ok(ended.load(Relaxed)) };
+        let (start, waited) = (now()?, waited());
         let events = dispatcher::with_default(&dispatch, || self.record(&mut times, is_over))?;
-        println!("{}", Tail::of(&mut times[..events]).ok_or("the window was over at once")?.text());
+        let waited = (self::waited() - waited).as_secs_f64() / (now()? - start).as_secs_f64();
+        let tail = Tail::of(&mut times[..events], (waited * 1000.0) as u64);
+        println!("{}", tail.ok_or("the window was over at once")?.text());
         if self.own {
             println!("{}", progress.done()?.text());
         }
@@ -171,6 +175,12 @@ impl Writer {
         }
         Err(format!("the window was not over in {LIMIT:?}").into())
     }
+}
+
+/// For how long this thread has waited for a processor that others had (`/proc/PID/schedstat`).
+fn waited() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0))
 }
 
 /// A process that does the housekeeping for another one.
@@ -263,6 +273,8 @@ impl FromStr for Done {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Tail {
     pub(crate) events: u64,
+    /// For how many thousandths of the window its thread waited for a processor.
+    pub(crate) waited: u64,
     /// The median, p99, p99.9, p99.99 and the longest.
     pub(crate) ns: [u64; 5],
 }
@@ -272,16 +284,16 @@ impl Tail {
     const PLACES: [f64; 5] = [0.5, 0.99, 0.999, 0.9999, 1.0];
 
     /// `None` without events.
-    fn of(times: &mut [u32]) -> Option<Self> {
+    fn of(times: &mut [u32], waited: u64) -> Option<Self> {
         times.sort_unstable();
         let last = times.len().checked_sub(1)?;
         let ns = Self::PLACES.map(|place| times[(place * last as f64).round() as usize].into());
-        Some(Self { events: times.len() as u64, ns })
+        Some(Self { events: times.len() as u64, waited, ns })
     }
 
     fn text(&self) -> String {
         let ns = self.ns.map(|ns| ns.to_string()).join(" ");
-        format!("{} {ns}", self.events)
+        format!("{} {} {ns}", self.events, self.waited)
     }
 }
 
@@ -289,8 +301,8 @@ impl FromStr for Tail {
     type Err = Box<dyn Error>;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let [events, ns @ ..] = numbers::<6>(text)?;
-        Ok(Self { events, ns })
+        let [events, waited, ns @ ..] = numbers::<7>(text)?;
+        Ok(Self { events, waited, ns })
     }
 }
 
@@ -306,9 +318,9 @@ mod tests {
     #[test]
     fn the_tail_of_a_window_is_that_of_its_events_in_order() {
         let mut times: Vec<u32> = (0..=10_000).rev().collect();
-        let tail = Tail::of(&mut times).expect("events");
-        assert_eq!(tail, Tail { events: 10_001, ns: [5_000, 9_900, 9_990, 9_999, 10_000] });
-        assert_eq!(tail.text().parse::<Tail>().expect("six numbers"), tail);
-        assert_eq!(Tail::of(&mut []), None);
+        let tail = Tail::of(&mut times, 12).expect("events");
+        assert_eq!(tail, Tail { events: 10_001, waited: 12, ns: [5_000, 9_900, 9_990, 9_999, 10_000] });
+        assert_eq!(tail.text().parse::<Tail>().expect("seven numbers"), tail);
+        assert_eq!(Tail::of(&mut [], 0), None);
     }
 }
