@@ -53,6 +53,15 @@ struct Span {
     end: Duration,
 }
 
+impl Span {
+    /// As a worker prints it.
+    fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
+        let (start, end) = text.trim().split_once(' ').ok_or("a worker gave no times")?;
+        let instant = |text: &str| text.parse().map(Duration::from_nanos);
+        Ok(Self { start: instant(start)?, end: instant(end)? })
+    }
+}
+
 /// Wall-clock nanoseconds per line of one measurement: with two writers that each need 800 ns a
 /// line and do not hinder each other it is 400.
 pub(crate) fn measure(kind: Kind, shape: Shape, parent: &Path, lines: u64) -> Result<f64, Box<dyn Error>> {
@@ -105,7 +114,7 @@ fn time(subject: &dyn Subject, times: u64) -> nix::Result<Span> {
     Ok(Span { start, end: now()? })
 }
 
-fn now() -> nix::Result<Duration> {
+pub(crate) fn now() -> nix::Result<Duration> {
     clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from)
 }
 
@@ -114,26 +123,29 @@ fn now() -> nix::Result<Duration> {
 fn in_processes(kind: Kind, directory: &Path, writers: u64, each: u64) -> Result<Vec<Span>, Box<dyn Error>> {
     let mut children = Vec::new();
     for _ in 0..writers {
-        children.push(Worker::start(kind, directory, each)?);
+        let lines = each.to_string();
+        children.push(Worker::start(&["--worker", kind.name(), "--lines", &lines], directory)?);
     }
     for child in &mut children {
         child.expect_ready()?;
     }
     for child in &mut children {
-        child.go();
+        child.end();
     }
-    children.into_iter().map(Worker::finish).collect()
+    children.into_iter().map(|child| Span::parse(&child.finish()?)).collect()
 }
 
-struct Worker {
+/// This program once more. It says when it is ready, waits for what it reads, and answers by its output.
+pub(crate) struct Worker {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
 }
 
 impl Worker {
-    fn start(kind: Kind, directory: &Path, lines: u64) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(arguments: &[&str], directory: &Path) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["--worker", kind.name(), "--lines", &lines.to_string(), "--dir"])
+            .args(arguments)
+            .arg("--dir")
             .arg(directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -142,37 +154,51 @@ impl Worker {
         Ok(Self { child, output })
     }
 
-    fn expect_ready(&mut self) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn expect_ready(&mut self) -> Result<(), Box<dyn Error>> {
         let mut word = String::new();
         self.output.read_line(&mut word)?;
         if word == READY { Ok(()) } else { Err(format!("a worker said {word:?}").into()) }
     }
 
-    /// The worker waits for the end of its input.
-    fn go(&mut self) {
+    /// For a worker that reads a line before it begins, and the end of its input later.
+    pub(crate) fn go(&mut self) -> io::Result<()> {
+        self.child.stdin.as_mut().map_or(Ok(()), |input| input.write_all(GO.as_bytes()))
+    }
+
+    /// The end of its input.
+    pub(crate) fn end(&mut self) {
         drop(self.child.stdin.take());
     }
 
-    fn finish(mut self) -> Result<Span, Box<dyn Error>> {
+    /// What it has printed since it was ready.
+    pub(crate) fn finish(mut self) -> Result<String, Box<dyn Error>> {
         let mut text = String::new();
         self.output.read_to_string(&mut text)?;
-        if !self.child.wait()?.success() {
-            return Err("a worker failed".into());
-        }
-        let (start, end) = text.trim().split_once(' ').ok_or("a worker gave no times")?;
-        let instant = |text: &str| text.parse().map(Duration::from_nanos);
-        Ok(Span { start: instant(start)?, end: instant(end)? })
+        if self.child.wait()?.success() { Ok(text) } else { Err("a worker failed".into()) }
     }
 }
 
 const READY: &str = "ready\n";
+const GO: &str = "go\n";
+
+/// The other end of [`Worker::expect_ready`].
+pub(crate) fn say_ready() -> io::Result<()> {
+    io::stdout().write_all(READY.as_bytes())?;
+    io::stdout().flush()
+}
+
+/// The other end of [`Worker::go`].
+pub(crate) fn wait_for_go() -> Result<(), Box<dyn Error>> {
+    let mut word = String::new();
+    io::stdin().read_line(&mut word)?;
+    if word == GO { Ok(()) } else { Err(format!("told {word:?}").into()) }
+}
 
 /// What a started worker does: the other end of [`Worker`].
 pub(crate) fn work(kind: Kind, directory: &Path, lines: u64) -> Result<(), Box<dyn Error>> {
     let subject = kind.open(directory)?;
     subject.run(WARM_UP);
-    io::stdout().write_all(READY.as_bytes())?;
-    io::stdout().flush()?;
+    say_ready()?;
     io::stdin().read_to_end(&mut Vec::new())?;
     let span = time(&*subject, lines)?;
     println!("{} {}", span.start.as_nanos(), span.end.as_nanos());

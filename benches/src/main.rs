@@ -4,21 +4,26 @@
 //! It reports times and never judges them: a shared machine would make a judgement flaky. It does
 //! refuse to report a measurement whose lines are not all in the file afterwards.
 
+mod closed;
+mod latency;
 mod load;
 mod report;
 mod stats;
 mod subject;
+mod window;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use load::Shape;
 use subject::{Group, Kind};
 
 /// Costs per line and per event, side by side: bare write(2), tracing-prefork, tracing-appender.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
+    #[command(subcommand)]
+    mode: Option<Mode>,
     /// Rounds; in each of them every subject is measured once, in rotated order.
     #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
@@ -26,7 +31,7 @@ struct Arguments {
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(2..))]
     lines: u64,
     /// Where the files go (and are removed again): /dev/shm for tmpfs, for example.
-    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    #[arg(long, global = true, default_value_os_t = std::env::temp_dir())]
     dir: PathBuf,
     /// Measure only these: names of subjects, or `lines`, `events`, `timers`; comma-separated.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
@@ -37,6 +42,17 @@ struct Arguments {
     /// One of the processes of a measurement: started by this program itself.
     #[arg(long, hide = true, value_name = "KIND")]
     worker: Option<Kind>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Mode {
+    Latency(latency::Arguments),
+    /// One of the processes of `latency`: started by this program itself.
+    #[command(hide = true)]
+    LatencyWriter(window::Writer),
+    /// Another one.
+    #[command(hide = true)]
+    LatencyHousekeeper(window::Housekeeper),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +66,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let dir = &*arguments.dir;
+    match &arguments.mode {
+        Some(Mode::Latency(latency)) => return latency::measure(latency, dir),
+        Some(Mode::LatencyWriter(writer)) => return writer.work(dir),
+        Some(Mode::LatencyHousekeeper(housekeeper)) => return housekeeper.work(dir),
+        None => {}
+    }
     if let Some(kind) = arguments.worker {
         return load::work(kind, &arguments.dir, arguments.lines);
     }

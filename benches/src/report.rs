@@ -14,7 +14,8 @@ use crate::{
 pub(crate) const LEGEND: &str = "\
 ns          wall-clock time / lines of all writers, over the rounds
 x floor     time / time of the floor in the same round: median (10th to 90th percentile); less is better
-x peer      speed / speed of the peer in the same round: median (10th to 90th percentile); more is better";
+x peer      speed / speed of the peer in the same round: median (10th to 90th percentile); more is better
+a / b       time / time in the same round: median (10th to 90th percentile)";
 
 /// Processor, kernel, file system of `directory`, load and date, in one line.
 pub(crate) fn machine(directory: &Path) -> Result<String, Box<dyn Error>> {
@@ -25,16 +26,21 @@ pub(crate) fn machine(directory: &Path) -> Result<String, Box<dyn Error>> {
         .map_or("unknown processor", |(_, model)| model);
     let processors = std::thread::available_parallelism()?;
     let host = nix::sys::utsname::uname()?;
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or_default().to_owned();
     let now = OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?;
     Ok(format!(
-        "{processors} x {model}; {} {}; {} on {}; load {load}; {now}",
+        "{processors} x {model}; {} {}; {} on {}; load {}; {now}",
         host.sysname().to_string_lossy(),
         host.release().to_string_lossy(),
         directory.display(),
         file_system(directory)?,
+        load(),
     ))
+}
+
+/// The load average of the last minute.
+pub(crate) fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// The type of the mount that holds `directory`: the last one whose mount point is the longest
@@ -77,6 +83,13 @@ pub(crate) fn table(group: Group, shape: Shape, kinds: &[Kind], rounds: &[Vec<f6
                 &speed.map_or("-".to_owned(), spread),
             ],
         );
+    }
+    for (at, kind) in kinds.iter().enumerate() {
+        let Some(without) = kinds.iter().position(|other| Some(*other) == kind.without_option()) else { continue };
+        if let Some(ratio) = stats::ratio(rounds, at, without) {
+            let (with, without) = (kind.name(), kinds[without].name());
+            writeln!(text, "\n  {with} / {without}: {}", spread(ratio)).expect("a string takes a row");
+        }
     }
     text
 }

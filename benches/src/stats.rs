@@ -8,6 +8,7 @@ pub(crate) struct Summary {
     pub(crate) p10: f64,
     pub(crate) median: f64,
     pub(crate) p90: f64,
+    pub(crate) max: f64,
 }
 
 impl Summary {
@@ -20,6 +21,7 @@ impl Summary {
             p10: quantile(&sorted, 0.1),
             median: quantile(&sorted, 0.5),
             p90: quantile(&sorted, 0.9),
+            max: *sorted.last()?,
         })
     }
 }
@@ -43,7 +45,7 @@ mod tests {
     #[test]
     fn quantiles_lie_between_the_nearest_values() {
         let summary = Summary::of([40.0, 10.0, 30.0, 20.0]).expect("four values");
-        assert_eq!(summary.min, 10.0);
+        assert_eq!((summary.min, summary.max), (10.0, 40.0));
         assert_eq!(summary.median, 25.0);
         assert!((summary.p10 - 13.0).abs() < 1e-9, "{summary:?}");
         assert!((summary.p90 - 37.0).abs() < 1e-9, "{summary:?}");

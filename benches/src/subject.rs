@@ -12,6 +12,7 @@ use std::{
 
 use clap::{ValueEnum, builder::PossibleValue};
 use tracing::{Dispatch, dispatcher};
+use tracing_prefork::Appender;
 use tracing_subscriber::{
     Layer, Registry,
     fmt::{MakeWriter, format::Writer, time::FormatTime, time::SystemTime},
@@ -23,6 +24,9 @@ use crate::load::Shape;
 /// What every subject of the group `lines` writes: 120 bytes, as one call.
 pub(crate) const LINE: &[u8; 120] = b"2026-11-21T08:33:01.123456Z  INFO shop::orders: answered \
 request=184467 method=GET path=/orders/17 status=200 us=481 ..\n";
+
+/// A limit on the size that no measurement reaches: what is measured is looking at it.
+const LARGE: u64 = 1 << 30;
 
 /// Subjects of one group do the same work and are compared with one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,7 @@ pub(crate) enum Kind {
     Write,
     Pwrite,
     Prefork,
+    PreforkSized,
     TracingAppender,
     EventsWrite,
     EventsPreforkLayer,
@@ -68,10 +73,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Write,
         Self::Pwrite,
         Self::Prefork,
+        Self::PreforkSized,
         Self::TracingAppender,
         Self::EventsWrite,
         Self::EventsPreforkLayer,
@@ -87,6 +93,7 @@ impl Kind {
             Self::Write => "write",
             Self::Pwrite => "pwrite",
             Self::Prefork => "prefork",
+            Self::PreforkSized => "prefork-sized",
             Self::TracingAppender => "tracing-appender",
             Self::EventsWrite => "events-write",
             Self::EventsPreforkLayer => "events-prefork-layer",
@@ -103,6 +110,7 @@ impl Kind {
             Self::Write => "write(2), O_APPEND",
             Self::Pwrite => "pwrite(2), O_APPEND",
             Self::Prefork => "tracing_prefork, make_writer().write_all()",
+            Self::PreforkSized => "the same, max_file_bytes(1 GiB)",
             Self::TracingAppender => "tracing_appender, make_writer().write_all()",
             Self::EventsWrite => "fmt::layer() into a File, O_APPEND",
             Self::EventsPreforkLayer => "tracing_prefork, layer()",
@@ -115,7 +123,7 @@ impl Kind {
 
     pub(crate) fn group(self) -> Group {
         match self {
-            Self::Write | Self::Pwrite | Self::Prefork | Self::TracingAppender => Group::Lines,
+            Self::Write | Self::Pwrite | Self::Prefork | Self::PreforkSized | Self::TracingAppender => Group::Lines,
             Self::EventsWrite | Self::EventsPreforkLayer | Self::EventsPreforkWriter | Self::EventsTracingAppender => {
                 Group::Events
             }
@@ -131,6 +139,11 @@ impl Kind {
     /// The row that others of its group are compared with: what users have today.
     pub(crate) fn is_peer(self) -> bool {
         matches!(self, Self::TracingAppender | Self::EventsTracingAppender | Self::TimerSystemTime)
+    }
+
+    /// The same without an option, for what the option costs.
+    pub(crate) fn without_option(self) -> Option<Self> {
+        (self == Self::PreforkSized).then_some(Self::Prefork)
     }
 
     pub(crate) fn named(name: &str) -> Result<Self, Box<dyn Error>> {
@@ -161,6 +174,10 @@ impl Kind {
             Self::Write => Box::new(BareWrite(open_to_append(directory)?)),
             Self::Pwrite => Box::new(BarePwrite(open_to_append(directory)?)),
             Self::Prefork => Box::new(Lines(ours(directory, PREFIX))),
+            Self::PreforkSized => {
+                let sized = Appender::builder().filename_prefix(PREFIX).max_file_bytes(LARGE);
+                Box::new(Lines(sized.build(directory)?))
+            }
             Self::TracingAppender => Box::new(Lines(theirs(directory, PREFIX))),
             Self::EventsWrite => Box::new(Events::through(open_to_append(directory)?)),
             Self::EventsPreforkLayer => Box::new(Events::of(ours(directory, PREFIX).layer())),

@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 fn peer_benches(arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let output = Command::new(env!("CARGO_BIN_EXE_peer-benches"))
+        .args(arguments)
         .arg("--dir")
         .arg(directory.path())
-        .args(arguments)
         .output()
         .expect("the binary starts");
     let left: Vec<_> = directory.path().read_dir().expect("still there").collect();
@@ -37,6 +37,7 @@ fn every_subject_is_measured_in_every_shape_and_all_its_lines_are_found() {
                 "write(2), O_APPEND",
                 "pwrite(2), O_APPEND",
                 "tracing_prefork, make_writer().write_all()",
+                "the same, max_file_bytes(1 GiB)",
                 "tracing_appender, make_writer().write_all()",
             ],
             "{text}"
@@ -60,6 +61,24 @@ fn every_subject_is_measured_in_every_shape_and_all_its_lines_are_found() {
 }
 
 #[test]
+fn a_limit_on_the_size_is_compared_with_none() {
+    let text = printed(&["--rounds", "1", "--lines", "20", "--only", "prefork,prefork-sized"]);
+    assert_eq!(text.matches("  prefork-sized / prefork: ").count(), 3, "{text}");
+}
+
+#[test]
+fn the_latency_of_events_is_taken_while_files_are_compressed_and_pruned() {
+    let sizes = ["--bytes", "2000000", "--files", "3", "--pruned-bytes", "4096", "--seconds", "0.1"];
+    let text = printed(&[&["latency", "--rounds", "1"], &sizes[..]].concat());
+    for pace in ["sleeping", "spinning"] {
+        let title = format!("latency, {pace}");
+        let busy = ["gzip, own thread", "gzip, other process", "zstd, own thread", "zstd, other process"];
+        assert_eq!(rows(&text, &title), [&["quiet"], &busy[..]].concat(), "{text}");
+    }
+    assert_eq!(text.matches("; 3 files pruned after ").count(), 8, "{text}");
+}
+
+#[test]
 fn only_what_was_asked_for_is_measured() {
     let text = printed(&["--rounds", "1", "--lines", "20", "--only", "pwrite,timers"]);
     assert_eq!(rows(&text, "lines, 1 thread"), ["pwrite(2), O_APPEND"]);
@@ -80,7 +99,7 @@ fn a_loop_for_counting_instructions_runs_for_each_kind() {
     let text = String::from_utf8_lossy(&refusal.stderr);
     let (_, kinds) = text.trim().split_once("there are: ").expect("the refusal lists the kinds");
     let kinds: Vec<&str> = kinds.split(", ").collect();
-    assert_eq!(kinds.len(), 10, "{kinds:?}");
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
     for kind in kinds {
         assert_eq!(printed(&["--callgrind-loop", "10", kind]), "");
     }
