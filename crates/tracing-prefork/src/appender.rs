@@ -233,7 +233,7 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// If the directory cannot be read, a file cannot be removed, or another process has been pruning for five seconds.
+    /// If the directory cannot be read, a file cannot be removed, or another process, or another thread, has been pruning for five seconds.
     pub fn prune(&self) -> Result<usize, Error> {
         self.inner.prune_now()
     }
