@@ -360,16 +360,20 @@ impl Builder {
     /// Is given each file that is finished: its period is over, or it is full, and no process has it open any more. With
     /// [`compress`](Self::compress) it is given the archive. Uploading files elsewhere is the use.
     ///
-    /// Each file is handed over once, by one of the processes that share the directory, in a thread of its own beside the events, one after
-    /// the other, the oldest first; the first time, all finished files that are there. A file of which late lines have changed the time of the last
-    /// change is handed over again, as is one whose process was killed in the middle of it. A hook that panics has failed; it is reported
-    /// ([`Operation::OnRollover`](crate::Operation::OnRollover)) and called for that file again, after some seconds first and then ever more
-    /// rarely, at least once an hour as long as something is logged. [`try_on_rollover`](Self::try_on_rollover) can say so without a panic.
+    /// Each file is handed over once, by one of the processes that share the directory, in a thread beside the events, one after the other, the
+    /// oldest first; the first time, all finished files that are there. A file that late lines have changed since is handed over again, and so
+    /// is one whose process was killed in the middle of it. A hook that panics has failed: it is reported
+    /// ([`Operation::OnRollover`](crate::Operation::OnRollover)) and called for that file again, after 7 seconds first and then ever more rarely, at
+    /// least once an hour, as long as something is logged. [`try_on_rollover`](Self::try_on_rollover) can say so without a panic. What an idle process
+    /// still has open is finished a day after its period and its last line. The one file of [`Rotation::NEVER`] never is.
     ///
-    /// Retention waits for it: what has not been handed over goes a day after its period and its last line (only
-    /// [`min_log_files`](Self::min_log_files), on a full disk, waits for nothing). So all processes of a directory should have a hook, or
-    /// none. The hook may remove or move the file. It may log, start programs, and take its time; a process does not wait for it when it ends.
-    /// What is known of the files is in a hidden one, `.app.DATE.log.rollover`.
+    /// Retention waits for the hook. Only what has rested for that day goes unseen, and only if the hook has failed on it, has not come back from
+    /// a file for a day, or could not be called; that is reported. ([`min_log_files`](Self::min_log_files), on a full disk, waits for nothing.) So
+    /// all processes of a directory should have a hook, or none.
+    ///
+    /// The hook may log, call the appender, start programs, take its time, and change, move or remove the file; a process does not wait for it when
+    /// it ends. It must not open the hidden files beside the logs: closing `.app.DATE.log.rollover.lock` would let another process hand over at
+    /// the same time (`fcntl(2)`).
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

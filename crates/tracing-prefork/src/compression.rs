@@ -27,6 +27,17 @@ pub(crate) fn plain_name(archive: &str) -> Option<&str> {
     ENDINGS.iter().find_map(|ending| archive.strip_suffix(ending))
 }
 
+/// Where the archives of a plain file would be.
+pub(crate) fn archives_of(plain: &Path) -> impl Iterator<Item = PathBuf> {
+    ENDINGS.iter().map(|ending| with_ending(plain, ending))
+}
+
+fn with_ending(plain: &Path, ending: &str) -> PathBuf {
+    let mut path = plain.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
+}
+
 impl Compression {
     fn ending(self) -> &'static str {
         match self {
@@ -39,9 +50,7 @@ impl Compression {
 
     /// Where the archive of a plain file is.
     pub(crate) fn archive_of(self, plain: &Path) -> PathBuf {
-        let mut path = plain.as_os_str().to_owned();
-        path.push(self.ending());
-        path.into()
+        with_ending(plain, self.ending())
     }
 
     /// Compresses all of `from` into one member (gzip's word; zstd says frame), and says how many bytes that were.

@@ -2,13 +2,13 @@
 //! it, in `record`.
 
 use crate::calendar::Period;
-use crate::compression::plain_name;
+use crate::compression::{archives_of, plain_name};
 use crate::housekeeping::Outcome;
 use crate::listing::{self, Found};
-use crate::name::Pattern;
-use crate::record::{self, Record};
+use crate::name::{Pattern, Place};
+use crate::record::{self, Line, Record, State, Version};
 use crate::retention;
-use crate::sys::{self, ClosedFile, Mode};
+use crate::sys::{self, ClosedFile, HousekeepingLock, Mode};
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -30,7 +30,7 @@ impl Hook {
     fn call(&self, path: &Path, period: Period) -> io::Result<()> {
         match sys::disturbed(|| catch_unwind(AssertUnwindSafe(|| (self.0)(path, period)))) {
             Ok(answer) => answer.map_err(io::Error::other),
-            Err(panic) => Err(io::Error::other(format!("the hook has panicked: {}", message(&*panic)))),
+            Err(panic) => Err(io::Error::other(format!("it has panicked: {}", message(&*panic)))),
         }
     }
 }
@@ -46,70 +46,161 @@ fn message(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
-/// Whether the hook has had the file as it is now. What it has had before that was compressed it has had.
-pub(crate) fn is_done(record: &Record, name: &str, path: &Path) -> bool {
-    record::modified(path).is_some_and(|modified| {
-        record.is_done(name, modified) || plain_name(name).is_some_and(|plain| record.is_done(plain, modified))
-    })
+/// How far the hook has come with a file as it is now. What it has had before that was compressed it has had.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    New,
+    Called(Line),
+    Done,
 }
 
-/// Gives the hook each file that is over, that nobody holds, and that it has not had as it is now: the oldest first. Where files are
-/// compressed it is given their archives.
-pub(crate) fn hand_over(
-    pattern: &Pattern,
-    hook: &Hook,
-    record: &Path,
-    mode: Option<Mode>,
-    now: i64,
-) -> io::Result<Outcome> {
-    let listing = listing::list(pattern, now)?;
-    let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
-    let place = |found: &Found| found.place.or(found.archive_of).filter(|_| found.is_file);
-    let mut files: Vec<_> = listing.found.into_iter().filter_map(|found| Some((place(&found)?, found))).collect();
-    files.sort_by_key(|(place, _)| place.order());
-    let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
-
-    let mut notes = record::Writer::open(record, mode)?;
-    let names = files.iter().flat_map(|(_, found)| [Some(&*found.name), plain_name(&found.name)]);
-    notes.forget_all_but(&names.flatten().collect())?;
-
-    for same in files.chunk_by(|(one, _), (other, _)| one == other) {
-        let place = same[0].0;
-        if !retention::is_over(place, &places, now) {
-            continue;
+impl Stage {
+    fn of(record: &Record, name: &str, version: Version) -> Self {
+        match record.line(name, version) {
+            Some(line) if line.state == State::Done => Self::Done,
+            Some(line) => Self::Called(line),
+            None if plain_name(name).is_some_and(|plain| record.was_done_plain(plain, version)) => Self::Done,
+            None => Self::New,
         }
-        // Where files are compressed, a plain one is about to be, by itself or, if it is of late lines, into the archive beside it.
-        if pattern.archives && same.iter().any(|(_, found)| found.place.is_some()) {
-            outcome.held += 1;
-            continue;
+    }
+}
+
+/// What retention asks of a hook that has not done its work with a file yet.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    record: Record,
+    in_vain: bool,
+}
+
+impl Queue {
+    /// `tried`: all files that could be handed over have just been, as far as the hook did its work.
+    pub(crate) fn new(tried: bool, record: Record, now: i64) -> Self {
+        Self { in_vain: tried || record.is_stuck(now), record }
+    }
+
+    /// Whether a file waits for the hook: until it has `rested`, if the hook has failed on it, is stuck, or could not be called.
+    pub(crate) fn waits(&self, name: &str, path: &Path, rested: impl Fn() -> bool) -> Waits {
+        let stage = record::version(path).map_or(Stage::New, |version| Stage::of(&self.record, name, version));
+        let failed = |line: Line| line.state == State::Failed;
+        match stage {
+            Stage::Done => Waits::No,
+            Stage::Called(line) if (self.in_vain || failed(line)) && rested() => Waits::InVain,
+            Stage::New if self.in_vain && rested() => Waits::InVain,
+            Stage::Called(_) | Stage::New => Waits::Yes,
         }
-        for (_, found) in same {
-            if is_done(&notes.record, &found.name, &found.path) {
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    No,
+    Yes,
+    InVain,
+}
+
+/// A round over all files, by the one whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Round<'a> {
+    pub(crate) pattern: &'a Pattern,
+    pub(crate) hook: &'a Hook,
+    pub(crate) turn: &'a HousekeepingLock,
+    /// Also what has failed so recently that it is not tried again by itself.
+    pub(crate) all: bool,
+    pub(crate) now: i64,
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offered {
+    /// The hook has had it, as it is now.
+    Before,
+    NotYet,
+    Done,
+}
+
+impl Round<'_> {
+    /// Gives the hook each file that is over, that nobody holds, and that it has not had as it is now: the oldest first. Where files are
+    /// compressed it is given their archives. What has rested for a day it is given as it is, since whoever holds it does not write there any
+    /// more.
+    pub(crate) fn hand_over(&self, record: &Path, mode: Option<Mode>) -> io::Result<Outcome> {
+        let listing = listing::list(self.pattern, self.now)?;
+        let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
+        let place = |found: &Found| found.place.or(found.archive_of).filter(|_| found.is_file);
+        let mut files: Vec<_> = listing.found.into_iter().filter_map(|found| Some((place(&found)?, found))).collect();
+        files.sort_by_key(|(place, _)| place.order());
+        let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
+        let mut notes = match self.notes(record, mode, files.len()) {
+            Ok(notes) => notes,
+            Err(error) => return Ok(Outcome { held: 1, failed: Some((record.to_owned(), error)), ..outcome }),
+        };
+        for same in files.chunk_by(|(one, _), (other, _)| one == other) {
+            let place = same[0].0;
+            if !retention::is_over(place, &places, self.now) {
                 continue;
             }
-            match hand_over_one(&mut notes, hook, found, pattern.period_at(place.span.start)) {
-                Ok(true) => outcome.done += 1,
-                Ok(false) => outcome.held += 1,
-                Err(error) => {
-                    outcome.held += 1;
-                    outcome.failed = outcome.failed.or(Some((found.path.clone(), error)));
+            // Where files are compressed, a plain one is about to be, by itself or, if it is of late lines, into the archive beside it.
+            let unpacked = self.pattern.archives && same.iter().any(|(_, found)| found.place.is_some());
+            for (_, found) in same {
+                match self.offer(&mut notes, found, place, unpacked) {
+                    Ok(Offered::Before) => continue,
+                    Ok(Offered::NotYet) => outcome.held += 1,
+                    Ok(Offered::Done) => outcome.done += 1,
+                    Err(error) => {
+                        outcome.held += 1;
+                        outcome.failed = outcome.failed.or(Some((found.path.clone(), error)));
+                    }
+                }
+                if !self.turn.is_ours_still() {
+                    return Ok(outcome);
                 }
             }
         }
+        Ok(outcome)
     }
-    Ok(outcome)
+
+    fn notes(&self, record: &Path, mode: Option<Mode>, files: usize) -> io::Result<record::Writer> {
+        let mut notes = record::Writer::open(record, mode)?;
+        notes.forget_unless(files, |name| is_there(&self.pattern.directory().join(name)))?;
+        Ok(notes)
+    }
+
+    fn offer(&self, notes: &mut record::Writer, found: &Found, place: Place, unpacked: bool) -> io::Result<Offered> {
+        let Some(version) = record::version(&found.path) else { return Ok(Offered::Before) };
+        let due = match Stage::of(&notes.record, &found.name, version) {
+            Stage::Done => return Ok(Offered::Before),
+            Stage::Called(line) => self.all || line.is_due(self.now),
+            Stage::New => true,
+        };
+        let finished = !unpacked && !is_held(found)? || retention::has_rested(place.span, &found.path, self.now);
+        if !due || !finished {
+            return Ok(Offered::NotYet);
+        }
+        self.call(notes, found, place, version).map(|()| Offered::Done)
+    }
+
+    /// Calls the hook for a file, with a note before and after.
+    fn call(&self, notes: &mut record::Writer, found: &Found, place: Place, version: Version) -> io::Result<()> {
+        notes.begin(&found.name, version, self.now)?;
+        let answer = self.hook.call(&found.path, self.pattern.period_at(place.span.start));
+        // Late lines make a file longer, and are for the next time. What else has changed it is the hook.
+        let after = record::version(&found.path);
+        let left = after.filter(|after| after.bytes <= version.bytes).unwrap_or(version);
+        let state = if answer.is_ok() { State::Done } else { State::Failed };
+        notes.end(&found.name, left, state)?;
+        if after.is_none() {
+            retention::remove_empty_directories(&found.path, self.pattern.directory());
+        }
+        answer
+    }
 }
 
-/// `false`: somebody has the file open, or it has just gone. An archive nobody writes to.
-fn hand_over_one(notes: &mut record::Writer, hook: &Hook, found: &Found, period: Period) -> io::Result<bool> {
-    let Found { name, path, place, .. } = found;
-    if place.is_some() && ClosedFile::open(path)?.is_none_or(|file| file.is_held()) {
-        return Ok(false);
-    }
-    // Before the hook looks at it: what comes to it from now on is for the next time.
-    let Some(modified) = record::modified(path) else { return Ok(false) };
-    notes.begin(name, modified)?;
-    hook.call(path, period)?;
-    notes.done(name)?;
-    Ok(true)
+/// Whether somebody may write to a file. An archive nobody writes to, and one that has just gone is none to wait for.
+fn is_held(found: &Found) -> io::Result<bool> {
+    Ok(found.place.is_some() && ClosedFile::open(&found.path)?.is_some_and(|file| file.is_held()))
+}
+
+/// Whether a file of the record is there, or its archive.
+fn is_there(plain: &Path) -> bool {
+    let gone = |path: &Path| matches!(path.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    !gone(plain) || archives_of(plain).any(|archive| !gone(&archive))
 }

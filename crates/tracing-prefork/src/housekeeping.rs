@@ -3,11 +3,12 @@
 
 use crate::Error;
 use crate::appender::Inner;
-use crate::record::Record;
+use crate::hand_over::{Queue, Round};
+use crate::record::{self, Record};
 use crate::report::Operation;
 use crate::rollover::GRACE;
 use crate::sys::{self, HousekeepingLock};
-use crate::{archive, hand_over, retention};
+use crate::{archive, retention};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// Seconds until files that could not be pruned, compressed or handed over, because a process still had them open, are looked at again:
 /// first, when the others have let go, then ever more rarely.
-const LOOK_AGAIN: std::ops::RangeInclusive<i64> = GRACE + 2..=3600;
+pub(crate) const LOOK_AGAIN: std::ops::RangeInclusive<i64> = GRACE + 2..=3600;
 
 /// Seconds until the bytes of all files are added up again.
 const EACH_MINUTE: i64 = 60;
@@ -27,12 +28,14 @@ enum Chore {
     Prune,
     Compress,
     HandOver,
+    /// Prunes when everything has just been handed over that could be.
+    PruneTried,
 }
 
 impl Chore {
     fn operation(self) -> Operation {
         match self {
-            Self::Prune => Operation::Retention,
+            Self::Prune | Self::PruneTried => Operation::Retention,
             Self::Compress => Operation::Compression,
             Self::HandOver => Operation::OnRollover,
         }
@@ -48,6 +51,8 @@ pub(crate) struct Outcome {
     pub(crate) held: usize,
     /// The first directory that could not be read, or else the first file with which it failed.
     pub(crate) failed: Option<(PathBuf, io::Error)>,
+    /// The first file that was removed although the hook had not done its work with it.
+    pub(crate) unseen: Option<PathBuf>,
 }
 
 impl Inner {
@@ -71,31 +76,36 @@ impl Inner {
         let inner = self.clone();
         let chores = move || {
             inner.do_chore(Chore::Prune, turn, at);
-            for chore in [Chore::Compress, Chore::HandOver].into_iter().filter(|chore| inner.has(*chore)) {
-                if let Some(turn) = inner.try_take_turn(chore, at) {
-                    inner.do_chore(chore, turn, at);
-                }
+            inner.do_chore_in_turn(Chore::Compress, at);
+            if inner.do_chore_in_turn(Chore::HandOver, at) {
+                // What has waited for the hook.
+                inner.do_chore_in_turn(Chore::PruneTried, at);
             }
         };
-        if sys::spawn("log-retention", chores).is_err() {
+        if let Err(error) = sys::spawn("log-retention", chores) {
             // The turn went with the closure.
             self.prune_in_place(at);
-            self.look_again_for_finished(at);
+            if let Some(chore) = [Chore::HandOver, Chore::Compress].into_iter().find(|chore| self.has(*chore)) {
+                self.report(chore.operation(), self.pattern.directory(), error);
+                self.look_again(at);
+            }
         }
     }
 
     /// As part of building: no thread is left running when the program goes on to fork.
     pub(crate) fn prune_in_place(&self, at: i64) {
-        if self.has(Chore::Prune)
-            && let Some(turn) = self.try_take_turn(Chore::Prune, at)
-        {
-            self.do_chore(Chore::Prune, turn, at);
-        }
+        self.do_chore_in_turn(Chore::Prune, at);
+    }
+
+    /// `false`: there is nothing to do, or somebody else is at it.
+    fn do_chore_in_turn(&self, chore: Chore, at: i64) -> bool {
+        let turn = if self.has(chore) { self.try_take_turn(chore, at) } else { None };
+        turn.map(|turn| self.do_chore(chore, turn, at)).is_some()
     }
 
     fn has(&self, chore: Chore) -> bool {
         match chore {
-            Chore::Prune => self.limits.is_set(),
+            Chore::Prune | Chore::PruneTried => self.limits.is_set(),
             Chore::Compress => self.compression.is_some(),
             Chore::HandOver => self.hook.is_some(),
         }
@@ -111,20 +121,21 @@ impl Inner {
         match HousekeepingLock::try_take(&path, self.mode) {
             Ok(turn) => {
                 if turn.is_none() {
-                    // Whoever is at it may have looked for finished files before the last one was.
-                    self.look_again_for_finished(at);
+                    // Whoever is at it may have looked before the last file was finished, or has grown.
+                    self.look_again_if_useful(at);
                 }
                 turn
             }
             Err(error) => {
                 self.report(chore.operation(), &path, error);
+                self.look_again(at);
                 None
             }
         }
     }
 
     fn do_chore(&self, chore: Chore, turn: HousekeepingLock, at: i64) {
-        let outcome = self.work(chore, at);
+        let outcome = self.work(chore, &turn, false, at);
         drop(turn);
         match outcome {
             Ok(outcome) => {
@@ -138,18 +149,34 @@ impl Inner {
                 if let Some((path, error)) = outcome.failed {
                     self.report(chore.operation(), &path, error);
                 }
+                self.report_unseen(outcome.unseen);
             }
-            Err(error) => self.report(chore.operation(), self.pattern.directory(), error),
+            Err(error) => {
+                self.report(chore.operation(), self.pattern.directory(), error);
+                self.look_again(at);
+            }
         }
     }
 
-    fn work(&self, chore: Chore, at: i64) -> io::Result<Outcome> {
+    fn report_unseen(&self, removed: Option<PathBuf>) {
+        if let Some(path) = removed {
+            let error = io::Error::other("it has waited for a day, and retention has removed it");
+            self.report(Operation::OnRollover, &path, error);
+        }
+    }
+
+    /// `all`: also what has failed so recently that it is not tried again by itself.
+    fn work(&self, chore: Chore, turn: &HousekeepingLock, all: bool, at: i64) -> io::Result<Outcome> {
         let Self { pattern, links, .. } = self;
-        let record_path = pattern.hidden("rollover");
+        let record_path = self.record_path();
         let (outcome, counter) = match chore {
-            Chore::Prune => {
-                let record = self.hook.as_ref().map(|_| Record::read(&record_path)).transpose()?;
-                let pruned = retention::prune(pattern, links, &self.limits, record.as_ref(), at)?;
+            Chore::Prune | Chore::PruneTried => {
+                // Without a record the hook cannot be called, which whoever hands over reports.
+                let record = || Record::read(&record_path);
+                let tried = |record: &io::Result<_>| chore == Chore::PruneTried || record.is_err();
+                let queue = |record: io::Result<_>| Queue::new(tried(&record), record.unwrap_or_default(), at);
+                let queue = self.hook.as_ref().map(|_| queue(record()));
+                let pruned = retention::prune(pattern, links, &self.limits, queue.as_ref(), at)?;
                 (pruned, &self.counters().files_pruned)
             }
             Chore::Compress => {
@@ -157,8 +184,8 @@ impl Inner {
                 (self.compression.map_or_else(|| Ok(Outcome::default()), compress)?, &self.counters().files_compressed)
             }
             Chore::HandOver => {
-                let hand_over = |hook| hand_over::hand_over(pattern, hook, &record_path, self.mode, at);
-                let handed_over = self.hook.as_ref().map_or_else(|| Ok(Outcome::default()), hand_over)?;
+                let round = |hook| Round { pattern, hook, turn, all, now: at }.hand_over(&record_path, self.mode);
+                let handed_over = self.hook.as_ref().map_or_else(|| Ok(Outcome::default()), round)?;
                 (handed_over, &self.counters().files_handed_over)
             }
         };
@@ -174,16 +201,38 @@ impl Inner {
         }
     }
 
+    /// Whoever makes a new file looks after those before it; but that may be a worker that has ended before they were let go of. So each
+    /// process looks again some time after its own rollover.
+    pub(crate) fn look_after_rollover(&self, at: i64) {
+        if self.looks_again() {
+            self.plan(at + EACH_MINUTE);
+        }
+    }
+
+    /// Whether the housekeeping is due again. What was planned by a clock that was ahead is.
+    pub(crate) fn is_due(&self, at: i64) -> bool {
+        let planned = &self.duties().chores_at;
+        let due = planned.load(Relaxed);
+        due != 0
+            && !(due - LOOK_AGAIN.end()..due).contains(&at)
+            && planned.compare_exchange(due, 0, Relaxed, Relaxed).is_ok()
+    }
+
     /// Has the housekeeping done again at that second, unless it is to be done sooner.
     fn plan(&self, at: i64) -> bool {
         let sooner = |planned| (planned == 0 || at < planned).then_some(at);
         self.duties().chores_at.fetch_update(Relaxed, Relaxed, sooner).is_ok()
     }
 
-    fn look_again_for_finished(&self, at: i64) {
-        if self.finishes_files() {
+    fn look_again_if_useful(&self, at: i64) {
+        if self.looks_again() {
             self.look_again(at);
         }
+    }
+
+    /// Whether there is something to do between one rollover and the next.
+    fn looks_again(&self) -> bool {
+        self.finishes_files() || self.limits.bytes.is_some()
     }
 
     pub(crate) fn prune_now(&self) -> Result<usize, Error> {
@@ -205,20 +254,30 @@ impl Inner {
         }
         let error = |path: &Path, error| self.reporter.error(self.counters(), chore.operation(), path, error);
         let path = self.lock_path(chore);
-        let _turn = HousekeepingLock::take(&path, self.mode).map_err(|failed| error(&path, failed))?;
-        let outcome = self.work(chore, self.clock.exact_second());
+        let turn = HousekeepingLock::take(&path, self.mode).map_err(|failed| error(&path, failed))?;
+        let outcome = self.work(chore, &turn, true, self.clock.exact_second());
         let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;
+        self.report_unseen(outcome.unseen);
         match outcome.failed {
             None => Ok(outcome.done),
             Some((path, failed)) => Err(error(&path, failed)),
         }
     }
 
-    /// Makes the lock's file now: on a full disk it could not be made any more.
-    pub(crate) fn make_lock_file(&self) {
-        let path = self.lock_path(Chore::Prune);
-        if let Err(error) = HousekeepingLock::try_take(&path, self.mode) {
-            self.report(Operation::Retention, &path, error);
+    /// Makes the files now that could not be made any more when the disk is full: the locks of what can make room then, and the hook's record.
+    pub(crate) fn make_files(&self) {
+        for chore in [Chore::Prune, Chore::HandOver] {
+            let (path, record) = (self.lock_path(chore), self.record_path());
+            let made = match chore {
+                Chore::Prune if self.min_log_files.is_some() => HousekeepingLock::try_take(&path, self.mode).map(drop),
+                Chore::HandOver if self.has(chore) => HousekeepingLock::try_take(&path, self.mode)
+                    .and_then(|turn| turn.map(|_turn| record::Writer::open(&record, self.mode)).transpose())
+                    .map(drop),
+                _ => Ok(()),
+            };
+            if let Err(error) = made {
+                self.report(chore.operation(), &path, error);
+            }
         }
     }
 
@@ -258,9 +317,13 @@ impl Inner {
         }
     }
 
+    fn record_path(&self) -> PathBuf {
+        self.pattern.hidden("rollover")
+    }
+
     fn lock_path(&self, chore: Chore) -> PathBuf {
         self.pattern.hidden(match chore {
-            Chore::Prune => "lock",
+            Chore::Prune | Chore::PruneTried => "lock",
             Chore::Compress => "compression.lock",
             Chore::HandOver => "rollover.lock",
         })

@@ -1,12 +1,14 @@
 //! The record of the files that `on_rollover` was given: a hidden file with a line for each, such as
-//! `+           1795305599.123456789 app.2026-11-21.log`, of which the time is that of the file's last change.
+//! `+ 1795305599.123456789 4096 1 1795305606 app.2026-11-21.log`, with each number in columns of its own: the time of the file's last change and
+//! its size in bytes, how often the hook was called for it, as it is since then, and when last.
 //!
-//! The line is there before the hook is called, with a `?`, which becomes a `+` when the hook has done its work. So nothing is
-//! called again and again because the disk is full, and a hook that fails, or is killed, is called again. Only who holds the hook's
-//! lock writes here; what others read meanwhile may be a little behind.
+//! The line is there before the hook is called, with a `?`, which becomes a `+` when the hook has done its work, and a `-` when it has
+//! failed. So nothing is called again and again because the disk is full, and who is killed in the hook leaves a `?` behind. Only who holds
+//! the hook's lock writes here; what others read meanwhile may be a little behind.
 
+use crate::housekeeping::LOOK_AGAIN;
 use crate::sys::{self, Mode};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -15,40 +17,86 @@ use std::path::Path;
 /// So many lines of files that are gone are kept without writing the record anew.
 const STALE: usize = 32;
 
-/// Bytes of a line before the name.
-const HEAD: usize = 33;
+/// After so many seconds in a file the hook is taken for stuck, and after so many calls that were not ended.
+const STUCK: i64 = 24 * 3600;
+const KILLED: u32 = 10;
 
-/// When a file was last changed: seconds since 1970, and nanoseconds.
-pub(crate) type Modified = (i64, i64);
+/// Bytes of a line before the name.
+const HEAD: usize = 79;
+
+/// Bytes of empty lines that the record is given at its end.
+const PADDING: u64 = 4096;
+
+/// What tells a file from what late lines have made of it: when it was last changed, in seconds since 1970 and nanoseconds, and its size,
+/// for what comes in the same tick of the kernel's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) modified: (i64, i64),
+    pub(crate) bytes: u64,
+}
 
 /// `None`: it is gone, or not a regular file.
-pub(crate) fn modified(path: &Path) -> Option<Modified> {
+pub(crate) fn version(path: &Path) -> Option<Version> {
     let found = path.symlink_metadata().ok().filter(|found| found.is_file())?;
-    Some((found.mtime(), found.mtime_nsec()))
+    Some(Version { modified: (found.mtime(), found.mtime_nsec()), bytes: found.len() })
+}
+
+/// How far the hook has come with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Begun,
+    Failed,
+    Done,
+}
+
+impl State {
+    const ALL: [Self; 3] = [Self::Begun, Self::Failed, Self::Done];
+
+    fn mark(self) -> char {
+        match self {
+            Self::Begun => '?',
+            Self::Failed => '-',
+            Self::Done => '+',
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Line {
-    done: bool,
-    modified: Modified,
+pub(crate) struct Line {
+    pub(crate) state: State,
+    version: Version,
+    calls: u32,
+    called: i64,
     /// Where it begins.
     at: u64,
 }
 
 impl Line {
     fn head(&self) -> String {
-        let Self { done, modified: (seconds, nanos), .. } = self;
-        format!("{} {seconds:>20}.{nanos:09} ", if *done { '+' } else { '?' })
+        let Self { state, version: Version { modified: (seconds, nanos), bytes }, calls, called, .. } = self;
+        format!("{} {seconds:>20}.{nanos:09} {bytes:>20} {:>3} {called:>20} ", state.mark(), calls.min(&999))
     }
 
-    /// The name in a line, and what is said of it. What a crash has damaged says nothing.
+    /// The name in a line, and what is said of it. What a crash, or somebody's editor, has damaged says nothing.
     fn parse(text: &[u8], at: u64) -> Option<(&str, Self)> {
         let text = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
         let (head, name) = text.split_at_checked(HEAD)?;
-        let (seconds, nanos) = head[1..].trim().split_once('.')?;
+        let mut words = head.split_ascii_whitespace();
+        let mark = words.next()?;
+        let state = State::ALL.into_iter().find(|state| mark.starts_with(state.mark()))?;
+        let (seconds, nanos) = words.next()?.split_once('.')?;
         let modified = (seconds.parse().ok()?, nanos.parse().ok()?);
-        let line = Self { done: head.starts_with('+'), modified, at };
+        let version = Version { modified, bytes: words.next()?.parse().ok()? };
+        let (calls, called) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let line = Self { state, version, calls, called, at };
         (line.head() == head).then_some((name, line))
+    }
+
+    /// Whether it is time to call a hook again that has failed, or whose process was killed: after some seconds first, then ever more
+    /// rarely, whichever process it is.
+    pub(crate) fn is_due(&self, now: i64) -> bool {
+        let delay = LOOK_AGAIN.start() << self.calls.saturating_sub(1).min(10);
+        !(self.called..self.called.saturating_add(delay.min(*LOOK_AGAIN.end()))).contains(&now)
     }
 }
 
@@ -56,10 +104,9 @@ impl Line {
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     lines: HashMap<String, Line>,
-    /// In bytes.
+    /// Where the next line goes; and how long the file is, which is padded with empty lines.
+    end: u64,
     length: u64,
-    /// It does not end in a newline.
-    torn: bool,
 }
 
 impl Record {
@@ -71,19 +118,33 @@ impl Record {
     fn parse(mut file: &File) -> io::Result<Self> {
         let mut text = Vec::new();
         file.read_to_end(&mut text)?;
-        let torn = !text.is_empty() && !text.ends_with(b"\n");
-        let mut record = Self { length: text.len() as u64, torn, ..Self::default() };
+        let mut record = Self { length: text.len() as u64, ..Self::default() };
         let mut at = 0;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             record.lines.extend(Line::parse(line, at).map(|(name, line)| (name.to_owned(), line)));
             at += line.len() as u64;
+            if line != b"\n" {
+                record.end = at;
+            }
         }
         Ok(record)
     }
 
-    /// Whether the hook has done its work with that file, as it is since it was last changed.
-    pub(crate) fn is_done(&self, name: &str, modified: Modified) -> bool {
-        self.lines.get(name).is_some_and(|line| line.done && line.modified == modified)
+    /// What is known of that file as it is now.
+    pub(crate) fn line(&self, name: &str, version: Version) -> Option<Line> {
+        self.lines.get(name).filter(|line| line.version == version).copied()
+    }
+
+    /// Whether the hook has done its work with that file before it was compressed, which keeps the time of its last change.
+    pub(crate) fn was_done_plain(&self, name: &str, version: Version) -> bool {
+        let line = self.lines.get(name).filter(|line| line.version.modified == version.modified);
+        line.is_some_and(|line| line.state == State::Done)
+    }
+
+    /// Whether the hook does not come back from a file: not for a day, or has been killed in it time and again.
+    pub(crate) fn is_stuck(&self, now: i64) -> bool {
+        let stuck = |line: &Line| now.saturating_sub(line.called) >= STUCK || line.calls >= KILLED;
+        self.lines.values().any(|line| line.state == State::Begun && stuck(line))
     }
 }
 
@@ -97,41 +158,65 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn open(path: &Path, mode: Option<Mode>) -> io::Result<Self> {
         let file = sys::open_or_create(path, mode)?;
-        Ok(Self { record: Record::parse(&file)?, file })
+        let mut writer = Self { record: Record::parse(&file)?, file };
+        writer.pad()?;
+        Ok(writer)
     }
 
-    /// Notes that the hook is about to be called for a file.
-    pub(crate) fn begin(&mut self, name: &str, modified: Modified) -> io::Result<()> {
-        let Record { lines, length, torn } = &mut self.record;
-        if let Some(line) = lines.get_mut(name) {
-            *line = Line { done: false, modified, ..*line };
-            return self.file.write_all_at(line.head().as_bytes(), line.at);
+    /// Has the file end in empty lines, where the next lines find room when the disk is full.
+    fn pad(&mut self) -> io::Result<()> {
+        let Record { end, length, .. } = &mut self.record;
+        // Behind half a line, an empty one ends that.
+        let torn = *length > 0 && *end == *length;
+        if *length < *end + PADDING / 2 {
+            match self.file.write_all_at(&[b'\n'; PADDING as usize], *end) {
+                Ok(()) => *length = *end + PADDING,
+                // As long as there is some.
+                Err(_) if *length > *end => {}
+                Err(error) => return Err(error),
+            }
+            *end += u64::from(torn);
         }
-        let ending = if *torn { "\n" } else { "" };
-        let line = Line { done: false, modified, at: *length + ending.len() as u64 };
-        let text = format!("{ending}{}{name}\n", line.head());
-        self.file.write_all_at(text.as_bytes(), *length)?;
-        (*length, *torn) = (*length + text.len() as u64, false);
-        lines.insert(name.to_owned(), line);
         Ok(())
     }
 
-    /// Notes that it has done its work.
-    pub(crate) fn done(&mut self, name: &str) -> io::Result<()> {
+    /// Notes that the hook is about to be called for a file.
+    pub(crate) fn begin(&mut self, name: &str, version: Version, now: i64) -> io::Result<()> {
+        let calls = self.record.line(name, version).map_or(0, |line| line.calls) + 1;
+        let Record { lines, end, .. } = &mut self.record;
+        let at = lines.get(name).map_or(*end, |line| line.at);
+        let line = Line { state: State::Begun, version, calls, called: now, at };
+        if at < *end {
+            self.file.write_all_at(line.head().as_bytes(), at)?;
+        } else {
+            let text = format!("{}{name}\n", line.head());
+            self.file.write_all_at(text.as_bytes(), at)?;
+            *end += text.len() as u64;
+        }
+        lines.insert(name.to_owned(), line);
+        // If there is no room, it will show when there is none left.
+        let _ = self.pad();
+        Ok(())
+    }
+
+    /// Notes what has come of it, and as what the hook has left the file.
+    pub(crate) fn end(&mut self, name: &str, version: Version, state: State) -> io::Result<()> {
         let Some(line) = self.record.lines.get_mut(name) else { return Ok(()) };
-        line.done = true;
+        (line.state, line.version) = (state, version);
         self.file.write_all_at(line.head().as_bytes(), line.at)
     }
 
-    /// Forgets the files that are gone, when they are many. In place: if somebody is killed in the middle of it, some files are handed over
-    /// once more.
-    pub(crate) fn forget_all_but(&mut self, there: &HashSet<&str>) -> io::Result<()> {
-        let Record { lines, length, torn } = &mut self.record;
-        let stale = lines.keys().filter(|name| !there.contains(name.as_str())).count();
-        if stale <= STALE.max(lines.len() / 2) {
+    /// Forgets what is not there any more, when there are many more lines than `files`. In place: if somebody is killed in the middle of it,
+    /// some files are handed over once more.
+    pub(crate) fn forget_unless(&mut self, files: usize, is_there: impl Fn(&str) -> bool) -> io::Result<()> {
+        let Record { lines, end, length } = &mut self.record;
+        let before = lines.len();
+        if before > 2 * files + STALE {
+            lines.retain(|name, _| is_there(name));
+        }
+        if lines.len() == before {
             return Ok(());
         }
-        lines.retain(|name, _| there.contains(name.as_str()));
         let mut text = String::new();
         for (name, line) in lines {
             line.at = text.len() as u64;
@@ -139,7 +224,7 @@ impl Writer {
         }
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)?;
-        (*length, *torn) = (text.len() as u64, false);
-        Ok(())
+        (*end, *length) = (text.len() as u64, text.len() as u64);
+        self.pad()
     }
 }

@@ -73,7 +73,7 @@ impl Operation {
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
             Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
             Self::OnRollover => {
-                ("cannot hand over", "on_rollover is called again for it, the next time within an hour")
+                ("cannot hand over", "files wait for on_rollover, which is called again within an hour")
             }
         }
     }
@@ -277,7 +277,7 @@ impl Reporter {
         let suppressed = limit.suppressed.swap(0, Relaxed);
         let error = Error { suppressed, ..self.error(counters, operation, path, source) };
         match &self.hook {
-            Some(hook) => hook(&error),
+            Some(hook) => sys::disturbed(|| hook(&error)),
             None => sys::write_to_stderr(&format!("tracing-prefork: {error}\n")),
         }
         true

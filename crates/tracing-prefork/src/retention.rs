@@ -5,12 +5,11 @@
 
 use crate::calendar::Span;
 use crate::compression::plain_name;
-use crate::hand_over;
+use crate::hand_over::{Queue, Waits};
 use crate::housekeeping::Outcome;
 use crate::latest::Link;
 use crate::listing::{self, Found, Listing};
 use crate::name::{Pattern, Place};
-use crate::record::Record;
 use crate::sys::{self, Removal};
 use std::fs;
 use std::io;
@@ -79,25 +78,31 @@ impl Kept {
     }
 }
 
-/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go. What is not in the `record`, if
-/// there is one, waits for the user's hook.
+/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go, and of those that wait for the
+/// user's hook.
 pub(crate) fn prune(
     pattern: &Pattern,
     links: &[Link],
     limits: &Limits,
-    record: Option<&Record>,
+    queue: Option<&Queue>,
     now: i64,
 ) -> io::Result<Outcome> {
     let (surplus, closed) = surplus(pattern, links, limits, now)?;
     let mut outcome = Outcome { failed: closed, ..Outcome::default() };
     for Kept { place, name, path } in surplus {
-        let waits = record.is_some_and(|record| !hand_over::is_done(record, &name, &path));
-        if waits && !is_abandoned(place.span, &path, now) {
+        let rested = || has_rested(place.span, &path, now);
+        let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
+        if waits == Waits::Yes {
             outcome.held += 1;
             continue;
         }
-        match remove(pattern, links, &path, || is_abandoned(place.span, &path, now)) {
-            Ok(Removal::Removed) => outcome.done += 1,
+        match remove(pattern, links, &path, || place.span.end <= now && rested()) {
+            Ok(Removal::Removed) => {
+                outcome.done += 1;
+                if waits == Waits::InVain {
+                    outcome.unseen = outcome.unseen.or(Some(path));
+                }
+            }
             Ok(Removal::Gone) => {}
             Ok(Removal::Held) => outcome.held += 1,
             Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
@@ -158,13 +163,14 @@ fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() 
     Ok(removal)
 }
 
-fn is_abandoned(span: Span, path: &Path, now: i64) -> bool {
-    let over = now.saturating_sub(span.end) >= ABANDONED.as_secs() as i64;
+/// Whether it is a day since the last line of a file that is over, and since the end of its period, if that has ended.
+pub(crate) fn has_rested(span: Span, path: &Path, now: i64) -> bool {
+    let over = span.end > now || now.saturating_sub(span.end) >= ABANDONED.as_secs() as i64;
     over && fs::symlink_metadata(path).and_then(|found| found.modified()).is_ok_and(|when| is_past(when, ABANDONED))
 }
 
 /// Removes the directories that the file was the last in. Whoever is about to create a file there makes them again.
-fn remove_empty_directories(file: &Path, below: &Path) {
+pub(crate) fn remove_empty_directories(file: &Path, below: &Path) {
     let above = file.ancestors().skip(1).take_while(|directory| *directory != below);
     // The first that is not empty, or not ours to remove, ends it.
     let _ = above.map(fs::remove_dir).find(Result::is_err);

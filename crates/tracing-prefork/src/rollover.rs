@@ -118,6 +118,7 @@ impl Inner {
             Ok(false) => Ok(Rolled::No),
             Ok(true) => {
                 self.counters().rollovers.fetch_add(1, Relaxed);
+                self.look_after_rollover(at);
                 Ok(if forward { Rolled::Forward } else { Rolled::Back })
             }
             Err(error) => {
@@ -200,9 +201,7 @@ impl Inner {
         self.duties().chores_wanted.store(wanted, Relaxed);
         self.renew_links(at);
         self.prune_in_place(at);
-        if self.min_log_files.is_some() {
-            self.make_lock_file();
-        }
+        self.make_files();
         Ok(())
     }
 

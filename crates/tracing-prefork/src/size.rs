@@ -76,6 +76,7 @@ impl Inner {
         match moved {
             Ok(true) => {
                 self.counters().rollovers.fetch_add(1, Relaxed);
+                self.look_after_rollover(at);
                 self.after_rollover(at);
             }
             Ok(false) => {}

@@ -43,8 +43,7 @@ impl Inner {
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
         self.do_chores_if_wanted(at);
-        let due = duties.chores_at.load(Relaxed);
-        if due != 0 && at >= due && duties.chores_at.compare_exchange(due, 0, Relaxed, Relaxed).is_ok() {
+        if self.is_due(at) {
             self.start_chores(at);
         }
     }

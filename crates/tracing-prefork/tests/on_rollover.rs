@@ -7,14 +7,14 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tracing_prefork::{Appender, Builder, Operation, Rotation};
 
 const RECORD: &str = ".app.DATE.log.rollover";
@@ -153,7 +153,8 @@ fn a_hook_that_fails_or_panics_is_reported_and_called_again_and_the_others_are_n
     let works = Arc::new(AtomicBool::new(false));
     let given = Given::default();
     let (notes, state) = (given.clone(), works.clone());
-    let (told, builder) = telling(daily(&Hand::at(NOW)));
+    let hand = Hand::at(NOW);
+    let (told, builder) = telling(daily(&hand));
     let logs = builder
         .try_on_rollover(move |finished, _| {
             let name = name(finished);
@@ -171,7 +172,8 @@ fn a_hook_that_fails_or_panics_is_reported_and_called_again_and_the_others_are_n
     assert!(error.path().ends_with("app.2026-11-18.log"), "{error}");
     common::says(&error.to_string(), &["cannot hand over", "app.2026-11-18.log", "the network is down"]);
     assert_eq!(all(&given), ["app.2026-11-20.log"]);
-    // In the background it is reported.
+    // In the background it is reported, when it is time to try again.
+    hand.set(NOW + 7, 0);
     log(&logs, "starts it");
     eventually("it is reported", || operations(&told) == [Operation::OnRollover]);
     works.store(true, Relaxed);
@@ -213,7 +215,7 @@ fn a_hook_that_fails_is_called_again_by_itself_ever_more_rarely() {
 }
 
 #[test]
-fn retention_waits_for_the_hook_but_not_for_ever() {
+fn retention_waits_for_the_hook() {
     let directory = tempfile::tempdir().expect("a directory");
     let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
     write_files(directory.path(), &old);
@@ -224,13 +226,6 @@ fn retention_waits_for_the_hook_but_not_for_ever() {
     assert_eq!(logs.hand_over().expect("handed over"), 3);
     assert_eq!(logs.prune().expect("prunes"), 2);
     assert_eq!(all(&given), old);
-    // A day after the period and the last line.
-    let path = directory.path().join(old[0]);
-    fs::write(&path, "never handed over\n").expect("written");
-    assert_eq!(logs.prune().expect("prunes"), 0);
-    let long_ago = SystemTime::now() - Duration::from_secs(25 * 3600);
-    File::options().write(true).open(&path).and_then(|file| file.set_modified(long_ago)).expect("set");
-    assert_eq!(logs.prune().expect("prunes"), 1);
 }
 
 #[test]
@@ -316,7 +311,7 @@ fn the_record_forgets_what_is_gone_and_says_nothing_where_it_is_damaged() {
         write_files(directory.path(), &part.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(logs.hand_over().expect("handed over"), 28);
         let text = fs::read_to_string(&record).expect("a record");
-        assert!(text.lines().count() <= 28 * 4 && text.ends_with('\n'), "{text}");
+        assert!(text.split_ascii_whitespace().count() <= 28 * 4 * 6 && text.ends_with('\n'), "{text}");
         assert!(part.iter().all(|name| text.matches(&format!(" {name}\n")).count() == 1), "{text}");
         for name in part {
             fs::remove_file(directory.path().join(name)).expect("removed");
@@ -328,7 +323,8 @@ fn the_record_forgets_what_is_gone_and_says_nothing_where_it_is_damaged() {
     write_files(directory.path(), &[one, two]);
     assert_eq!(logs.hand_over().expect("handed over"), 2);
     // A crash has damaged the last line, which is cut off in its middle.
-    let text = fs::read(&record).expect("a record");
+    let text = fs::read_to_string(&record).expect("a record");
+    let text = text.trim_end().as_bytes();
     fs::write(&record, [b"\0\xff\n\n+ 1.2 x\n", &text[..text.len() - 9]].concat()).expect("written");
     assert_eq!(logs.hand_over().expect("handed over"), 1);
     assert_eq!(all(&given).last().map(String::as_str), Some(two));

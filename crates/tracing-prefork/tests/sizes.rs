@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, alone, log, names, read, write_files};
+use common::{DAY, Hand, NOW, alone, eventually, log, names, read, write_files};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 use std::fs;
@@ -231,4 +231,100 @@ fn the_file_that_grows_is_counted_again_each_minute() {
 #[test]
 fn a_file_of_no_bytes_is_refused() {
     common::says(&common::refused(daily(&Hand::at(NOW)).max_file_bytes(0)), &["max_file_bytes(0)"]);
+}
+
+#[test]
+fn max_total_bytes_is_reckoned_each_minute_in_forked_workers_too() {
+    let test = "max_total_bytes_is_reckoned_each_minute_in_forked_workers_too";
+    alone(test, &[], |home| {
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
+        write_files(&directory, &old);
+        old.iter().for_each(|name| fs::write(directory.join(name), "x".repeat(1000)).expect("written"));
+        let hand = Hand::at(NOW);
+        // The parent builds, and never logs.
+        let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(&directory).expect("builds");
+        // SAFETY: one thread.
+        match unsafe { fork() }.expect("forks") {
+            ForkResult::Child => {
+                for minute in 0..10 * 60 {
+                    hand.set(NOW + minute * 60, 0);
+                    log(&logs, &"x".repeat(99));
+                }
+                eventually("the old ones go", || names(&directory).len() == 1);
+                // SAFETY: nothing of the parent's is to run.
+                unsafe { nix::libc::_exit(0) }
+            }
+            ForkResult::Parent { child } => waitpid(child, None).expect("ends"),
+        };
+        assert_eq!(names(&directory), ["app.2026-11-21.log"], "the current file alone has 60 000 bytes");
+    });
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_moment_does_not_put_off_the_reckoning() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
+    write_files(directory.path(), &old);
+    old.iter().for_each(|name| fs::write(directory.path().join(name), "x".repeat(1000)).expect("written"));
+    let hand = Hand::at(NOW);
+    let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(directory.path()).expect("builds");
+    log(&logs, "a line");
+    hand.set(NOW + 10 * DAY, 0);
+    log(&logs, "a line of the future");
+    logs.prune().expect("prunes");
+    for minute in 0..10 * 60 {
+        hand.set(NOW + minute * 60, 0);
+        log(&logs, &"x".repeat(99));
+    }
+    eventually("the old ones go", || names(directory.path()) == ["app.2026-11-21.log", "app.2026-12-01.log"]);
+}
+
+#[test]
+fn the_reckoning_goes_on_after_another_process_was_at_it_in_that_second() {
+    let test = "the_reckoning_goes_on_after_another_process_was_at_it_in_that_second";
+    alone(test, &[], |home| {
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
+        write_files(&directory, &old);
+        old.iter().for_each(|name| fs::write(directory.join(name), "x".repeat(1000)).expect("written"));
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(&directory).expect("builds");
+        let lock = directory.join(".app.DATE.log.lock");
+        // SAFETY: one thread.
+        let other = match unsafe { fork() }.expect("forks") {
+            ForkResult::Child => {
+                let file = fs::File::options().read(true).write(true).open(&lock).expect("opens");
+                // SAFETY: a plain C struct.
+                let mut flock: nix::libc::flock = unsafe { std::mem::zeroed() };
+                flock.l_type = nix::libc::F_WRLCK as _;
+                nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_SETLKW(&flock)).expect("locked");
+                std::thread::sleep(Duration::from_millis(300));
+                // SAFETY: nothing of the parent's is to run.
+                unsafe { nix::libc::_exit(0) }
+            }
+            ForkResult::Parent { child } => child,
+        };
+        eventually("the other has the lock", || has_lock(&lock));
+        hand.set(NOW + 60, 0);
+        log(&logs, "is due, and another process is at it");
+        waitpid(other, None).expect("ends");
+        for minute in 2..10 * 60 {
+            hand.set(NOW + minute * 60, 0);
+            log(&logs, &"x".repeat(99));
+        }
+        eventually("the old ones go", || names(&directory) == ["app.2026-11-21.log"]);
+    });
+}
+
+/// Whether another process has a lock on that file.
+fn has_lock(path: &Path) -> bool {
+    let file = fs::File::options().read(true).write(true).open(path).expect("opens");
+    // SAFETY: a plain C struct.
+    let mut lock: nix::libc::flock = unsafe { std::mem::zeroed() };
+    lock.l_type = nix::libc::F_WRLCK as _;
+    nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut lock)).expect("asked");
+    lock.l_type != nix::libc::F_UNLCK as nix::libc::c_short
 }

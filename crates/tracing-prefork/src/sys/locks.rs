@@ -1,10 +1,11 @@
 //! The locks that processes share: the lease on a log file, the write lock on it, and the housekeeping lock.
 
-use super::{files, fork};
+use super::files::{self, FileId};
+use super::fork;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, stat};
 use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
@@ -204,12 +205,13 @@ impl<'a> WriteLock<'a> {
 #[derive(Debug)]
 pub(crate) struct HousekeepingLock {
     file: File,
+    generation: u64,
     _in_hand: InHand,
 }
 
 /// Which locks threads of this process have in hand: the generation of the process, so that what a forked child inherits here says
 /// nothing, and 32 bits that stand for the path.
-static IN_HAND: [AtomicU64; 64] = [const { AtomicU64::new(0) }; 64];
+static IN_HAND: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
 
 #[derive(Debug)]
 struct InHand(&'static AtomicU64);
@@ -217,7 +219,10 @@ struct InHand(&'static AtomicU64);
 impl InHand {
     /// `None`: another thread has it. Of two that come in the same instant, both may give way.
     fn try_take(path: &Path) -> Option<Self> {
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(path);
+        // Two paths may lead to one directory.
+        let directory = path.parent().and_then(|directory| stat(directory).ok()).map(FileId::from);
+        let place = directory.map_or(Err(path), |directory| Ok((directory.device, directory.inode, path.file_name())));
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(place);
         let (generation, path) = (fork::generation() << 32, hash & u64::from(u32::MAX));
         let claim = |word: &&AtomicU64| {
             let found = word.load(SeqCst);
@@ -242,10 +247,17 @@ impl HousekeepingLock {
         let Some(in_hand) = InHand::try_take(path) else { return Ok(None) };
         let file = files::open_or_create(path, mode)?;
         match fcntl(&file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))) {
-            Ok(_) => Ok(Some(Self { file, _in_hand: in_hand })),
+            Ok(_) => Ok(Some(Self { file, generation: fork::generation(), _in_hand: in_hand })),
             Err(error) if busy(error) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether it is this process that has it. Not any more if something in it has opened the lock's file, and closed it; nor in a child that
+    /// was forked meanwhile.
+    pub(crate) fn is_ours_still(&self) -> bool {
+        self.generation == fork::generation()
+            && fcntl(&self.file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))).is_ok()
     }
 
     /// Takes it, waiting up to about five seconds for somebody else.

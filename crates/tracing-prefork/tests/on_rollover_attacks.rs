@@ -1,0 +1,831 @@
+//! Attacks on `on_rollover`: hooks that do odd things, processes that end at the wrong moment, damaged records, directories that cannot be read.
+
+mod common;
+
+use common::{DAY, Hand, NOW, alone, eventually, log, names, operations, telling, write_files};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork};
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
+use tracing_prefork::{Appender, Builder, Operation, Rotation};
+
+const RECORD: &str = ".app.DATE.log.rollover";
+
+fn daily(hand: &Hand) -> Builder {
+    hand.builder().rotation(Rotation::DAILY)
+}
+
+type Given = Arc<Mutex<Vec<String>>>;
+
+fn name(path: &Path) -> String {
+    path.file_name().expect("a name").to_str().expect("UTF-8").to_owned()
+}
+
+fn given(builder: Builder) -> (Given, Builder) {
+    let given = Given::default();
+    let notes = given.clone();
+    let builder = builder.on_rollover(move |finished, _| notes.lock().expect("unpoisoned").push(name(finished)));
+    (given, builder)
+}
+
+fn all(given: &Given) -> Vec<String> {
+    given.lock().expect("unpoisoned").clone()
+}
+
+fn note(path: &Path, text: &str) {
+    let mut notes = File::options().append(true).create(true).open(path).expect("opens");
+    notes.write_all(format!("{text}\n").as_bytes()).expect("noted");
+}
+
+fn noted(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+fn make_old(path: &Path, hours: u64) {
+    let when = SystemTime::now() - Duration::from_secs(hours * 3600);
+    File::options().write(true).open(path).and_then(|file| file.set_modified(when)).expect("set");
+}
+
+fn child(work: impl FnOnce()) -> Pid {
+    // SAFETY: only tests with one thread, or whose child does nothing that other threads may have locked.
+    match unsafe { fork() }.expect("forks") {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            // SAFETY: nothing of the parent's is to run.
+            unsafe { nix::libc::_exit(i32::from(done.is_err())) }
+        }
+    }
+}
+
+/// Waits until no thread does any housekeeping.
+fn settle(usual: usize) {
+    eventually("the housekeeping is over", || threads() <= usual);
+}
+
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_record_that_begins_with_a_byte_order_mark_ends_no_program() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    let (_, builder) = given(daily(&Hand::at(NOW)));
+    builder.build(directory.path()).expect("builds").hand_over().expect("handed over");
+    // An administrator's editor.
+    let record = directory.path().join(RECORD);
+    let text = fs::read_to_string(&record).expect("a record");
+    fs::write(&record, format!("\u{feff}{text}")).expect("written");
+    let (_, builder) = given(daily(&Hand::at(NOW)).max_log_files(5));
+    let logs = builder.build(directory.path()).expect("builds");
+    logs.hand_over().expect("handed over");
+}
+
+#[test]
+fn retention_waits_for_a_hook_a_day_at_most_where_nothing_rolls_over_by_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let builder = Appender::builder().filename_prefix("app").filename_suffix("log").rotation(Rotation::NEVER);
+    let old: Vec<_> = (0..10).map(|i| if i == 0 { "app.log".to_owned() } else { format!("app.{i}.log") }).collect();
+    write_files(directory.path(), &old.iter().map(String::as_str).collect::<Vec<_>>());
+    for name in &old {
+        fs::write(directory.path().join(name), "x".repeat(1000)).expect("written");
+        make_old(&directory.path().join(name), 24 * 30);
+    }
+    let logs = builder
+        .max_file_bytes(1000)
+        .max_total_bytes(3000)
+        .on_error(|_| {})
+        .try_on_rollover(|_, _| Err("never"))
+        .build(directory.path())
+        .expect("builds");
+    logs.hand_over().expect_err("the hook fails");
+    logs.prune().expect("prunes");
+    assert!(names(directory.path()).len() <= 3, "all are still there after a month: {:?}", names(directory.path()));
+}
+
+#[test]
+fn a_program_that_was_stopped_for_a_weekend_hands_over_before_it_prunes() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW - 3 * DAY);
+    {
+        let (_, builder) = given(daily(&hand).max_age(Duration::from_secs(DAY)));
+        let logs = builder.build(directory.path()).expect("builds");
+        log(&logs, "the last of Wednesday");
+        assert_eq!(logs.hand_over().expect("handed over"), 0, "the current file comes with the next start");
+        make_old(&logs.path(), 72);
+    }
+    hand.set(NOW, 0);
+    let (told, builder) = telling(daily(&hand).max_age(Duration::from_secs(DAY)));
+    let (given, builder) = given(builder);
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "the first event starts it");
+    let minutes = Cell::new(0);
+    eventually("it is handed over, and goes", || {
+        minutes.set(minutes.get() + 1);
+        hand.set(NOW + minutes.get() * 60, 0);
+        log(&logs, "a line");
+        names(directory.path()) == ["app.2026-11-21.log"]
+    });
+    assert_eq!(all(&given), ["app.2026-11-18.log"], "removed unseen; told: {:?}", told.lock());
+}
+
+#[test]
+fn two_appenders_that_reach_one_directory_by_two_paths_do_not_hand_over_at_the_same_time() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (one, other) = (home.path().join("one"), home.path().join("other"));
+    fs::create_dir(&one).expect("made");
+    std::os::unix::fs::symlink(&one, &other).expect("linked");
+    write_files(&one, &["app.2026-11-19.log", "app.2026-11-20.log"]);
+    let hand = Hand::at(NOW);
+    let (go, wait) = channel::<()>();
+    let (called, calls) = channel();
+    let wait = Mutex::new(wait);
+    let slow = daily(&hand)
+        .on_rollover(move |finished, _| {
+            called.send(name(finished)).expect("received");
+            let _ = wait.lock().expect("unpoisoned").recv();
+        })
+        .build(&one)
+        .expect("builds");
+    log(&slow, "starts it");
+    assert_eq!(calls.recv().expect("called"), "app.2026-11-19.log");
+    let (given, builder) = given(daily(&hand));
+    let logs = builder.build(&other).expect("builds");
+    let handed = logs.hand_over();
+    drop(go);
+    eventually("done", || slow.stats().files_handed_over > 0);
+    assert!(handed.is_err() && all(&given).is_empty(), "both were given the same: {:?}", all(&given));
+}
+
+#[test]
+fn the_file_that_an_idle_parent_has_open_is_handed_over_before_retention_removes_it() {
+    let test = "the_file_that_an_idle_parent_has_open_is_handed_over_before_retention_removes_it";
+    alone(test, &[], |home| {
+        let (directory, notes) = (home.join("logs"), home.join("notes"));
+        let hand = Hand::at(NOW);
+        let path = notes.clone();
+        // The prefork server of the guide: the parent builds, and never logs.
+        let logs = daily(&hand)
+            .max_log_files(2)
+            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .build(&directory)
+            .expect("builds");
+        let worker = child(|| {
+            log(&logs, "the first day");
+            for later in 0..3 * DAY / 600 {
+                hand.set(NOW + later * 600, 0);
+                log(&logs, "a line");
+                settle(1);
+                if later == DAY / 600 {
+                    make_old(&directory.join("app.2026-11-21.log"), 60);
+                }
+            }
+            settle(1);
+        });
+        waitpid(worker, None).expect("ends");
+        let there = names(&directory);
+        assert!(
+            noted(&notes).contains(&"app.2026-11-21.log".to_owned())
+                || there.contains(&"app.2026-11-21.log".to_owned()),
+            "it is gone, and no hook has seen it: {:?}, {there:?}",
+            noted(&notes)
+        );
+    });
+}
+
+#[test]
+fn the_workers_of_a_parent_that_never_logs_hand_over_what_the_program_before_has_left() {
+    let test = "the_workers_of_a_parent_that_never_logs_hand_over_what_the_program_before_has_left";
+    alone(test, &[], |home| {
+        let (directory, notes) = (home.join("logs"), home.join("notes"));
+        fs::create_dir(&directory).expect("made");
+        write_files(&directory, &["app.2026-11-19.log", "app.2026-11-20.log"]);
+        let hand = Hand::at(NOW);
+        let path = notes.clone();
+        let logs = daily(&hand)
+            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .build(&directory)
+            .expect("builds");
+        let worker = child(|| {
+            // Fifteen hours, an event a minute.
+            for minute in 0..15 * 60 {
+                hand.set(NOW + minute * 60, 0);
+                log(&logs, "a line");
+            }
+            settle(1);
+        });
+        waitpid(worker, None).expect("ends");
+        assert_eq!(noted(&notes), ["app.2026-11-19.log", "app.2026-11-20.log"]);
+    });
+}
+
+#[test]
+fn a_finished_file_is_handed_over_although_the_worker_that_made_the_next_one_has_ended() {
+    let test = "a_finished_file_is_handed_over_although_the_worker_that_made_the_next_one_has_ended";
+    alone(test, &[], |home| {
+        let (directory, notes) = (home.join("logs"), home.join("notes"));
+        let hand = Hand::at(NOW);
+        let path = notes.clone();
+        let logs = daily(&hand)
+            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .build(&directory)
+            .expect("builds");
+        log(&logs, "the first day");
+        let usual = threads();
+        let tomorrow = NOW - NOW % DAY + DAY;
+        hand.set(tomorrow, 0);
+        let short_lived = child(|| {
+            log(&logs, "begins the next day's file");
+            settle(1);
+        });
+        waitpid(short_lived, None).expect("ends");
+        // The others log on, for 23 hours.
+        for minute in 0..23 * 60 {
+            hand.set(tomorrow + 1 + minute * 60, 0);
+            log(&logs, "a line");
+        }
+        settle(usual);
+        assert_eq!(noted(&notes), ["app.2026-11-21.log"]);
+    });
+}
+
+#[test]
+fn nothing_is_removed_unseen_because_the_worker_that_made_the_next_file_has_ended() {
+    let test = "nothing_is_removed_unseen_because_the_worker_that_made_the_next_file_has_ended";
+    alone(test, &[], |home| {
+        let (directory, notes) = (home.join("logs"), home.join("notes"));
+        let hand = Hand::at(NOW);
+        let path = notes.clone();
+        let logs = daily(&hand)
+            .max_log_files(2)
+            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .build(&directory)
+            .expect("builds");
+        log(&logs, "the first day");
+        let usual = threads();
+        let tomorrow = NOW - NOW % DAY + DAY;
+        hand.set(tomorrow, 0);
+        let short_lived = child(|| {
+            log(&logs, "begins the next day's file");
+            settle(1);
+        });
+        waitpid(short_lived, None).expect("ends");
+        make_old(&directory.join("app.2026-11-21.log"), 25);
+        // The others log on, for a day.
+        for minute in 0..25 * 60 {
+            hand.set(tomorrow + 1 + minute * 60, 0);
+            log(&logs, "a line");
+        }
+        settle(usual);
+        let there = names(&directory);
+        assert!(noted(&notes).contains(&"app.2026-11-21.log".to_owned()), "gone, and no hook has seen it: {there:?}");
+    });
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_for_a_moment_has_nothing_handed_over_again() {
+    let test = "a_directory_that_cannot_be_read_for_a_moment_has_nothing_handed_over_again";
+    alone(test, &[], |home| {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        for path in [home, &directory] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("set");
+        }
+        if nix::unistd::Uid::effective().is_root() {
+            nix::unistd::seteuid(nix::unistd::Uid::from_raw(65534)).expect("another user");
+        }
+        let files: Vec<_> =
+            (1..=2).flat_map(|m| (1..=28).map(move |d| format!("2026/{m:02}/app-{d:02}.log"))).collect();
+        write_files(&directory, &files.iter().map(String::as_str).collect::<Vec<_>>());
+        let hand = Hand::at(NOW);
+        let builder = common::dated(&hand, Rotation::DAILY, "%Y/%m/app-%d.log").on_error(|_| {});
+        let (given, builder) = given(builder);
+        let logs = builder.build(&directory).expect("builds");
+        assert_eq!(logs.hand_over().expect("handed over"), 56);
+        let closed = directory.join("2026/01");
+        let closed2 = directory.join("2026/02");
+        for c in [&closed, &closed2] {
+            fs::set_permissions(c, fs::Permissions::from_mode(0o0)).expect("closed");
+        }
+        logs.hand_over().expect_err("closed");
+        for c in [&closed, &closed2] {
+            fs::set_permissions(c, fs::Permissions::from_mode(0o755)).expect("opened");
+        }
+        assert_eq!(logs.hand_over().expect("handed over"), 0, "{}", all(&given).len());
+    });
+}
+
+#[test]
+fn retention_goes_on_where_the_record_cannot_be_read() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old = ["app.2026-10-01.log", "app.2026-10-02.log", "app.2026-10-03.log"];
+    write_files(directory.path(), &old);
+    old.iter().for_each(|name| make_old(&directory.path().join(name), 24 * 40));
+    fs::create_dir(directory.path().join(RECORD)).expect("made");
+    let (told, builder) = telling(daily(&Hand::at(NOW)).max_log_files(1));
+    let (_, builder) = given(builder);
+    let logs = builder.build(directory.path()).expect("builds");
+    let _ = logs.prune();
+    assert_eq!(names(directory.path()), ["app.2026-11-21.log"], "{:?}", told.lock());
+}
+
+#[test]
+fn a_hundred_appenders_with_slow_hooks_do_not_stand_in_the_way_of_another() {
+    let home = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let (go, wait) = channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let (called, calls) = channel();
+    let slow: Vec<_> = (0..64)
+        .map(|number| {
+            let directory = home.path().join(number.to_string());
+            fs::create_dir(&directory).expect("made");
+            write_files(&directory, &["app.2026-11-20.log"]);
+            let (wait, called) = (wait.clone(), called.clone());
+            let logs = daily(&hand)
+                .on_rollover(move |_, _| {
+                    called.send(()).expect("received");
+                    let _ = wait.lock().map(|wait| wait.recv());
+                })
+                .build(&directory)
+                .expect("builds");
+            log(&logs, "starts it");
+            logs
+        })
+        .collect();
+    (0..64).for_each(|_| calls.recv().expect("called"));
+    let directory = home.path().join("another");
+    fs::create_dir(&directory).expect("made");
+    write_files(&directory, &["app.2026-11-19.log", "app.2026-11-20.log"]);
+    let logs = daily(&hand).max_log_files(1).build(&directory).expect("builds");
+    let there = names(&directory);
+    let pruned = logs.prune();
+    drop(go);
+    eventually("done", || slow.iter().all(|logs| logs.stats().files_handed_over == 1));
+    assert!(there.len() == 1 && pruned.is_ok(), "{there:?} {pruned:?}");
+}
+
+#[test]
+fn a_child_that_a_hook_forks_and_that_returns_from_it_does_not_hand_over_beside_its_parent() {
+    let test = "a_child_that_a_hook_forks_and_that_returns_from_it_does_not_hand_over_beside_its_parent";
+    alone(test, &[], |home| {
+        let (directory, notes) = (home.join("logs"), home.join("notes"));
+        fs::create_dir(&directory).expect("made");
+        write_files(&directory, &["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"]);
+        let path = notes.clone();
+        let first = std::sync::atomic::AtomicBool::new(true);
+        let own = std::process::id();
+        let logs = daily(&Hand::at(NOW))
+            .on_rollover(move |finished, _| {
+                note(&path, &name(finished));
+                if first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+                    // SAFETY: one thread.
+                    let _ = unsafe { fork() };
+                }
+            })
+            .build(&directory)
+            .expect("builds");
+        let _ = logs.hand_over();
+        if std::process::id() != own {
+            // SAFETY: nothing of the parent's is to run.
+            unsafe { nix::libc::_exit(0) }
+        }
+        let _ = waitpid(None, None);
+        let mut noted = noted(&notes);
+        noted.sort();
+        assert_eq!(noted, ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"]);
+    });
+}
+
+#[test]
+fn a_hook_that_hangs_is_reported_before_files_go_that_it_has_not_had() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
+    write_files(directory.path(), &old);
+    let hand = Hand::at(NOW);
+    let (go, wait) = channel::<()>();
+    let (called, calls) = channel();
+    let wait = Mutex::new(wait);
+    let (told, builder) = telling(daily(&hand).max_log_files(1));
+    let logs = builder
+        .on_rollover(move |finished, _| {
+            called.send(name(finished)).expect("received");
+            let _ = wait.lock().expect("unpoisoned").recv();
+        })
+        .build(directory.path())
+        .expect("builds");
+    log(&logs, "starts it");
+    calls.recv().expect("called");
+    old.iter().for_each(|name| make_old(&directory.path().join(name), 50));
+    let minutes = Cell::new(0);
+    eventually("they go, and that is reported", || {
+        minutes.set(minutes.get() + 1);
+        hand.set(NOW + minutes.get() * 60, 0);
+        log(&logs, "a line");
+        let there = names(directory.path());
+        assert!(minutes.get() >= 24 * 60 || there.len() > 3, "in less than a day: {there:?}");
+        !old.iter().any(|name| there.contains(&(*name).to_owned()))
+            && operations(&told).contains(&Operation::OnRollover)
+    });
+    drop(go);
+    eventually("the hook comes back", || logs.hand_over().is_ok());
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn a_file_that_cannot_be_compressed_is_handed_over_before_retention_removes_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    write_files(directory.path(), &["app.2026-11-18.log", "app.2026-11-18.log.gz"]);
+    let (given, builder) = given(daily(&hand).compress(tracing_prefork::Compression::Gzip).on_error(|_| {}));
+    let logs = builder.max_log_files(1).build(directory.path()).expect("builds");
+    log(&logs, "starts it");
+    let _ = logs.compress();
+    let _ = logs.hand_over();
+    assert_eq!(names(directory.path()).len(), 3, "it waits");
+    make_old(&directory.path().join("app.2026-11-18.log"), 70);
+    make_old(&directory.path().join("app.2026-11-18.log.gz"), 70);
+    let _ = logs.compress();
+    let _ = logs.hand_over();
+    let _ = logs.prune();
+    let there = names(directory.path());
+    assert!(!all(&given).is_empty() || there.len() > 1, "gone, and never handed over: {there:?}");
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_moment_does_not_put_off_the_next_look() {
+    let test = "a_clock_that_was_ahead_for_a_moment_does_not_put_off_the_next_look";
+    alone(test, &[], |home| {
+        let directory = home.join("logs");
+        let hand = Hand::at(NOW);
+        let works = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let state = works.clone();
+        fs::create_dir(&directory).expect("made");
+        write_files(&directory, &["app.2026-11-20.log"]);
+        let logs = daily(&hand)
+            .on_error(|_| {})
+            .try_on_rollover(
+                move |_, _| {
+                    if state.load(std::sync::atomic::Ordering::Relaxed) { Ok(()) } else { Err("not yet") }
+                },
+            )
+            .build(&directory)
+            .expect("builds");
+        let usual = threads();
+        let step = |second: u64| {
+            hand.set(second, 0);
+            log(&logs, "a line");
+            eventually("over", || threads() == usual);
+        };
+        step(NOW);
+        step(NOW + 10 * DAY);
+        step(NOW + 10 * DAY + 1);
+        works.store(true, std::sync::atomic::Ordering::Relaxed);
+        for minute in 0..14 * 60 {
+            step(NOW + 10 + minute * 60);
+        }
+        assert!(logs.stats().files_handed_over > 0, "not for 14 hours, although something is logged each minute");
+    });
+}
+
+#[test]
+fn an_hourly_and_a_daily_appender_of_one_prefix_do_not_forget_each_others_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hours: Vec<_> = (0..3).flat_map(|d| (0..24).map(move |h| format!("app.2026-11-1{d}-{h:02}.log"))).collect();
+    write_files(directory.path(), &hours.iter().map(String::as_str).collect::<Vec<_>>());
+    write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log"]);
+    let hand = Hand::at(NOW);
+    let (given, builder) = given(hand.builder().rotation(Rotation::HOURLY));
+    let hourly = builder.build(directory.path()).expect("builds");
+    let daily = daily(&hand).on_rollover(|_, _| {}).build(directory.path()).expect("builds");
+    assert_eq!(hourly.hand_over().expect("handed over"), 72);
+    assert_eq!(daily.hand_over().expect("handed over"), 2);
+    assert_eq!(hourly.hand_over().expect("handed over"), 0);
+    assert_eq!(all(&given).len(), 72);
+}
+
+#[test]
+fn a_hook_that_changes_the_file_is_not_called_again_and_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    let logs = daily(&Hand::at(NOW))
+        .on_rollover(|finished, _| {
+            std::thread::sleep(Duration::from_millis(12));
+            fs::write(finished, "").expect("emptied once it is elsewhere");
+        })
+        .build(directory.path())
+        .expect("builds");
+    assert_eq!(logs.hand_over().expect("handed over"), 1);
+    assert_eq!(logs.hand_over().expect("handed over"), 0);
+    assert_eq!(logs.hand_over().expect("handed over"), 0);
+}
+
+#[test]
+fn a_hook_that_no_thread_can_be_started_for_is_reported() {
+    let test = "a_hook_that_no_thread_can_be_started_for_is_reported";
+    alone(test, &[], |home| {
+        use nix::sys::resource::{Resource, setrlimit};
+        use std::os::unix::fs::PermissionsExt;
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        for path in [home, &directory] {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).expect("set");
+        }
+        write_files(&directory, &["app.2026-11-20.log"]);
+        fs::set_permissions(directory.join("app.2026-11-20.log"), fs::Permissions::from_mode(0o666)).expect("set");
+        setrlimit(Resource::RLIMIT_NPROC, 1, 1).expect("set");
+        if nix::unistd::Uid::effective().is_root() {
+            nix::unistd::setuid(nix::unistd::Uid::from_raw(65534)).expect("another user");
+        }
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(daily(&hand));
+        let (given, builder) = given(builder);
+        let logs = builder.build(&directory).expect("builds");
+        for minute in 0..15 * 60 {
+            hand.set(NOW + minute * 60, 0);
+            log(&logs, "a line");
+        }
+        let told = told.lock().expect("unpoisoned").clone();
+        assert!(!all(&given).is_empty() || !told.is_empty(), "never called, in silence");
+    });
+}
+
+#[test]
+fn with_max_total_bytes_a_failing_hook_is_called_ever_more_rarely_too() {
+    let test = "with_max_total_bytes_a_failing_hook_is_called_ever_more_rarely_too";
+    alone(test, &[], |home| {
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        write_files(&directory, &["app.2026-11-20.log"]);
+        let calls = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let counter = calls.clone();
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand)
+            .max_total_bytes(1 << 30)
+            .on_error(|_| {})
+            .try_on_rollover(move |_, _| {
+                counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Err("never")
+            })
+            .build(&directory)
+            .expect("builds");
+        let usual = threads();
+        for minute in 0..180 {
+            hand.set(NOW + minute * 60, 0);
+            log(&logs, "an event each minute");
+            eventually("the housekeeping is over", || threads() == usual);
+        }
+        let calls = calls.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(calls < 20, "{calls} calls in three hours");
+    });
+}
+
+#[test]
+fn a_round_that_fails_as_a_whole_is_tried_again_within_an_hour() {
+    let test = "a_round_that_fails_as_a_whole_is_tried_again_within_an_hour";
+    alone(test, &[], |home| {
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        write_files(&directory, &["app.2026-11-20.log"]);
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(daily(&hand));
+        let (given, builder) = given(builder);
+        let logs = builder.build(&directory).expect("builds");
+        // Descriptors run out in the moment of the first round.
+        let filling: Vec<_> = {
+            use nix::sys::resource::{Resource, setrlimit};
+            setrlimit(Resource::RLIMIT_NOFILE, 64, 1024).expect("set");
+            std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+        };
+        log(&logs, "the first event starts it");
+        eventually("that is reported", || !operations(&told).is_empty());
+        drop(filling);
+        for minute in 1..15 * 60 {
+            hand.set(NOW + minute * 60, 0);
+            log(&logs, "a line");
+        }
+        eventually("it is handed over", || all(&given) == ["app.2026-11-20.log"]);
+    });
+}
+
+#[test]
+fn a_record_that_cannot_be_written_for_a_moment_is_tried_again_within_an_hour() {
+    let test = "a_record_that_cannot_be_written_for_a_moment_is_tried_again_within_an_hour";
+    alone(test, &[], |home| {
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        write_files(&directory, &["app.2026-11-20.log"]);
+        fs::create_dir(directory.join(RECORD)).expect("made");
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(daily(&hand));
+        let (given, builder) = given(builder);
+        let logs = builder.build(&directory).expect("builds");
+        log(&logs, "the first event starts it");
+        eventually("that is reported", || !operations(&told).is_empty());
+        fs::remove_dir(directory.join(RECORD)).expect("removed");
+        for minute in 1..15 * 60 {
+            hand.set(NOW + minute * 60, 0);
+            log(&logs, "a line");
+        }
+        eventually("it is handed over", || all(&given) == ["app.2026-11-20.log"]);
+    });
+}
+
+#[test]
+fn a_hook_may_call_the_appender_and_build_another() {
+    static LOGS: OnceLock<Appender> = OnceLock::new();
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    let hand = Hand::at(NOW);
+    let (sender, receiver) = channel();
+    let (there, clock) = (directory.path().to_owned(), hand.clone());
+    let builder = daily(&hand).max_log_files(2).on_rollover(move |finished, _| {
+        let logs = LOGS.get().expect("set");
+        let other = daily(&clock).max_log_files(2).on_rollover(|_, _| panic!("handed over within")).build(&there);
+        let other = other.expect("builds");
+        log(&other, "another");
+        sender
+            .send((
+                name(finished),
+                logs.prune().is_ok(),
+                logs.compress().is_ok(),
+                logs.hand_over().is_err(),
+                other.hand_over().is_err(),
+            ))
+            .expect("received");
+        log(logs, "handed over");
+    });
+    let logs = LOGS.get_or_init(|| builder.build(directory.path()).expect("builds"));
+    log(logs, "starts it");
+    let found = receiver.recv_timeout(Duration::from_secs(30)).expect("called");
+    assert_eq!(found, ("app.2026-11-20.log".to_owned(), true, true, true, true));
+    eventually("done", || logs.stats().files_handed_over == 1);
+}
+
+#[test]
+fn a_hook_may_rename_and_remove_and_take_the_directory_away() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let top = directory.path().join("logs");
+    fs::create_dir(&top).expect("made");
+    write_files(&top, &["app.2026-11-17.log", "app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"]);
+    let hand = Hand::at(NOW);
+    let there = top.clone();
+    let logs = daily(&hand)
+        .max_log_files(2)
+        .on_rollover(move |finished, _| match &*name(finished) {
+            "app.2026-11-17.log" => {
+                fs::rename(finished, finished.with_file_name("app.2026-11-16.log")).expect("renamed")
+            }
+            "app.2026-11-18.log" => {
+                fs::rename(finished, finished.with_file_name("app.2026-11-20.log")).expect("renamed")
+            }
+            "app.2026-11-19.log" => fs::remove_dir_all(&there).expect("removed"),
+            _ => {}
+        })
+        .build(&top)
+        .expect("builds");
+    let _ = logs.hand_over();
+    for second in 1..20 {
+        hand.set(NOW + second, 0);
+        log(&logs, "a line");
+    }
+    assert_eq!(names(&top), ["app.2026-11-21.log"]);
+    hand.set(NOW + DAY, 0);
+    log(&logs, "the next day");
+    hand.set(NOW + DAY + 7, 0);
+    log(&logs, "lets go");
+    eventually("again", || logs.hand_over().is_ok() && logs.stats().files_handed_over > 2);
+}
+
+#[test]
+fn late_lines_while_the_hook_is_at_work_are_handed_over_again_whatever_the_tick() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (today, yesterday) = (Hand::at(NOW), Hand::at(NOW - DAY));
+    let late = Arc::new(Mutex::new(None::<String>));
+    let (state, top, clock) = (late.clone(), directory.path().to_owned(), yesterday.clone());
+    let seen = Arc::new(Mutex::new(String::new()));
+    let notes = seen.clone();
+    let logs = daily(&today)
+        .on_rollover(move |finished, _| {
+            *notes.lock().expect("unpoisoned") = fs::read_to_string(finished).expect("read");
+            if let Some(text) = state.lock().expect("unpoisoned").take() {
+                log(&daily(&clock).build(&top).expect("builds"), &text);
+            }
+        })
+        .build(directory.path())
+        .expect("builds");
+    let mut missed = 0;
+    for number in 0..200 {
+        log(&daily(&yesterday).build(directory.path()).expect("builds"), &format!("one {number}"));
+        *late.lock().expect("unpoisoned") = Some(format!("two {number}"));
+        eventually("it is let go", || logs.hand_over().expect("handed over") == 1);
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(3));
+            logs.hand_over().expect("handed over");
+        }
+        missed += u32::from(!seen.lock().expect("unpoisoned").contains(&format!("two {number}\n")));
+    }
+    assert_eq!(missed, 0, "of 200 late lines so many were never handed over");
+}
+
+#[test]
+fn an_error_hook_can_start_programs_that_can_be_told_to_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    let (sender, receiver) = channel();
+    let sender = Mutex::new(sender);
+    let logs = daily(&Hand::at(NOW))
+        .on_error(move |_| {
+            let status = Command::new("sh").args(["-c", "kill -TERM $$; exit 7"]).status().expect("starts");
+            let _ = sender.lock().expect("unpoisoned").send(status.code());
+        })
+        .try_on_rollover(|_, _| Err("never"))
+        .build(directory.path())
+        .expect("builds");
+    log(&logs, "the first event starts it");
+    assert_eq!(receiver.recv().expect("called"), None, "killed by the signal");
+}
+
+#[test]
+fn odd_things_under_the_records_name_block_nothing() {
+    for kind in ["fifo", "symlink", "socket"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        write_files(directory.path(), &["app.2026-11-20.log"]);
+        let record = directory.path().join(".app.DATE.log.rollover");
+        match kind {
+            "fifo" => nix::unistd::mkfifo(&record, nix::sys::stat::Mode::S_IRWXU).expect("made"),
+            "symlink" => std::os::unix::fs::symlink("/etc/passwd", &record).expect("made"),
+            _ => drop(std::os::unix::net::UnixListener::bind(&record).expect("made")),
+        }
+        let (told, builder) = telling(daily(&Hand::at(NOW)).max_log_files(5));
+        let logs = builder.on_rollover(|_, _| {}).build(directory.path()).expect("builds");
+        log(&logs, "a line");
+        let error = logs.hand_over().expect_err("refused").to_string();
+        eprintln!("{kind}: {error}; told {:?}", told.lock());
+        assert!(error.contains(".app.DATE.log.rollover"), "it does not say what is wrong: {error}");
+    }
+}
+
+#[test]
+fn on_a_full_disk_a_hook_that_moves_files_away_is_called() {
+    alone("on_a_full_disk_a_hook_that_moves_files_away_is_called", &[], |home| {
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        if !common::small_disk(&directory, "size=256k") {
+            return;
+        }
+        write_files(&directory, &["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"]);
+        let hand = Hand::at(NOW);
+        let (_, builder) = telling(daily(&hand));
+        let logs = builder
+            .on_rollover(|finished, _| fs::remove_file(finished).expect("removed"))
+            .build(&directory)
+            .expect("builds");
+        // Full before the first is finished.
+        let _ = fs::write(directory.join("ballast"), vec![0; 1 << 20]);
+        let handed = logs.hand_over();
+        assert!(handed.is_ok(), "{handed:?} {:?}", names(&directory));
+    });
+}
+
+#[test]
+fn unusual_names_are_handed_over_once() {
+    use tracing_prefork::Appender;
+    let hand = Hand::at(NOW);
+    let formats = ["%Y-%m-%d", "%d %b %Y", "%Y/%m/%d", "%Y %j", "day[year][month][day]"];
+    for prefix in ["日志", "a b", ".hidden", "100%", "x.gz", "-"] {
+        for suffix in ["log", "gz", "ü", "rollover", "log.1"] {
+            for format in formats {
+                let directory = tempfile::tempdir().expect("a directory");
+                let yesterday = Hand::at(NOW - DAY);
+                let build = |hand: &Hand| {
+                    let clock = hand.clone();
+                    Appender::builder()
+                        .rotation(Rotation::DAILY)
+                        .filename_prefix(prefix)
+                        .filename_suffix(suffix)
+                        .date_format(format)
+                        .clock(move || clock.now())
+                };
+                let Ok(logs) = build(&yesterday).build(directory.path()) else {
+                    eprintln!("refused: {prefix} {suffix} {format}");
+                    continue;
+                };
+                log(&logs, "yesterday");
+                drop(logs);
+                let logs =
+                    build(&hand).max_log_files(2).on_rollover(|_, _| {}).build(directory.path()).expect("builds");
+                eventually("let go", || logs.hand_over().expect("handed over") == 1);
+                assert_eq!(logs.hand_over().expect("handed over"), 0, "{prefix} {suffix} {format}");
+            }
+        }
+    }
+}
