@@ -62,6 +62,20 @@ pub fn kill_at_boundaries(stage: &Stage) {
     });
 }
 
+/// Kills one child after the other at any moment of its work, evenly spread over the rollovers of the run.
+pub fn kill_all_the_time(stage: &Stage) {
+    let (ground, kills) = (&stage.ground, stage.scenario.start.replacements as u32);
+    let now = ground.clock.now();
+    let end = ground.pattern.boundary_after(now, 1 + ground.load.rollovers);
+    let every = Duration::from_nanos((end - now) / ground.ticking.speed()) / kills.max(1);
+    let (begin, mut count) = (Instant::now(), 0);
+    kill(stage, |_, dice| {
+        let within = every * count + every.mul_f64(dice.below(1000) as f64 / 1000.0);
+        sleep(within.saturating_sub(begin.elapsed()));
+        count += 1;
+    });
+}
+
 /// As many kills as there are replacements, each when `aim` returns.
 fn kill(stage: &Stage, mut aim: impl FnMut(usize, &mut Dice)) {
     let (ledger, start) = (stage.ground.ledger, stage.scenario.start);

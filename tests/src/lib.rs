@@ -10,6 +10,7 @@
 //! files from [`outside`], [`limits`]. What was taken from the writers, and when, stands in the [`journal`]. All of them
 //! together make a [`table`].
 
+pub mod archive;
 pub mod attacks;
 pub mod bad;
 pub mod checker;
@@ -37,6 +38,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod scenarios;
+pub mod sizes;
 pub mod speed;
 pub mod stamp;
 pub mod table;
