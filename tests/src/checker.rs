@@ -561,7 +561,7 @@ impl Checker<'_> {
             Keeps::Bytes(limit, spare) if report.counts.pruned > 0 => {
                 // The one that went last did not fit. Files had more bytes before they were compressed.
                 let counts = &report.counts;
-                let most = counts.bytes + spare + self.demands.largest.unwrap_or(counts.largest);
+                let most = (counts.bytes + spare).saturating_add(self.demands.largest.unwrap_or(counts.largest));
                 if most < limit {
                     let bytes = counts.bytes;
                     report.other(format!("{bytes} bytes are left, and more have been removed than {limit} demands"));
