@@ -26,6 +26,7 @@ pub fn all() -> Vec<Scenario> {
         gzip(),
         pruned("sizes-gzip-pruned", "with gzip and max_total_bytes(2 MiB)", Some(Archive::Gzip)),
         pruned("sizes-zstd-pruned", "with zstd and max_total_bytes(2 MiB)", Some(Archive::Zstd)),
+        stopped(),
     ]
 }
 
@@ -74,5 +75,13 @@ fn pruned(name: &'static str, about: &'static str, archive: Option<Archive>) -> 
     scenario.setup.max_total_bytes = Some(2 << 20);
     scenario.setup.latest_symlink = Some("app.log");
     scenario.prunes = true;
+    scenario
+}
+
+fn stopped() -> Scenario {
+    let mut scenario = gzip();
+    scenario.name = "sizes-gzip-stopped";
+    scenario.about = "as sizes-gzip, and one process after the other is stopped for longer than a period";
+    scenario.faults = Some(killer::kill_and_stop_all_the_time);
     scenario
 }
