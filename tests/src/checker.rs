@@ -10,15 +10,20 @@
 //! now. A line in a file that was deleted is excused if its write began before the end of the second of the deletion, and no
 //! later: writers look once a second. A line may be in the file before the right one if that could not be opened.
 
-use std::collections::{BTreeSet, HashSet};
+//!
+//! Of the files themselves it demands what [`Demands`] says: sizes, archives, first lines. What retention has removed is what is oldest,
+//! so that each thread's lines have no gap from the first that is left.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
+use crate::archive::Content;
 use crate::journal::{self, Deed};
 use crate::ledger::{Ledger, Outcome};
 use crate::line::{Id, Line, parse, recognized};
-use crate::pattern::{Key, Pattern};
+use crate::pattern::{Archive, Key, Pattern, Place};
 use crate::report::{Allows, Report};
 use crate::tree::{self, Entry};
 
@@ -29,8 +34,10 @@ pub struct Checker<'a> {
     pub ledger: Ledger,
     /// Names and periods.
     pub pattern: &'a Pattern,
-    /// How many files retention leaves; `None`: nothing may be missing.
-    pub keeps: Option<usize>,
+    /// What retention leaves.
+    pub keeps: Keeps,
+    /// What the files must be like.
+    pub demands: Demands,
     /// Whether the clock only went forward; else order is demanded within a file alone.
     pub forward: bool,
     /// How far a timer's stamp may lie outside of its line's write, in nanoseconds.
@@ -45,14 +52,45 @@ pub struct Checker<'a> {
     pub attic: PathBuf,
     /// What is no error in this run.
     pub allows: Allows,
-    /// Whether more files than `keeps` may be left.
-    pub at_least: bool,
+}
+
+/// What retention leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Nothing may be missing.
+    All,
+    /// The newest files, so many.
+    Files(usize),
+    /// So many or more.
+    AtLeast(usize),
+    /// The newest files that have so many bytes together, with so much room for the last one to grow.
+    Bytes(u64, u64),
+}
+
+/// What the files of a run must be like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// The bound on a file's size, where a period may have several files; `None`: it has one.
+    pub largest: Option<u64>,
+    /// How all files but the last are compressed.
+    pub archive: Option<Archive>,
+    /// Each file begins with [`first_line`].
+    pub header: bool,
+}
+
+/// What a first line begins with; no other line does.
+const HEADER: &[u8] = b"# since ";
+
+/// The first line of the files of the period that begins so many seconds after 1970-01-01.
+#[must_use]
+pub fn first_line(start: u64) -> String {
+    format!("{}{start}\n", String::from_utf8_lossy(HEADER))
 }
 
 /// A log file, and what became of it.
 #[derive(Debug)]
 struct Page {
-    key: Key,
+    place: Place,
     name: String,
     path: PathBuf,
     fate: Fate,
@@ -109,15 +147,24 @@ impl Checker<'_> {
         let mut seen: Vec<Seen> = Vec::new();
         seen.resize_with(self.ledger.members() * self.ledger.threads(), Seen::default);
         let mut nameless = 0;
+        let mut last_bytes = 0;
         for page in &pages {
-            let text = fs::read(&page.path)?;
-            report.counts.files += u64::from(page.fate == Fate::Stays);
-            report.counts.bytes += text.len() as u64;
+            let content = Content::read(&page.path, page.place.archive())?;
+            if page.fate == Fate::Stays {
+                last_bytes = fs::metadata(&page.path)?.len();
+                report.counts.on_disk += last_bytes;
+                report.counts.files += 1;
+                report.counts.archives += u64::from(page.place.archive().is_some());
+            }
+            report.counts.bytes += content.text.len() as u64;
             if !self.forward {
                 seen.iter_mut().for_each(|seen| seen.last = None);
             }
-            nameless += self.read(page, &text, &mut seen, &mut report);
+            self.inspect(page, &content, &mut report);
+            nameless += self.read(page, &content, &mut seen, &mut report);
         }
+        self.inspect_names(&pages, &mut report);
+        self.inspect_total(last_bytes, &mut report);
         self.compare(&pages, &seen, &mut report);
         if !self.orphans.is_empty() {
             let count = self.orphans.len();
@@ -138,8 +185,8 @@ impl Checker<'_> {
             }
             // The lock file of the pattern; it holds no lines.
             let lock = name.starts_with('.') && name.ends_with(".lock");
-            match self.pattern.key_of_name(&name) {
-                Some(key) if kind.is_file() => pages.push(Page { key, name, path, fate: Fate::Stays }),
+            match self.pattern.place_of_name(&name).filter(|place| self.is_asked_for(*place)) {
+                Some(place) if kind.is_file() => pages.push(Page { place, name, path, fate: Fate::Stays }),
                 _ if lock && kind.is_file() && fs::metadata(path)?.len() < 4096 => {}
                 // A directory in which something stands is no entry, if names go through it.
                 _ => report.other(format!("{name}: does not belong here")),
@@ -153,8 +200,91 @@ impl Checker<'_> {
             };
             self.attic(&journal::room(&self.attic, room), fate, &mut pages)?;
         }
-        pages.sort_by_key(|page| (page.key, page.fate.order()));
+        pages.sort_by_key(|page| (page.place, page.fate.order()));
         Ok(pages)
+    }
+
+    /// Whether the appender of the run gives such names.
+    fn is_asked_for(&self, place: Place) -> bool {
+        let archive = place.archive();
+        (place.index == 0 || self.demands.largest.is_some()) && (archive.is_none() || archive == self.demands.archive)
+    }
+
+    /// Whether a file is as it must be: its archive is whole, it is no larger than it may be, and begins with the first line.
+    fn inspect(&self, page: &Page, content: &Content, report: &mut Report) {
+        let name = &page.name;
+        if let Some(damage) = &content.damage {
+            report.other(format!("{name}: cannot be read: {damage}"));
+        }
+        report.counts.members += content.members.len() as u64;
+        for part in content.parts() {
+            let length = part.len() as u64;
+            report.counts.largest = report.counts.largest.max(length);
+            if let Some(largest) = self.demands.largest.filter(|largest| length > *largest) {
+                report.other(format!("{name}: {length} bytes, at most {largest} are allowed"));
+            }
+            if !self.demands.header {
+                continue;
+            }
+            let lines = part.split(|byte| *byte == b'\n').filter(|line| line.starts_with(HEADER));
+            let first = part.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            if !self.is_first_line_of(first, page.place.key) {
+                report.other(format!("{name}: does not begin with its first line: {}", excerpt(first)));
+            }
+            let more = lines.count() as u64;
+            if more > u64::from(first.starts_with(HEADER)) {
+                report.other(format!("{name}: has its first line {more} times"));
+            }
+        }
+    }
+
+    /// Whether this is the whole first line of that period's files.
+    fn is_first_line_of(&self, line: &[u8], key: Key) -> bool {
+        let seconds =
+            line.strip_prefix(HEADER).and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<u64>().ok());
+        seconds.is_some_and(|seconds| {
+            first_line(seconds).trim_end().as_bytes() == line && self.pattern.key_at(seconds * SECOND) == key
+        })
+    }
+
+    /// Whether the files that are left follow each other as they were made.
+    fn inspect_names(&self, pages: &[Page], report: &mut Report) {
+        let mut periods: BTreeMap<Key, Vec<&Page>> = BTreeMap::new();
+        for page in pages.iter().filter(|page| page.fate == Fate::Stays) {
+            periods.entry(page.place.key).or_default().push(page);
+        }
+        let last = pages.iter().rev().find(|page| page.fate == Fate::Stays).map(|page| page.place);
+        for (number, pages) in periods.values().enumerate() {
+            // Of the oldest period the first files may have been removed.
+            let prunes = number == 0 && self.keeps != Keeps::All;
+            let mut before = pages.first().map(|page| page.place.index).filter(|_| prunes).map(|first| (first, true));
+            for page in pages {
+                let place = page.place;
+                let plain = place.archive().is_none();
+                match before {
+                    Some((index, false)) if index == place.index && plain => {
+                        report.other(format!("{}: stands beside its archive", page.name));
+                    }
+                    Some((index, _)) if index == place.index || index + 1 == place.index => {}
+                    None if place.index == 0 => {}
+                    _ => report.other(format!("{}: there is none of the number before", page.name)),
+                }
+                if plain && self.demands.archive.is_some() && last != Some(place) {
+                    report.other(format!("{}: is not compressed", page.name));
+                }
+                before = Some((place.index, plain));
+            }
+        }
+    }
+
+    /// Whether all files together have as many bytes as they may, and not too few where some have been removed.
+    fn inspect_total(&self, last_bytes: u64, report: &mut Report) {
+        let Keeps::Bytes(limit, spare) = self.keeps else { return };
+        let counts = &report.counts;
+        let (total, room) = (counts.on_disk, spare.saturating_sub(last_bytes));
+        if total + room > limit && counts.files > 1 {
+            report.other(format!("{total} bytes, and room for {room} more: more than {limit} together"));
+        }
     }
 
     /// The log files in a room of the attic, and in the directories there.
@@ -166,8 +296,8 @@ impl Checker<'_> {
                 continue;
             } else if path.is_dir() {
                 self.attic(&path, fate, pages)?;
-            } else if let Some(key) = self.pattern.key_of_name(&name) {
-                pages.push(Page { key, name: path.display().to_string(), path, fate });
+            } else if let Some(place) = self.pattern.place_of_name(&name) {
+                pages.push(Page { place, name: path.display().to_string(), path, fate });
             }
         }
         Ok(())
@@ -179,7 +309,19 @@ impl Checker<'_> {
     }
 
     /// Reads one file; how many damaged lines in it could not be named.
-    fn read(&self, page: &Page, text: &[u8], seen: &mut [Seen], report: &mut Report) -> u64 {
+    fn read(&self, page: &Page, content: &Content, seen: &mut [Seen], report: &mut Report) -> u64 {
+        let mut nameless = 0;
+        for (number, part) in content.parts().enumerate() {
+            nameless += self.read_part(page, part, seen, report);
+            if number + 1 < content.members.len() && part.last().is_some_and(|byte| *byte != b'\n') {
+                report.counts.glued += 1;
+                report.case(|| format!("{}: a member is glued to a piece of a line in the one before", page.name));
+            }
+        }
+        nameless
+    }
+
+    fn read_part(&self, page: &Page, text: &[u8], seen: &mut [Seen], report: &mut Report) -> u64 {
         let (mut pieces, mut damaged, mut fragments) = (0_u64, 0_u64, 0_u64);
         let name = &page.name;
         let mut rest = text;
@@ -192,6 +334,9 @@ impl Checker<'_> {
                 None => (rest, false),
             };
             rest = after;
+            if self.demands.header && whole && piece.starts_with(HEADER) {
+                continue;
+            }
             if let Some(line) = parse(piece).filter(|_| whole) {
                 self.line(page, at, &line, seen, report);
                 continue;
@@ -242,7 +387,7 @@ impl Checker<'_> {
     }
 
     fn line(&self, page: &Page, at: usize, line: &Line, seen: &mut [Seen], report: &mut Report) {
-        let (key, name) = (page.key, &page.name);
+        let (key, name) = (page.place.key, &page.name);
         let outcome = self.ledger.outcome(line.id);
         let Some(seen) = self.of(line.id, seen).filter(|_| outcome != Outcome::Untouched) else {
             report.counts.unknown += 1;
@@ -398,7 +543,7 @@ impl Checker<'_> {
                 let gap = first.is_some_and(|first| first < sequence as usize);
                 let (process, thread) = (thread.process, thread.thread);
                 let orphan = self.orphans.contains(&Id { process, thread, sequence });
-                if self.keeps.is_some() && begins < oldest && !gap && !orphan {
+                if self.keeps != Keeps::All && begins < oldest && !gap && !orphan {
                     report.counts.pruned += 1;
                     continue;
                 }
@@ -408,9 +553,21 @@ impl Checker<'_> {
             }
         }
         let files = pages.iter().filter(|page| page.fate == Fate::Stays).count();
-        let right = |keeps| if self.at_least { files >= keeps } else { files == keeps };
-        if let Some(keeps) = self.keeps.filter(|keeps| !right(*keeps)) {
-            report.other(format!("{files} files, but {keeps} are to be kept"));
+        match self.keeps {
+            Keeps::Files(count) if files != count => report.other(format!("{files} files, but {count} are to be kept")),
+            Keeps::AtLeast(count) if files < count => {
+                report.other(format!("{files} files, but {count} are to be kept"))
+            }
+            Keeps::Bytes(limit, spare) if report.counts.pruned > 0 => {
+                // The one that went last did not fit. Files had more bytes before they were compressed.
+                let counts = &report.counts;
+                let most = (counts.bytes + spare).saturating_add(self.demands.largest.unwrap_or(counts.largest));
+                if most < limit {
+                    let bytes = counts.bytes;
+                    report.other(format!("{bytes} bytes are left, and more have been removed than {limit} demands"));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -433,9 +590,17 @@ impl Checker<'_> {
 
     /// The oldest period of which nothing may be missing.
     fn oldest(&self, pages: &[Page], mut periods: BTreeSet<Key>) -> Key {
-        periods.extend(pages.iter().map(|page| page.key));
-        let keeps = self.keeps.unwrap_or(periods.len()).max(1);
-        periods.iter().rev().nth(keeps - 1).copied().unwrap_or(0)
+        let count = match self.keeps {
+            Keeps::All => return 0,
+            Keeps::Files(count) | Keeps::AtLeast(count) => count.max(1),
+            Keeps::Bytes(..) => {
+                // That of the oldest file; of this one, what stood in files before it may be missing as well.
+                let oldest = pages.iter().map(|page| page.place).min();
+                return oldest.map_or(0, |oldest| oldest.key + Key::from(oldest.index > 0));
+            }
+        };
+        periods.extend(pages.iter().map(|page| page.place.key));
+        periods.iter().rev().nth(count - 1).copied().unwrap_or(0)
     }
 }
 

@@ -23,6 +23,8 @@ use crate::tree;
 
 /// How often the keeper looks.
 const EVERY: Duration = Duration::from_millis(3);
+/// How often all files are weighed.
+const WEIGHED: Duration = Duration::from_millis(50);
 
 /// Starts the keeper; it ends when the run is over and has then put into the file `orphans` what was
 /// written to files after they had lost their names. Those that had to stay, because fewer than `keeps` were later, are counted in
@@ -43,6 +45,27 @@ pub fn keep(directory: &Path, pattern: &Pattern, keeps: usize, ledger: Ledger, o
         let tails: io::Result<Vec<Vec<u8>>> = kept.values().map(Kept::tail).collect();
         let written = tails.and_then(|tails| fs::write(orphans, tails.concat()));
         i32::from(written.is_err())
+    })
+}
+
+/// Starts a process that adds up what all log files take, until the run is over, and notes the most that it has seen in the ledger.
+///
+/// # Errors
+///
+/// Those of fork(2).
+pub fn weigh(directory: &Path, pattern: &Pattern, ledger: Ledger) -> io::Result<Pid> {
+    fork(|| {
+        while ledger.get(Word::Over) == 0 {
+            let Ok(entries) = tree::entries(directory, pattern.depth()) else { return 1 };
+            let ours = entries.iter().filter(|entry| pattern.place_of_name(&entry.name).is_some());
+            // One that goes meanwhile has no weight.
+            let sizes = ours.filter_map(|entry| fs::symlink_metadata(&entry.path).ok()).map(|file| file.len());
+            let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+            ledger.word(Word::MostFiles).fetch_max(count, SeqCst);
+            ledger.word(Word::MostBytes).fetch_max(bytes, SeqCst);
+            sleep(WEIGHED);
+        }
+        0
     })
 }
 

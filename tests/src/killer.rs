@@ -62,6 +62,54 @@ pub fn kill_at_boundaries(stage: &Stage) {
     });
 }
 
+/// Kills one child after the other at any moment of its work, evenly spread over the rollovers of the run.
+pub fn kill_all_the_time(stage: &Stage) {
+    kill_evenly(stage, |_, _| {});
+}
+
+/// The same, and stops another one now and then, for longer than a period: what it has open is held that long.
+pub fn kill_and_stop_all_the_time(stage: &Stage) {
+    const STOPPED: Duration = Duration::from_millis(1500);
+    let ledger = stage.ground.ledger;
+    let go_on = |process: usize| {
+        signal(ledger.member(process).pid(), Signal::SIGCONT);
+        ledger.member(process).pause(false);
+    };
+    let mut stopped: Option<(usize, Instant)> = None;
+    kill_evenly(stage, |killed, dice| {
+        if let Some((process, _)) = stopped.take_if(|(_, since)| since.elapsed() > STOPPED) {
+            go_on(process);
+        }
+        let at_work = |process: &usize| {
+            let begun = ledger.thread(*process, 0).acknowledged() > 0;
+            *process != killed && begun && ledger.member(*process).state() == State::Working
+        };
+        let others: Vec<usize> = (1..ledger.members()).filter(at_work).collect();
+        if stopped.is_none() && !others.is_empty() {
+            let process = others[dice.below(others.len() as u64) as usize];
+            ledger.member(process).pause(true);
+            signal(ledger.member(process).pid(), Signal::SIGSTOP);
+            stopped = Some((process, Instant::now()));
+        }
+    });
+    stopped.into_iter().for_each(|(process, _)| go_on(process));
+}
+
+/// Kills one child after the other, evenly spread over the rollovers of the run, each after `before`.
+fn kill_evenly(stage: &Stage, mut before: impl FnMut(usize, &mut Dice)) {
+    let (ground, kills) = (&stage.ground, stage.scenario.start.replacements as u32);
+    let now = ground.clock.now();
+    let end = ground.pattern.boundary_after(now, 1 + ground.load.rollovers);
+    let every = Duration::from_nanos((end - now) / ground.ticking.speed()) / kills.max(1);
+    let (begin, mut count) = (Instant::now(), 0);
+    kill(stage, |process, dice| {
+        let within = every * count + every.mul_f64(dice.below(1000) as f64 / 1000.0);
+        sleep(within.saturating_sub(begin.elapsed()));
+        count += 1;
+        before(process, dice);
+    });
+}
+
 /// As many kills as there are replacements, each when `aim` returns.
 fn kill(stage: &Stage, mut aim: impl FnMut(usize, &mut Dice)) {
     let (ledger, start) = (stage.ground.ledger, stage.scenario.start);

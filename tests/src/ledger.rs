@@ -47,6 +47,8 @@ pub enum Word {
     Over,
     /// The most log files that there were at any time, as far as anybody looked.
     MostFiles,
+    /// The most bytes that they took at any time, likewise.
+    MostBytes,
     /// Calls to the allocator in raw clones.
     Allocations,
     /// What befell the run, by its number: kills, deletions, times that a disk was full.

@@ -9,7 +9,10 @@
 //! [`attacks`] are the scenarios of the worst day: disks that run [full](filler), [kills](killer), what somebody does to the
 //! files from [`outside`], [`limits`]. What was taken from the writers, and when, stands in the [`journal`]. All of them
 //! together make a [`table`].
+//!
+//! [`sizes`] are those whose files are bounded, compressed and begin with a line of their own.
 
+pub mod archive;
 pub mod attacks;
 pub mod bad;
 pub mod checker;
@@ -37,6 +40,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod scenarios;
+pub mod sizes;
 pub mod speed;
 pub mod stamp;
 pub mod table;

@@ -81,6 +81,8 @@ pub const LONGEST: usize = 1 << 20;
 const FIELDS: usize = 160;
 /// What the fields around the padding take as a rule, and half of the spread of [`Sizes::About`].
 const ABOUT: usize = 67;
+/// More than they take in lines of [`Sizes::Between`].
+const AROUND: usize = 90;
 
 /// Printable, without blanks and without the bar that begins a payload.
 static PADDING: [u8; 8192] = {
@@ -108,6 +110,8 @@ pub enum Sizes {
     Short,
     /// Lines of about so many bytes, with all that belongs to them.
     About(usize),
+    /// Lines from so many bytes to so many, with all that belongs to them.
+    Between(usize, usize),
 }
 
 impl Sizes {
@@ -119,6 +123,10 @@ impl Sizes {
         let longest = id.sequence % 8192 == 3 + id.process % 16 * 512 + id.thread;
         match (self, hash % 256) {
             (Self::About(length), _) => within(0, 10) + length.saturating_sub(ABOUT).max(20),
+            (Self::Between(shortest, longest), _) => {
+                let low = shortest.saturating_sub(ABOUT).max(20);
+                within(low as u64, longest.saturating_sub(AROUND).max(low) as u64)
+            }
             (Self::Mixed, _) if longest => LONGEST - FIELDS,
             (Self::Mixed | Self::Moderate, 0) => within(4096, 65_536),
             (Self::Mixed | Self::Moderate, 1..=16) => within(257, 4096),
@@ -133,7 +141,7 @@ impl Sizes {
             Self::Mixed => LONGEST + FIELDS,
             Self::Moderate => 65_536 + FIELDS,
             Self::Short => 256 + FIELDS,
-            Self::About(length) => length + FIELDS,
+            Self::About(length) | Self::Between(_, length) => length + FIELDS,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
+use crate::pattern::Place;
 use crate::report::Report;
 use crate::tree;
 use crate::writer::Setup;
@@ -23,9 +24,9 @@ pub enum Leads {
 /// Holds the `latest` links and the modes of the files against what was asked for.
 pub fn inspect(directory: &Path, setup: &Setup, leads: Leads, report: &mut Report) {
     let entries = tree::entries(directory, setup.pattern.depth()).unwrap_or_default().into_iter();
-    let mut files: Vec<(u64, String)> = entries
+    let mut files: Vec<(Place, String)> = entries
         .filter(|entry| entry.kind.is_file())
-        .filter_map(|entry| Some((setup.pattern.key_of_name(&entry.name)?, entry.name)))
+        .filter_map(|entry| Some((setup.pattern.place_of_name(&entry.name)?, entry.name)))
         .collect();
     files.sort();
     let Some((_, newest)) = files.last() else { return };

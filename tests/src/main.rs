@@ -11,6 +11,7 @@ use fork_tests::disk::Disk;
 use fork_tests::heap::Heap;
 use fork_tests::ledger::Word;
 use fork_tests::line::{Pen, Sizes, Way};
+use fork_tests::pattern::Archive;
 use fork_tests::run::Stage;
 use fork_tests::scenario::{Scenario, Subject};
 use fork_tests::scenarios;
@@ -75,6 +76,18 @@ struct Run {
     /// `lock_writes` of the appender.
     #[arg(long)]
     lock_writes: bool,
+    /// `max_file_bytes` of the appender.
+    #[arg(long)]
+    max_file_bytes: Option<u64>,
+    /// `max_total_bytes` of the appender.
+    #[arg(long)]
+    max_total_bytes: Option<u64>,
+    /// `compress` of the appender.
+    #[arg(long)]
+    compress: Option<Archive>,
+    /// `header` of the appender: each file begins with a line that names its period.
+    #[arg(long)]
+    header: bool,
     /// `min_log_files` of the appender.
     #[arg(long)]
     min_log_files: Option<usize>,
@@ -138,7 +151,14 @@ impl Run {
         }
         scenario.disk = self.disk.unwrap_or(scenario.disk);
         scenario.setup.lock_writes |= self.lock_writes;
+        scenario.setup.max_file_bytes = self.max_file_bytes.or(scenario.setup.max_file_bytes);
+        scenario.setup.max_total_bytes = self.max_total_bytes.or(scenario.setup.max_total_bytes);
+        scenario.prunes |= self.max_total_bytes.is_some();
+        scenario.setup.compress = self.compress.or(scenario.setup.compress);
+        scenario.setup.header |= self.header;
         scenario.setup.min_log_files = self.min_log_files.or(scenario.setup.min_log_files);
+        // Under the lock a piece of a line becomes a line of its own.
+        scenario.allows.glued &= !(self.lock_writes && scenario.setup.max_file_bytes.is_some());
         scenario.allows.glued |= self.glued;
         if self.short {
             load.sizes = Sizes::Short;

@@ -38,7 +38,63 @@ pub struct Pattern {
 /// tell it, the greater the further west. Keys sort by time, but for days and longer that begin in the east and end further east.
 pub type Key = u64;
 
+/// How archives are made, by what their names end in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Archive {
+    Gzip,
+    Zstd,
+}
+
+impl Archive {
+    /// What comes behind the name of the plain file.
+    #[must_use]
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+        }
+    }
+}
+
+/// What the name of a log file tells. Files sort as they are written; an archive comes before the plain file of the same name, which
+/// late lines have made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The period.
+    pub key: Key,
+    /// Which of the period's files, from 0.
+    pub index: u32,
+    /// The other way round, so that the plain file sorts last.
+    kind: std::cmp::Reverse<Option<Archive>>,
+}
+
+impl Place {
+    /// How the file is compressed; `None`: it is plain.
+    #[must_use]
+    pub fn archive(self) -> Option<Archive> {
+        self.kind.0
+    }
+}
+
 impl Pattern {
+    /// What a file name tells, with numbers and archives; `None` unless the whole name is one of this pattern's.
+    #[must_use]
+    pub fn place_of_name(&self, name: &str) -> Option<Place> {
+        let archives = Archive::value_variants().iter();
+        let archive = archives.filter_map(|kind| Some((Some(*kind), name.strip_suffix(kind.ending())?))).next();
+        let (kind, plain) = archive.unwrap_or((None, name));
+        let kind = std::cmp::Reverse(kind);
+        if let Some(key) = self.key_of_name(plain) {
+            return Some(Place { key, index: 0, kind });
+        }
+        let suffix = if self.suffix.is_empty() { String::new() } else { format!(".{}", self.suffix) };
+        let (head, digits) = plain.strip_suffix(&*suffix)?.rsplit_once('.')?;
+        let index: u32 = digits.parse().ok().filter(|index| *index > 0)?;
+        let key = self.key_of_name(&format!("{head}{suffix}"))?;
+        (index.to_string() == digits).then_some(Place { key, index, kind })
+    }
+
     /// The period that a timestamp names.
     #[must_use]
     pub fn key(&self, stamp: &Stamp) -> Key {

@@ -44,8 +44,18 @@ pub struct Counts {
     pub files: u64,
     /// The most log files at any time, where retention is at work; else 0.
     pub most_files: u64,
-    /// Bytes in the log files in the end.
+    /// Bytes in the log files in the end, those of archives as they were before.
     pub bytes: u64,
+    /// Bytes that the log files take in the end.
+    pub on_disk: u64,
+    /// The most bytes that all log files together took at any time, where these have a limit; else 0.
+    pub most_on_disk: u64,
+    /// Bytes of the largest file, before it was compressed.
+    pub largest: u64,
+    /// Log files in the end that are archives.
+    pub archives: u64,
+    /// The files that all of these were made from, and the plain ones.
+    pub members: u64,
     /// Acknowledged lines.
     pub lines: u64,
     /// Acknowledged lines of periods that retention may have removed, and that are gone.
@@ -85,7 +95,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn all(&self) -> [(&'static str, u64); 29] {
+    fn all(&self) -> [(&'static str, u64); 34] {
         [
             ("processes", self.processes),
             ("threads", self.threads),
@@ -94,6 +104,11 @@ impl Counts {
             ("files", self.files),
             ("most_files", self.most_files),
             ("bytes", self.bytes),
+            ("on_disk", self.on_disk),
+            ("most_on_disk", self.most_on_disk),
+            ("largest", self.largest),
+            ("archives", self.archives),
+            ("members", self.members),
             ("lines", self.lines),
             ("pruned", self.pruned),
             ("trials", self.trials),

@@ -6,7 +6,7 @@
 //! ├── faults: stops processes, sets the clock
 //! ├── parent: builds, forks, logs
 //! │   └── children: log
-//! └── last one: builds the appender once more and prunes, where files are to be counted
+//! └── last one: builds the appender once more, compresses and prunes, where files are to be counted
 //! ```
 
 use std::error::Error;
@@ -19,7 +19,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::unistd::geteuid;
 
 use crate::bad::Simple;
-use crate::checker::Checker;
+use crate::checker::{Checker, Demands, Keeps};
 use crate::clock::{Clock, Ticking};
 use crate::disk::Mount;
 use crate::journal;
@@ -133,9 +133,10 @@ impl Stage {
             let stage = self.clone();
             watch::conduct(&ledger, || faults(&stage))?;
         }
-        let pattern = &self.ground.pattern;
+        let (pattern, setup) = (&self.ground.pattern, &self.scenario.setup);
         // It keeps files open: where files go to make room, there would be none.
-        let keeper = match self.scenario.prunes && self.scenario.setup.min_log_files.is_none() {
+        let keeper = match self.scenario.prunes && setup.min_log_files.is_none() {
+            true if setup.max_total_bytes.is_some() => Some(keeper::weigh(&self.directory, pattern, ledger)?),
             true => Some(keeper::keep(&self.directory, pattern, self.leaves(), ledger, &self.orphans())?),
             false => None,
         };
@@ -168,15 +169,17 @@ impl Stage {
         })
     }
 
-    /// Where files are to be counted: one more process builds the appender and prunes.
+    /// Where files are to be counted, or must be as they are left in the end: one more process builds the appender, compresses
+    /// and prunes.
     fn close(&self) -> io::Result<()> {
-        if !self.scenario.prunes || self.scenario.subject != Subject::Prefork {
+        let counted = self.scenario.prunes || self.scenario.setup.compress.is_some();
+        if !counted || self.scenario.subject != Subject::Prefork {
             return Ok(());
         }
         links::age_hidden(&self.directory)?;
         let pid = fork(|| match self.build() {
             Ok(writer) => {
-                writer.prune();
+                writer.tidy();
                 0
             }
             Err(error) => {
@@ -224,6 +227,36 @@ impl Stage {
         self.record.with_file_name("orphans")
     }
 
+    /// What retention leaves of the files.
+    fn keeps(&self) -> Keeps {
+        let setup = &self.scenario.setup;
+        match (setup.min_log_files, setup.max_log_files, setup.max_total_bytes) {
+            _ if !self.scenario.prunes => Keeps::All,
+            (Some(count), ..) => Keeps::AtLeast(count),
+            (_, Some(count), _) => Keeps::Files(count),
+            (.., Some(bytes)) => Keeps::Bytes(bytes, setup.max_file_bytes.unwrap_or(0)),
+            _ => Keeps::All,
+        }
+    }
+
+    /// What the files must be like. A writer looks at the size of its file when it has written a 64th of what that may hold, and each
+    /// of its threads may have written a 16th of that besides; under the lock a file is never too large.
+    fn demands(&self) -> Demands {
+        let (setup, start) = (&self.scenario.setup, self.scenario.start);
+        let processes = 1 + start.processes as u64;
+        let line = self.scenario.load.sizes.room() as u64;
+        let overshoot = |bytes: u64| {
+            let interval = (bytes / 64).clamp(16 * 1024, 256 * 1024);
+            processes * (interval + start.most_threads() as u64 * (interval / 16 + line))
+        };
+        let overshoot = |bytes| if setup.lock_writes { 0 } else { overshoot(bytes) };
+        Demands {
+            largest: setup.max_file_bytes.map(|bytes| bytes + overshoot(bytes)),
+            archive: setup.compress,
+            header: setup.header,
+        }
+    }
+
     fn check(&self) -> io::Result<Report> {
         let (scenario, setup) = (&self.scenario, &self.scenario.setup);
         let mut others: Vec<String> = scenario.others.iter().map(|name| (*name).to_owned()).collect();
@@ -232,7 +265,8 @@ impl Stage {
         let checker = Checker {
             ledger: self.ground.ledger,
             pattern: &setup.pattern,
-            keeps: setup.min_log_files.or(setup.max_log_files).filter(|_| scenario.prunes),
+            keeps: self.keeps(),
+            demands: self.demands(),
             forward: scenario.forward,
             // A coarse system clock is up to 10 ms late.
             slack: match scenario.ticking {
@@ -244,7 +278,6 @@ impl Stage {
             deeds: journal::deeds(&self.journal()),
             attic: self.attic(),
             allows: scenario.allows,
-            at_least: setup.min_log_files.is_some(),
         };
         // A writer may have left it deleted.
         std::fs::create_dir_all(&self.directory)?;

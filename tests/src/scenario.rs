@@ -118,7 +118,7 @@ pub struct Scenario {
     pub inspect: Option<fn(&Path) -> Vec<String>>,
     /// Names in the directory that are not log files.
     pub others: &'static [&'static str],
-    /// Whether `max_log_files` is meant to remove files in this run.
+    /// Whether `max_log_files` or `max_total_bytes` is meant to remove files in this run.
     pub prunes: bool,
     /// Whether the clock only goes forward.
     pub forward: bool,
@@ -158,6 +158,10 @@ impl Scenario {
                 file_mode: None,
                 lock_writes: false,
                 min_log_files: None,
+                max_file_bytes: None,
+                max_total_bytes: None,
+                compress: None,
+                header: false,
             },
             ticking: Ticking::System { speed: 1 },
             load: Load { rollovers: 21, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },

@@ -8,6 +8,7 @@ use crate::links;
 use crate::pattern::Unit;
 use crate::process::Birth;
 use crate::scenario::{Built, Scenario};
+use crate::sizes;
 use crate::zone::Zone;
 
 /// 2027-12-30T22:59:58.5Z: the end of a week, a month and a year is near, and a leap day follows.
@@ -60,6 +61,7 @@ pub fn all() -> Vec<Scenario> {
         crossing_dst("crossing-dst-back-daily", Unit::Daily, 86_400, back),
         crossing_dst_back_offset(back),
     ]);
+    all.extend(sizes::all());
     all.extend(attacks::all());
     all
 }

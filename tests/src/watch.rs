@@ -172,6 +172,7 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
     report.counts.errors += ledger.get(Word::Errors);
     report.counts.trials = ledger.get(Word::Trials);
     report.counts.most_files = ledger.get(Word::MostFiles);
+    report.counts.most_on_disk = ledger.get(Word::MostBytes);
     let amiss = ledger.get(Word::Amiss);
     if amiss > 0 {
         report.counts.other += amiss;

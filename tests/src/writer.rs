@@ -5,17 +5,19 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::UNIX_EPOCH;
 
 use nix::sys::signal::{Signal, raise};
 use tracing::Dispatch;
-use tracing_prefork::{Appender, BuildError, Error, EventWriter, Operation, Rotation};
+use tracing_prefork::{Appender, BuildError, Compression, Error, EventWriter, Operation, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::checker::first_line;
 use crate::clock::{self, Clock};
 use crate::ledger::{Ledger, Word};
 use crate::line::Way;
-use crate::pattern::{Pattern, Unit};
+use crate::pattern::{Archive, Pattern, Unit};
 use crate::zone::Zone;
 
 /// Takes lines, from all threads of a process.
@@ -28,8 +30,8 @@ pub trait Writer: Sync {
     /// When the line was refused.
     fn put(&self, way: Way, line: Text<'_>) -> io::Result<()>;
 
-    /// Prunes at once, where the writer can.
-    fn prune(&self) {}
+    /// Compresses what can be compressed and prunes, at once, where the writer can.
+    fn tidy(&self) {}
 }
 
 /// What a writer is handed.
@@ -58,6 +60,14 @@ pub struct Setup {
     pub lock_writes: bool,
     /// `min_log_files`.
     pub min_log_files: Option<usize>,
+    /// `max_file_bytes`.
+    pub max_file_bytes: Option<u64>,
+    /// `max_total_bytes`.
+    pub max_total_bytes: Option<u64>,
+    /// `compress`.
+    pub compress: Option<Archive>,
+    /// `header`, with the [`first_line`] of the period.
+    pub header: bool,
 }
 
 /// `tracing_prefork::Appender`, with a layer of each kind on top.
@@ -96,6 +106,23 @@ impl Prefork {
         }
         if let Some(count) = setup.min_log_files {
             builder = builder.min_log_files(count);
+        }
+        if let Some(bytes) = setup.max_file_bytes {
+            builder = builder.max_file_bytes(bytes);
+        }
+        if let Some(bytes) = setup.max_total_bytes {
+            builder = builder.max_total_bytes(bytes);
+        }
+        if let Some(kind) = setup.compress {
+            builder = builder.compress(match kind {
+                Archive::Gzip => Compression::Gzip,
+                Archive::Zstd => Compression::Zstd,
+            });
+        }
+        if setup.header {
+            builder = builder.header(|period| {
+                first_line(period.start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+            });
         }
         if setup.lock_writes {
             builder = builder.lock_writes(true);
@@ -157,7 +184,8 @@ impl Writer for Prefork {
         }
     }
 
-    fn prune(&self) {
+    fn tidy(&self) {
+        let _ = self.appender.compress();
         let _ = self.appender.prune();
     }
 }
@@ -260,7 +288,8 @@ fn report(ledger: Ledger, error: &Error) {
         Operation::Link => 3,
         Operation::Reopen => 4,
         Operation::Lock => 5,
-        _ => 6,
+        Operation::Compression => 6,
+        _ => 7,
     };
     let (process, second) = (u64::from(std::process::id()), clock::monotonic() / 1_000_000_000);
     let before = REPORTED[kind].swap(process << 32 | second, Relaxed);

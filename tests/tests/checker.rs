@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fork_tests::bad::{Habit, Simple};
-use fork_tests::checker::Checker;
+use fork_tests::checker::{Checker, Demands, Keeps, first_line};
 use fork_tests::clock::{Clock, Ticking};
 use fork_tests::journal;
 use fork_tests::ledger::{Ledger, Thread, Word};
 use fork_tests::line::{Id, Pen, Sizes, Way};
 use fork_tests::load::{Ground, Load};
-use fork_tests::pattern::{Pattern, Unit};
+use fork_tests::pattern::{Archive, Pattern, Unit};
 use fork_tests::report::{Allows, Counts};
 use fork_tests::stamp::Stamp;
 use fork_tests::zone::Zone;
@@ -91,10 +91,20 @@ impl Desk {
     }
 
     fn check(&self, keeps: Option<usize>) -> Counts {
+        self.check_as(keeps.map_or(Keeps::All, Keeps::Files), Demands::default())
+    }
+
+    /// With several files a period, and archives of that kind.
+    fn check_archives(&self, archive: Option<Archive>) -> Counts {
+        self.check_as(Keeps::All, Demands { largest: Some(u64::MAX), archive, ..Demands::default() })
+    }
+
+    fn check_as(&self, keeps: Keeps, demands: Demands) -> Counts {
         let checker = Checker {
             ledger: self.ground.ledger,
             pattern: &self.ground.pattern,
             keeps,
+            demands,
             forward: true,
             slack: 0,
             orphans: HashSet::new(),
@@ -102,7 +112,6 @@ impl Desk {
             deeds: journal::deeds(&self.home.path().join("journal")),
             attic: self.home.path().join("attic"),
             allows: Allows::default(),
-            at_least: false,
         };
         checker.check(&self.logs()).unwrap().counts
     }
@@ -530,4 +539,305 @@ fn a_line_may_be_in_the_file_before_only_while_the_right_one_cannot_be_opened() 
         let counts = desk.check(None);
         assert_eq!((counts.late, counts.misplaced), (late, misplaced), "{seconds}: {counts}");
     }
+}
+
+/// One member of an archive.
+fn compressed(kind: Archive, text: &[u8]) -> Vec<u8> {
+    match kind {
+        Archive::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }
+        Archive::Zstd => {
+            let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 3).unwrap();
+            encoder.include_checksum(true).unwrap();
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        }
+    }
+}
+
+/// Files of one second, in the order in which they were written: three with 20 lines each, and a last one with none.
+const NUMBERED: [&str; 4] = ["01.log", "01.1.log", "01.2.log", "01.3.log"];
+
+fn numbered(name: &str) -> String {
+    format!("app.2026-11-21-08-33-{name}")
+}
+
+impl Desk {
+    /// `lines` lines.
+    fn lines(&self, lines: u64) -> Vec<u8> {
+        (0..lines).flat_map(|line| self.line(START + line)).collect()
+    }
+
+    /// The files of [`NUMBERED`], all but the last compressed, if so. Returns the texts.
+    fn number(&self, archive: Option<Archive>) -> Vec<Vec<u8>> {
+        let texts: Vec<Vec<u8>> = [20, 20, 20, 0].map(|lines| self.lines(lines)).into();
+        for (name, text) in NUMBERED.iter().zip(&texts) {
+            match archive.filter(|_| !text.is_empty()) {
+                Some(kind) => {
+                    self.append(&format!("{}{}", numbered(name), kind.ending()), &compressed(kind, text));
+                }
+                None => self.append(&numbered(name), text),
+            }
+        }
+        texts
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.logs().join(numbered(name)), bytes).unwrap();
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.logs().join(numbered(name))).unwrap();
+    }
+}
+
+#[test]
+fn numbered_files_and_archives_are_read_in_their_order() {
+    for archive in [None, Some(Archive::Gzip), Some(Archive::Zstd)] {
+        let desk = Desk::new(1);
+        let texts = desk.number(archive);
+        let counts = desk.check_archives(archive);
+        assert_eq!((counts.lines, counts.files, counts.wrong()), (60, 4, 0), "{counts}");
+        assert_eq!(counts.archives, if archive.is_some() { 3 } else { 0 });
+        assert_eq!(counts.largest, texts.iter().map(Vec::len).max().unwrap() as u64);
+        // Where nobody asked for such names, they do not belong there.
+        let counts = desk.check(None);
+        assert_eq!(counts.other, 3 + u64::from(archive.is_some()), "{counts}");
+    }
+    let desk = Desk::new(1);
+    desk.append(&numbered("01.1.log"), &desk.lines(10));
+    desk.append(&numbered("01.log"), &desk.lines(10));
+    let counts = desk.check_archives(None);
+    assert_eq!((counts.out_of_order, counts.wrong()), (10, 10), "{counts}");
+}
+
+#[test]
+fn an_archive_of_several_members_is_read_to_its_end() {
+    for kind in [Archive::Gzip, Archive::Zstd] {
+        let desk = Desk::new(1);
+        desk.number(Some(kind));
+        let name = numbered(&format!("01.2.log{}", kind.ending()));
+        desk.append(&name, &compressed(kind, &desk.lines(7)));
+        let counts = desk.check_archives(Some(kind));
+        assert_eq!((counts.lines, counts.members, counts.wrong()), (67, 5, 0), "{counts}");
+        // A line that was glued to what the member before ends with.
+        desk.append(&name, &compressed(kind, b"2026-11-21T08:33:01.12"));
+        desk.append(&name, &compressed(kind, &desk.lines(1)));
+        let counts = desk.check_archives(Some(kind));
+        assert_eq!((counts.glued, counts.torn, counts.wrong()), (1, 1, 2), "{counts}");
+    }
+}
+
+#[test]
+fn an_archive_that_lacks_a_line_is_found() {
+    for kind in [Archive::Gzip, Archive::Zstd] {
+        let desk = Desk::new(1);
+        let texts = desk.number(Some(kind));
+        let mut lines: Vec<_> = texts[1].split_inclusive(|byte| *byte == b'\n').collect();
+        lines.remove(7);
+        desk.replace(&format!("01.1.log{}", kind.ending()), &compressed(kind, &lines.concat()));
+        let counts = desk.check_archives(Some(kind));
+        assert_eq!((counts.lost, counts.wrong()), (1, 1), "{counts}");
+    }
+}
+
+#[test]
+fn a_damaged_archive_is_found() {
+    for kind in [Archive::Gzip, Archive::Zstd] {
+        let damage: [fn(&mut Vec<u8>); 5] = [
+            |bytes| {
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 4;
+            },
+            // In the checksum.
+            |bytes| *bytes.last_mut().unwrap() ^= 1,
+            |bytes| bytes.truncate(bytes.len() - 1),
+            |bytes| bytes.push(b'\n'),
+            Vec::clear,
+        ];
+        for (number, damage) in damage.iter().enumerate() {
+            let desk = Desk::new(1);
+            let texts = desk.number(Some(kind));
+            let mut bytes = compressed(kind, &texts[1]);
+            damage(&mut bytes);
+            desk.replace(&format!("01.1.log{}", kind.ending()), &bytes);
+            let counts = desk.check_archives(Some(kind));
+            assert!(counts.other >= 1, "{kind:?}, {number}: {counts}");
+        }
+    }
+}
+
+#[test]
+fn a_line_in_an_archive_and_in_a_plain_file_beside_it_is_found() {
+    let desk = Desk::new(1);
+    let texts = desk.number(Some(Archive::Gzip));
+    let line = texts[1].split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
+    desk.append(&numbered("01.1.log"), line);
+    let counts = desk.check_archives(Some(Archive::Gzip));
+    // Besides, the plain file is one too many, and not compressed.
+    assert_eq!((counts.duplicated, counts.other, counts.wrong()), (1, 2, 3), "{counts}");
+    desk.remove("01.1.log");
+    assert_eq!(desk.check_archives(Some(Archive::Gzip)).wrong(), 0);
+    // Of the other kind.
+    desk.append(&numbered("01.1.log.zst"), &compressed(Archive::Zstd, &texts[1]));
+    assert_eq!(desk.check_archives(Some(Archive::Gzip)).other, 1);
+}
+
+#[test]
+fn a_closed_file_that_has_not_been_compressed_is_found() {
+    let desk = Desk::new(1);
+    desk.number(None);
+    assert_eq!(desk.check_archives(None).wrong(), 0);
+    let counts = desk.check_archives(Some(Archive::Gzip));
+    assert_eq!((counts.other, counts.wrong()), (3, 3), "{counts}");
+}
+
+#[test]
+fn a_number_that_is_missing_is_found_but_before_the_oldest_file() {
+    let bytes = Keeps::Bytes(0, 0);
+    for (name, all, pruned) in [("01.log", 2, 0), ("01.1.log", 2, 1), ("01.2.log", 1, 1), ("01.3.log", 0, 0)] {
+        let desk = Desk::new(1);
+        desk.number(None);
+        desk.append(&numbered("02.log"), b"");
+        desk.remove(name);
+        let demands = Demands { largest: Some(u64::MAX), ..Demands::default() };
+        // What is lost with the file is counted by itself.
+        let gaps = |keeps| desk.check_as(keeps, demands).other;
+        assert_eq!(gaps(Keeps::All), u64::from(all > 0), "{name}");
+        let too_large = 1;
+        assert_eq!(gaps(bytes) - too_large, pruned, "{name}");
+    }
+    // Only the oldest period may begin behind its first file.
+    let desk = Desk::new(1);
+    desk.number(None);
+    desk.append(&numbered("02.1.log"), b"");
+    assert_eq!(
+        desk.check_as(Keeps::Bytes(u64::MAX, 0), Demands { largest: Some(1 << 20), ..Demands::default() }).other,
+        1
+    );
+}
+
+#[test]
+fn what_max_total_bytes_removed_is_not_lost_but_a_gap_is() {
+    let demands = Demands { largest: Some(4000), ..Demands::default() };
+    let desk = Desk::new(1);
+    let texts = desk.number(None);
+    let size = |from: usize| texts[from..].iter().map(|text| text.len() as u64).sum::<u64>();
+    let keeps = |limit| Keeps::Bytes(limit, 1000);
+    assert_eq!(desk.check_as(keeps(size(0) + 1000), demands).wrong(), 0);
+    // The last file is empty and has room to grow: too much by a byte.
+    assert_eq!(desk.check_as(keeps(size(0) + 999), demands).other, 1);
+    desk.remove("01.log");
+    let counts = desk.check_as(keeps(size(0)), demands);
+    assert_eq!((counts.pruned, counts.wrong()), (20, 0), "{counts}");
+    // More has gone than had to.
+    assert_eq!(desk.check_as(keeps(size(1) + 1000 + 4000), demands).wrong(), 0);
+    assert_eq!(desk.check_as(keeps(size(1) + 1000 + 4001), demands).other, 1);
+    // A line in the midst of what is left.
+    let mut lines: Vec<_> = texts[1].split_inclusive(|byte| *byte == b'\n').collect();
+    lines.remove(5);
+    desk.replace("01.1.log", &lines.concat());
+    let counts = desk.check_as(keeps(size(0)), demands);
+    assert_eq!((counts.lost, counts.wrong()), (1, 1), "{counts}");
+    // And a file.
+    desk.replace("01.1.log", &texts[1]);
+    desk.remove("01.2.log");
+    desk.append(&numbered("01.3.log"), &desk.line(START));
+    let counts = desk.check_as(keeps(size(0)), demands);
+    assert_eq!((counts.lost, counts.other), (20, 1), "{counts}");
+}
+
+#[test]
+fn of_a_thread_of_which_nothing_is_left_no_line_may_be_newer_than_the_oldest_file() {
+    for (seconds, lost) in [(0, 0), (1, 0), (2, 1)] {
+        let desk = Desk::new(2);
+        let other = desk.ground.ledger.thread(1, 0);
+        let id = other.begin(START + seconds * 1_000_000_000).unwrap();
+        other.end(id.sequence, Some(START + seconds * 1_000_000_000));
+        // Of that second the first file has gone.
+        desk.append(&numbered("02.1.log"), &desk.line(START + 1_000_000_000));
+        let counts = desk.check_as(Keeps::Bytes(200, 0), Demands { largest: Some(200), ..Demands::default() });
+        assert_eq!((counts.lost, counts.wrong()), (lost, lost), "{seconds}: {counts}");
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_found_also_in_an_archive() {
+    for archive in [None, Some(Archive::Gzip), Some(Archive::Zstd)] {
+        let desk = Desk::new(1);
+        let texts = desk.number(archive);
+        let longest = texts.iter().map(Vec::len).max().unwrap() as u64;
+        let count = texts.iter().filter(|text| text.len() as u64 == longest).count() as u64;
+        let check = |largest| desk.check_as(Keeps::All, Demands { largest: Some(largest), archive, header: false });
+        assert_eq!(check(longest).wrong(), 0);
+        assert_eq!(check(longest - 1).other, count);
+    }
+}
+
+#[test]
+fn a_first_line_that_is_missing_wrong_or_there_twice_is_found() {
+    let (right, other) = (first_line(START / 1_000_000_000), first_line(START / 1_000_000_000 + 1));
+    let cases = [
+        (format!("{right}LINES"), 0),
+        (right.clone(), 0),
+        ("LINES".to_owned(), 1),
+        (String::new(), 1),
+        (format!("{right}{right}LINES"), 1),
+        (format!("{right}LINES{right}"), 1),
+        // Not at the beginning, and so not there.
+        (format!("LINES{right}"), 2),
+        (format!("{other}LINES"), 1),
+        // A piece of it.
+        (right[..right.len() - 4].to_owned(), 1),
+    ];
+    for (text, wrong) in cases {
+        for archive in [None, Some(Archive::Gzip)] {
+            let desk = Desk::new(1);
+            let lines = if text.contains("LINES") { desk.lines(20) } else { Vec::new() };
+            let text = text.replace("LINES", &String::from_utf8(lines).unwrap());
+            match archive {
+                None => desk.append(&numbered("01.log"), text.as_bytes()),
+                // Each member was a file.
+                Some(kind) => {
+                    let late = format!("{right}{}", String::from_utf8(desk.lines(3)).unwrap());
+                    let members = [compressed(kind, text.as_bytes()), compressed(kind, late.as_bytes())];
+                    desk.append(&numbered("01.log.gz"), &members.concat());
+                }
+            }
+            let counts = desk.check_as(Keeps::All, Demands { largest: None, archive, header: true });
+            assert_eq!(counts.other, wrong, "{text:?}: {counts}");
+        }
+    }
+}
+
+#[test]
+fn a_temporary_name_that_was_left_is_found() {
+    let desk = Desk::new(1);
+    desk.number(Some(Archive::Gzip));
+    for name in [".app.2026-11-21-08-33-01.log.gz.65a2-187a0d6ef0c4a1b2.prefork.tmp", ".app.log.1-2.prefork.tmp"] {
+        desk.append(name, b"");
+        assert_eq!(desk.check_archives(Some(Archive::Gzip)).other, 1);
+        fs::remove_file(desk.logs().join(name)).unwrap();
+    }
+    for name in ["app.2026-11-21-08-33-01.0.log", "app.2026-11-21-08-33-01.04.log", "app.2026-11-21-08-33-01.log.1"] {
+        desk.append(name, b"");
+        // Three archives where there are to be none, and what comes after these.
+        assert_eq!(desk.check_archives(None).other, 3 + 1 + 1, "{name}");
+        fs::remove_file(desk.logs().join(name)).unwrap();
+    }
+}
+
+#[test]
+fn writers_whose_files_are_not_bounded_compressed_or_headed_fail() {
+    let run = play(&["sizes", "--habit=right", "--rollovers=1", "--trials=3"]);
+    assert!(run.says("bytes, at most") && run.count("wrong") == run.count("other"), "{run:?}");
+    let run = play(&["headers", "--habit=right", "--rollovers=1", "--trials=3"]);
+    assert!(run.says("does not begin with its first line") && run.says("is not compressed"), "{run:?}");
+    let run = play(&["sizes-pruned", "--habit=right", "--rollovers=1", "--trials=3"]);
+    assert!(run.says("more than 2097152 together"), "{run:?}");
+    let run = play(&["sizes", "--habit=loses", "--rollovers=5", "--trials=3", "--max-file-bytes=1000000000"]);
+    assert!(run.count("lost") > 0 && run.count("lost") == run.count("wrong"), "{run:?}");
 }
