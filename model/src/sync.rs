@@ -136,6 +136,19 @@ impl AtomicBool {
     }
 }
 
+#[allow(dead_code, reason = "the model has no files that are full")]
+impl AtomicU32 {
+    #[track_caller]
+    pub(crate) fn fetch_or(&self, value: u32, order: Ordering) -> u32 {
+        self.get().fetch_or(value, order)
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_and(&self, value: u32, order: Ordering) -> u32 {
+        self.get().fetch_and(value, order)
+    }
+}
+
 impl AtomicU64 {
     #[track_caller]
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {

@@ -21,6 +21,12 @@ pub fn all() -> Vec<Scenario> {
     vec![
         sizes("sizes", "files of 256 KiB, 16 processes that are killed and started all the time: nothing is lost"),
         locked(),
+        threads(
+            sizes("sizes", ""),
+            "sizes-threads",
+            "4 threads each and 32 KiB, with a file every few milliseconds: no file is too large, lines in order",
+        ),
+        threads(locked(), "sizes-threads-locked", "the same under lock_writes"),
         headers(),
         pruned("sizes-pruned", "the same with max_total_bytes(2 MiB): what is left has no gap", None),
         gzip(),
@@ -52,6 +58,14 @@ fn locked() -> Scenario {
         sizes("sizes-locked", "the same under lock_writes: no file is larger than it may be, and no line is glued");
     scenario.setup.lock_writes = true;
     scenario.allows.glued = false;
+    scenario
+}
+
+/// While one thread opens the next file the others find the full one closed.
+fn threads(mut scenario: Scenario, name: &'static str, about: &'static str) -> Scenario {
+    (scenario.name, scenario.about) = (name, about);
+    scenario.setup.max_file_bytes = Some(32 << 10);
+    scenario.start.threads = 4;
     scenario
 }
 

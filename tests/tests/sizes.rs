@@ -27,6 +27,15 @@ fn under_the_write_lock_no_file_is_too_large_and_no_line_is_glued() {
 }
 
 #[test]
+fn threads_that_write_while_another_opens_the_next_file_keep_their_order_and_the_bound() {
+    for scenario in ["sizes-threads", "sizes-threads-locked"] {
+        let run = play(&[scenario]);
+        run.is_right(17, 1, 2000);
+        assert!(run.count("files") > 50, "{run:?}");
+    }
+}
+
+#[test]
 fn each_file_and_each_archive_begins_with_its_header() {
     let run = is_right(&["headers"]);
     assert_eq!(run.count("archives") + 1, run.count("files"), "{run:?}");

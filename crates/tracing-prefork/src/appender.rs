@@ -109,10 +109,9 @@ impl Inner {
         match pin.append(line) {
             Ok(length) if length == line.len() => {
                 if let Some(limit) = &self.size_limit
-                    && limit.is_time_to_look(pin.bytes(), &self.slots.state.bytes, length)
+                    && limit.count(pin.bytes(), length)
                 {
-                    drop(pin);
-                    self.move_on(at, 0);
+                    self.look_at_size(pin, at);
                 }
                 Ok(())
             }

@@ -115,11 +115,11 @@ struct Made {
 fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression) -> io::Result<Made> {
     let old = sys::open_to_read(target)?;
     let id = old.as_ref().map(sys::identity).transpose()?;
-    let kept = match &old {
-        None => 0,
+    let (kept, torn) = match &old {
+        None => (0, false),
         Some(old) => match Rest::find(old, plain, before, kind).map_err(|error| unreadable(target, &error))? {
             Rest::Nothing => return Ok(Made { archive: None, old: id, complete: true }),
-            Rest::All { behind } => behind,
+            Rest::All { behind, torn } => (behind, torn),
         },
     };
     let archive = Unnamed::create(target)?;
@@ -130,6 +130,10 @@ fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression) -> io
         if copied != kept {
             return Err(unreadable(target, &io::ErrorKind::UnexpectedEof.into()));
         }
+    }
+    if torn {
+        // A killed writer's piece of a line, which nothing must be glued to.
+        kind.compress(&mut &b"\n"[..], &mut output)?;
     }
     let mut input = plain;
     input.rewind()?;
@@ -175,9 +179,10 @@ fn take_after(archive: &File, plain: &Metadata) -> io::Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
     Nothing,
-    /// All of it, to be put behind the archive's first so many bytes.
+    /// All of it, to be put behind the archive's first so many bytes, which may end in the middle of a line.
     All {
         behind: u64,
+        torn: bool,
     },
 }
 
@@ -189,23 +194,28 @@ impl Rest {
     /// The age is what tells late lines without a timestamp, which repeat what the member says, from the member's own.
     fn find(archive: &File, plain: &File, before: &Metadata, kind: Compression) -> io::Result<Self> {
         let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive), count: 0 };
-        let mut last = None;
+        let (mut last, mut torn) = (None, [false; 2]);
         while !input.fill_buf()?.is_empty() {
             let start = input.count;
             let mut original = plain;
             original.rewind()?;
-            let mut comparison =
-                Comparison { plain: BufReader::with_capacity(CHUNK, original), piece: Vec::new(), equal: true };
+            let mut comparison = Comparison {
+                plain: BufReader::with_capacity(CHUNK, original),
+                piece: Vec::new(),
+                equal: true,
+                last: None,
+            };
             let length = kind.decompress(&mut input, &mut comparison)?;
+            torn = [torn[1], comparison.last.map_or(torn[1], |last| last != b'\n')];
             last = Some((start, length, comparison.equal));
         }
         let Some((start, length, begins)) = last else { return Err(io::ErrorKind::UnexpectedEof.into()) };
         let own = archive.metadata()?;
         if !begins || is_younger(before, &own) {
-            return Ok(Self::All { behind: input.count });
+            return Ok(Self::All { behind: input.count, torn: torn[1] });
         }
         let nothing = length == before.len() && modified(before) == modified(&own);
-        Ok(if nothing { Self::Nothing } else { Self::All { behind: start } })
+        Ok(if nothing { Self::Nothing } else { Self::All { behind: start, torn: torn[0] } })
     }
 }
 
@@ -221,10 +231,13 @@ struct Comparison<'a> {
     plain: BufReader<&'a File>,
     piece: Vec<u8>,
     equal: bool,
+    /// The last byte.
+    last: Option<u8>,
 }
 
 impl Write for Comparison<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.last = bytes.last().copied().or(self.last);
         if self.equal {
             self.piece.resize(bytes.len(), 0);
             self.equal = match self.plain.read_exact(&mut self.piece) {

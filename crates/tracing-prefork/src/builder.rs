@@ -213,8 +213,8 @@ impl Builder {
     ///
     /// A line is never split: one that is longer than `n` gets through whole. The size is the file's own, whoever has written to
     /// it, and no process asks another: each looks at it when it has written a 64th of `n`, but at least 16 KiB and at most 256 KiB, since it
-    /// looked last. So a file can become larger than `n`, by at most that interval for each process, a 16th of it for each of their
-    /// threads, and a line. Under [`lock_writes`](Self::lock_writes) the limit is exact.
+    /// looked last. So a file can become larger than `n`, by at most that interval for each process, and by a 16th of it and a line for each of
+    /// their threads. Under [`lock_writes`](Self::lock_writes) the limit is exact.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

@@ -26,6 +26,9 @@ impl Inner {
         at: i64,
         limited: bool,
     ) -> Option<io::Result<usize>> {
+        if limited && pin.is_full() {
+            return None;
+        }
         let Some(file) = pin.file() else { return Some(Err(Errno::EBADF.into())) };
         let torn = pin.torn();
         let turn = self.wait(|| pin.try_turn());

@@ -58,8 +58,8 @@ impl Inner {
     fn append_apart(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         let mut tries = 1..TRIES;
         loop {
-            let opened = match self.open_for(at, line.len()) {
-                Ok((opened, _)) => opened,
+            let (opened, index) = match self.open_for(at, line.len()) {
+                Ok(opened) => opened,
                 Err(error) => return self.append_anywhere(line, at, error),
             };
             let outcome = match tries.next() {
@@ -68,6 +68,7 @@ impl Inner {
             };
             if let Some(outcome) = outcome {
                 self.counters().lines_apart.fetch_add(1, Relaxed);
+                self.slots.leave_behind(at, index);
                 return self.whole(outcome, line, at);
             }
         }
@@ -106,7 +107,9 @@ impl Inner {
                 Some(outcome) => return self.append_failed(pin, outcome, line, at),
                 None => pin.withdraw(),
             }
-            self.move_on(at, line.len());
+            if !self.move_on(at, line.len()) {
+                break;
+            }
             pinned = self.slots.pin(&self.slots.state, Second::exact(at));
         }
         self.append_apart(line, at)

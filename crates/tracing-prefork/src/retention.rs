@@ -67,6 +67,8 @@ impl Limits {
 #[derive(Debug)]
 struct Kept {
     place: Place,
+    /// Beside its archive it is newer than that.
+    is_plain: bool,
     /// Relative to the log directory.
     name: String,
     path: PathBuf,
@@ -89,7 +91,7 @@ pub(crate) fn prune(
 ) -> io::Result<Outcome> {
     let (surplus, closed) = surplus(pattern, links, limits, now)?;
     let mut outcome = Outcome { failed: closed, ..Outcome::default() };
-    for Kept { place, name, path } in surplus {
+    for Kept { place, name, path, .. } in surplus {
         let rested = || has_rested(place.span, &path, now);
         let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
         if waits == Waits::Yes {
@@ -133,12 +135,14 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::
     for found in found {
         match found.place.or(found.archive_of) {
             // A link of that name is not ours.
-            Some(place) if found.is_file => files.push(Kept { place, name: found.name, path: found.path }),
+            Some(place) if found.is_file => {
+                files.push(Kept { place, is_plain: found.place.is_some(), name: found.name, path: found.path });
+            }
             Some(_) => {}
             None => clear_left_behind(&found, pattern, links, now),
         }
     }
-    files.sort_unstable_by_key(|file| file.place.order());
+    files.sort_unstable_by_key(|file| (file.place.order(), file.is_plain));
     let count = limits.surplus(&files, now);
     let places: Vec<_> = files.iter().map(|file| file.place).collect();
     let surplus = files.into_iter().take(count).filter(|file| is_over(file.place, &places, now));

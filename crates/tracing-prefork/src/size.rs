@@ -6,6 +6,7 @@
 use crate::appender::Inner;
 use crate::listing;
 use crate::report::Operation;
+use crate::slots::Pin;
 use crate::sys::{self, Discipline, Opened};
 use std::io;
 use std::sync::Arc;
@@ -27,25 +28,22 @@ pub(crate) const TRIES: usize = 20;
 pub(crate) struct SizeLimit {
     max: u64,
     interval: u64,
+    part: u64,
 }
 
 impl SizeLimit {
     pub(crate) fn new(max: u64) -> Self {
-        Self { max, interval: (max / 64).clamp(*INTERVAL.start(), *INTERVAL.end()) }
+        let interval = (max / 64).clamp(*INTERVAL.start(), *INTERVAL.end());
+        Self { max, interval, part: interval / PARTS }
     }
 
-    /// Counts what a thread has written, in its own count and now and then in that of all threads. Says whether it is time to
-    /// look at the size.
+    /// Counts what a thread has written. Says whether that is enough to tell the others.
     #[inline]
-    pub(crate) fn is_time_to_look(&self, own: &AtomicU64, all: &AtomicU64, written: usize) -> bool {
+    pub(crate) fn count(&self, own: &AtomicU64, written: usize) -> bool {
         // Not an addition in one step: the count is this thread's. (Of threads that share one, some bytes may be missed.)
         let bytes = own.load(Relaxed) + written as u64;
-        if bytes < self.interval / PARTS {
-            own.store(bytes, Relaxed);
-            return false;
-        }
-        own.store(0, Relaxed);
-        all.fetch_add(bytes, Relaxed) + bytes >= self.interval
+        own.store(bytes, Relaxed);
+        bytes >= self.part
     }
 
     /// Whether a file of `size` bytes takes another line of `length`. Under the write lock the limit is exact; a line that is longer than it
@@ -59,29 +57,66 @@ impl SizeLimit {
 }
 
 impl Inner {
-    /// If the file that is open for `at` has no room for a line of `length` bytes, goes on to the period's next one.
+    /// Adds what a thread has written to what all have, and looks at the size of the file when it is time.
     #[cold]
-    pub(crate) fn move_on(self: &Arc<Self>, at: i64, length: usize) {
-        let (Some(limit), Some(rolling)) = (&self.size_limit, self.slots.try_roll()) else { return };
-        self.slots.state.bytes.store(0, Relaxed);
-        let Some((size, index)) = rolling.size(at) else { return };
-        if limit.has_room(size, length, self.slots.discipline) || self.duties().may_open(at).is_err() {
-            return;
+    pub(crate) fn look_at_size(self: &Arc<Self>, pin: Pin<'_>, at: i64) {
+        let bytes = pin.bytes().swap(0, Relaxed);
+        drop(pin);
+        let all = self.slots.state.bytes.fetch_add(bytes, Relaxed) + bytes;
+        if self.size_limit.as_ref().is_some_and(|limit| all >= limit.interval) {
+            self.move_on(at, 0);
         }
-        let moved = self.open_for(at, length).and_then(|(file, next)| {
-            if next == index { Ok(false) } else { rolling.install(self.pattern.calendar().span(at), next, file) }
-        });
+    }
+
+    /// If the file that is open for `at` has no room for a line of `length` bytes, goes on to the period's next one. Meanwhile no
+    /// thread writes to the full one. `false`: not now; the line finds its own way.
+    #[cold]
+    pub(crate) fn move_on(self: &Arc<Self>, at: i64, length: usize) -> bool {
+        let (Some(limit), Some(rolling)) = (&self.size_limit, self.slots.try_roll()) else { return false };
+        self.slots.state.bytes.store(0, Relaxed);
+        let Some((size, index)) = rolling.size(at) else { return false };
+        let has_room = |size| limit.has_room(size, length, self.slots.discipline);
+        if has_room(size) && !rolling.is_full(at) {
+            return true;
+        }
+        if self.duties().may_open(at).is_err() {
+            return false;
+        }
+        rolling.set_full(at);
+        let opened = self.open_for(at, length);
+        let moved = match opened {
+            Ok((_, next)) if next == index => Ok(None),
+            Ok((file, next)) => rolling.install_full(self.pattern.calendar().span(at), next, file).map(Some),
+            Err(error) => Err(error),
+        };
+        match moved {
+            // Somebody still writes to the slot that is wanted: lines go to the next file without one.
+            Ok(Some(false)) => {}
+            // Others may have gone on from there, too.
+            Ok(_) => rolling.set_not_full(at, |index| !self.is_there(at, index + 1)),
+            // There is no other.
+            Err(_) => rolling.set_not_full(at, |_| true),
+        }
         drop(rolling);
         self.duties().opened(at, moved.as_ref().err());
         match moved {
-            Ok(true) => {
+            Ok(Some(true)) => {
                 self.counters().rollovers.fetch_add(1, Relaxed);
                 self.look_after_rollover(at);
                 self.after_rollover(at);
+                true
             }
-            Ok(false) => {}
-            Err(error) => self.report_at(Operation::Rollover, at, error),
+            Ok(Some(false)) => false,
+            Ok(None) => true,
+            Err(error) => {
+                self.report_at(Operation::Rollover, at, error);
+                false
+            }
         }
+    }
+
+    fn is_there(&self, at: i64, index: u32) -> bool {
+        self.pattern.path_at(at, index).is_ok_and(|path| matches!(sys::identity_at(&path), Ok(Some(_))))
     }
 
     /// Opens that of the period's files which takes the next line, of `length` bytes: the last one, if it has room.
@@ -102,10 +137,7 @@ impl Inner {
     fn last_index(&self, at: i64) -> io::Result<u32> {
         if !self.duties().may_allocate() {
             // In a raw clone, without a listing.
-            let is_there = |index: &u32| {
-                self.pattern.path_at(at, *index).is_ok_and(|path| matches!(sys::identity_at(&path), Ok(Some(_))))
-            };
-            return Ok((0..).take_while(is_there).last().unwrap_or(0));
+            return Ok((0..).take_while(|index| self.is_there(at, *index)).last().unwrap_or(0));
         }
         let span = self.pattern.calendar().span(at);
         let found = match listing::list(&self.pattern, at) {

@@ -46,8 +46,8 @@ struct Bounds {
     end: AtomicI64,
     /// Which of the period's files it is.
     index: AtomicU32,
-    /// Whether a write takes more than one system call: [`LOCKED`], and how many times the file has been found to end in what
-    /// may be a piece of a line since it was last known not to.
+    /// Whether a write takes more than one system call: the flags below, and how many times the file has been found to end in
+    /// what may be a piece of a line since it was last known not to.
     care: AtomicU32,
     /// A thread of this process writes under the write lock, which all threads share.
     turn: AtomicBool,
@@ -55,6 +55,11 @@ struct Bounds {
 
 /// Each write goes under the write lock.
 const LOCKED: u32 = 1 << 31;
+/// The file takes no more lines: the period's next one is being opened, or is there.
+const FULL: u32 = 1 << 30;
+/// A line has gone to a later file of the period.
+const LEFT: u32 = 1 << 29;
+const FLAGS: u32 = LOCKED | FULL | LEFT;
 
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -119,6 +124,15 @@ impl Slots {
         state.slot_of(at).map(|slot| state.bounds[slot].index.load(Relaxed))
     }
 
+    /// A line of `at` has gone to the period's file of that number: none goes to one before it any more.
+    pub(crate) fn leave_behind(&self, at: i64, index: u32) {
+        let state = &*self.state;
+        let Some(bounds) = state.slot_of(at).map(|slot| &state.bounds[slot]) else { return };
+        if bounds.index.load(Relaxed) < index {
+            bounds.care.fetch_or(FULL | LEFT, Relaxed);
+        }
+    }
+
     /// The right to exchange files, or `None` if another thread is at it. Never waited for.
     pub(crate) fn try_roll(&self) -> Option<Rolling<'_>> {
         let state = &*self.state;
@@ -162,18 +176,23 @@ impl<'a> Pin<'a> {
 
     /// Whether the file may end in a piece of a line; a number that changes each time it is said to.
     pub(crate) fn torn(&self) -> u32 {
-        self.bounds.care.load(Relaxed) & !LOCKED
+        self.bounds.care.load(Relaxed) & !FLAGS
+    }
+
+    /// Whether the line is for the period's next file.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bounds.care.load(Relaxed) & FULL != 0
     }
 
     /// Notes that the file may end in a piece of a line.
     pub(crate) fn tear(&self) {
-        let _ = self.bounds.care.fetch_update(Relaxed, Relaxed, |care| Some((care + 1) & !LOCKED | care & LOCKED));
+        let _ = self.bounds.care.fetch_update(Relaxed, Relaxed, |care| Some((care + 1) & !FLAGS | care & FLAGS));
     }
 
     /// Notes that it does not, unless it has been said to again since `torn` was read.
     pub(crate) fn mended(&self, torn: u32) {
-        let locked = self.bounds.care.load(Relaxed) & LOCKED;
-        let _ = self.bounds.care.compare_exchange(torn | locked, locked, Relaxed, Relaxed);
+        let flags = self.bounds.care.load(Relaxed) & FLAGS;
+        let _ = self.bounds.care.compare_exchange(torn | flags, flags, Relaxed, Relaxed);
     }
 
     /// The right to use the write lock, among the threads of this process; `None` if another has it.
@@ -246,6 +265,27 @@ impl Rolling<'_> {
         self.state.slot_of(at).is_some_and(|slot| self.slots.descriptors[slot].leads_to(id))
     }
 
+    /// Has the file that is open for `at` take no more lines.
+    pub(crate) fn set_full(&self, at: i64) {
+        if let Some(slot) = self.state.slot_of(at) {
+            self.state.bounds[slot].care.fetch_or(FULL, Relaxed);
+        }
+    }
+
+    /// Has the file that is open for `at` take lines again, if it `is_last` and no line has gone to a later one meanwhile.
+    pub(crate) fn set_not_full(&self, at: i64, is_last: impl FnOnce(u32) -> bool) {
+        let Some(slot) = self.state.slot_of(at) else { return };
+        let bounds = &self.state.bounds[slot];
+        bounds.care.fetch_and(!LEFT, Relaxed);
+        if is_last(bounds.index.load(Relaxed)) {
+            let _ = bounds.care.fetch_update(Relaxed, Relaxed, |care| (care & LEFT == 0).then_some(care & !FULL));
+        }
+    }
+
+    pub(crate) fn is_full(&self, at: i64) -> bool {
+        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].care.load(Relaxed) & FULL != 0)
+    }
+
     /// How large the file is that is open for `at`, and which of the period's files.
     pub(crate) fn size(&self, at: i64) -> Option<(u64, u32)> {
         let slot = self.state.slot_of(at)?;
@@ -256,6 +296,15 @@ impl Rolling<'_> {
     /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there, and
     /// nothing has changed.
     pub(crate) fn install(&self, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
+        self.install_as(0, span, index, opened)
+    }
+
+    /// The same with a file that takes no lines before [`set_not_full`](Self::set_not_full) says so.
+    pub(crate) fn install_full(&self, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
+        self.install_as(FULL, span, index, opened)
+    }
+
+    fn install_as(&self, care: u32, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
         let slot = (self.state.latest.load(Relaxed) & 1) ^ 1;
         if !self.close(slot) {
             return Ok(false);
@@ -267,7 +316,7 @@ impl Rolling<'_> {
             self.state.bounds[slot ^ 1].open.store(false, Release);
         }
         let locked = if self.slots.discipline == Discipline::Locked { LOCKED } else { 0 };
-        bounds.care.store(locked | u32::from(opened.torn), Relaxed);
+        bounds.care.store(care | locked | u32::from(opened.torn), Relaxed);
         bounds.index.store(index, Relaxed);
         self.state.bytes.store(0, Relaxed);
         bounds.start.store(span.start, Relaxed);

@@ -201,6 +201,20 @@ fn a_late_line_becomes_a_further_part_of_the_archive() {
 }
 
 #[test]
+fn nothing_is_glued_to_the_piece_of_a_line_that_an_archive_ends_in() {
+    for &(kind, ending) in KINDS {
+        let directory = tempfile::tempdir().expect("a directory");
+        let plain = yesterday(directory.path(), "whole\na killed writer's pie");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        for late in ["late\n", "later\n"] {
+            yesterday(directory.path(), late);
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        }
+        assert_eq!(text(&with_ending(&plain, ending)), "whole\na killed writer's pie\nlate\nlater\n");
+    }
+}
+
+#[test]
 fn what_a_crash_between_the_two_steps_has_left_is_finished_whatever_came_to_it_since() {
     for &(kind, ending) in KINDS {
         let directory = tempfile::tempdir().expect("a directory");
