@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{Mode, fstat};
+use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::{pread, pwrite};
 use nix::unistd::ftruncate;
 use std::io;
@@ -16,6 +17,12 @@ const BEHIND: u64 = 256 * 1024;
 
 /// So much of a fragment, its end, is looked for; the rest is compared where that is found.
 const TOLD_BY: usize = 1024;
+
+/// So often the file is looked at: others may have written between the looks that one takes.
+const LOOKS: usize = 5;
+
+/// So many first bytes of a line tell that it is one of ours: those of a date.
+const BEGINNING: usize = 8;
 
 /// How a file ends.
 #[derive(Clone, Copy, Debug)]
@@ -57,12 +64,28 @@ pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
 ///
 /// This needs no lock, and no room on the disk but where the file system copies what it overwrites (btrfs), and changes no byte but one that belongs to nobody: that of a fragment at the end of the
 /// file, or else of the only text of its kind that is not part of the whole line. Others' lines begin as ours does, with the same second if
-/// with nothing else, so where there are several, nothing is done.
+/// with nothing else, so where there are several, only one that ends a block and has another line glued to it is ours, or like ours nobody's.
 pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<bool> {
-    let (fragment, rest) = line.split_at(written);
-    if fragment.last().is_none_or(|&last| last == b'\n') {
+    if line[..written].last().is_none_or(|&last| last == b'\n') {
         return Ok(true);
     }
+    let Some(last) = (0..LOOKS).find_map(|_| find_fragment(file, line, written).transpose()).transpose()? else {
+        return Ok(false);
+    };
+
+    // Our descriptor appends wherever it is told to write (`pwrite(2)`, BUGS), so this needs another.
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let anywhere = super::files::open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    // Truncated from outside meanwhile, or not the same file (another /proc).
+    if identity(&anywhere)? != identity(file)? || fstat(file)?.st_size as u64 <= last {
+        return Ok(false);
+    }
+    Ok(pwrite(&anywhere, b"\n", last as _)? == 1)
+}
+
+/// Where the last byte of the fragment is. `None`: others write on, or nobody can tell.
+fn find_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<Option<u64>> {
+    let (fragment, rest) = line.split_at(written);
     let size = fstat(file)?.st_size as u64;
     let start = size.saturating_sub(written as u64 + BEHIND);
     let mut tail = Vec::new();
@@ -84,20 +107,25 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
     let same = tail.windows(told_by.len()).enumerate().filter(|(_, text)| *text == told_by);
     let mut ends = same.map(|(begin, _)| begin + told_by.len()).filter(is_piece);
     let end = match (ends.next(), ends.next()) {
-        _ if settled && tail.ends_with(fragment) => tail.len(),
-        (Some(end), None) => end,
-        _ => return Ok(false),
+        _ if settled && tail.ends_with(fragment) => Some(tail.len()),
+        (Some(end), None) => Some(end),
+        _ => glued(file, &tail, start, line, written)?,
     };
+    Ok(end.map(|end| start + end as u64 - 1))
+}
 
-    // Our descriptor appends wherever it is told to write (`pwrite(2)`, BUGS), so this needs another.
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let anywhere = super::files::open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    let last = start + end as u64 - 1;
-    // Truncated from outside meanwhile, or not the same file (another /proc).
-    if identity(&anywhere)? != identity(file)? || fstat(file)?.st_size as u64 <= last {
-        return Ok(false);
-    }
-    Ok(pwrite(&anywhere, b"\n", last as _)? == 1)
+/// Where a fragment that many lines begin with ends all the same: a disk is full at the end of a block, where the fragment's line has begun
+/// and another of our lines begins.
+fn glued(file: BorrowedFd<'_>, tail: &[u8], start: u64, line: &[u8], written: usize) -> io::Result<Option<usize>> {
+    let (fragment, beginning) = (&line[..written], &line[..line.len().min(BEGINNING)]);
+    let block = fstatvfs(file)?.fragment_size().max(512) as u64;
+    let ends = (start.next_multiple_of(block)..start + tail.len() as u64).step_by(block as usize);
+    let is_glued = |&end: &usize| {
+        let begins =
+            tail[..end].strip_suffix(fragment).is_some_and(|before| before.is_empty() || before.ends_with(b"\n"));
+        begins && tail[end..].starts_with(beginning)
+    };
+    Ok(ends.map(|end| (end - start) as usize).filter(is_glued).last())
 }
 
 /// How many bytes the file has.
@@ -154,6 +182,24 @@ mod tests {
         let long = "x".repeat(5000);
         let ended = ended(&format!("{long}other\n"), &format!("{long}\n"), 5000);
         assert_eq!(ended, format!("{}\nother\n", &long[1..]), "told by all of it, not by its end");
+    }
+
+    #[test]
+    fn of_many_that_begin_alike_the_one_that_a_block_ends_in_and_a_line_is_glued_to_is_ended() {
+        let line = |number: u32| format!("2026-11-21T08:33:{number:02} a line of some length ......\n");
+        let many = |bytes: usize| (0..).map(|number| line(number % 60)).take(bytes / line(0).len()).collect::<String>();
+        for written in [2, 8, 14, 17] {
+            // Blocks are no larger than a page on the file systems that tests run on.
+            let mut before = many(8192 - written - line(0).len());
+            before += &format!("{}\n", "x".repeat(8192 - written - before.len() - 1));
+            let behind = line(30) + &line(31) + &many(6000);
+            let ours = line(29);
+            let expected = format!("{before}{}\n{behind}", &ours[..written - 1]);
+            assert_eq!(ended(&format!("{before}{}{behind}", &ours[..written]), &ours, written), expected);
+            // Not at the end of a block.
+            let moved = format!("x{before}{}{behind}", &ours[..written]);
+            assert_eq!(ended(&moved, &ours, written), moved);
+        }
     }
 
     #[test]
