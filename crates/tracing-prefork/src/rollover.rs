@@ -132,8 +132,7 @@ impl Inner {
     /// Opens the file that takes the next line of `at`, puts it into the slot that is not in use, and notes what has come of it.
     /// `false`: somebody still writes to that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
-        let span = self.pattern.calendar().span(at);
-        let filled = self.open_for(at, 0).and_then(|(file, index)| rolling.install(span, index, file));
+        let filled = self.open_for(at, 0).and_then(|(file, index)| self.install(rolling, at, index, file));
         self.duties().opened(at, filled.as_ref().err());
         filled
     }

@@ -6,7 +6,7 @@
 use crate::appender::Inner;
 use crate::listing;
 use crate::report::Operation;
-use crate::slots::Pin;
+use crate::slots::{Pin, Rolling};
 use crate::sys::{self, Discipline, Opened};
 use std::io;
 use std::sync::Arc;
@@ -86,14 +86,13 @@ impl Inner {
         let opened = self.open_for(at, length);
         let moved = match opened {
             Ok((_, next)) if next == index => Ok(None),
-            Ok((file, next)) => rolling.install_full(self.pattern.calendar().span(at), next, file).map(Some),
+            Ok((file, next)) => self.install(&rolling, at, next, file).map(Some),
             Err(error) => Err(error),
         };
         match moved {
-            // Somebody still writes to the slot that is wanted: lines go to the next file without one.
-            Ok(Some(false)) => {}
-            // Others may have gone on from there, too.
-            Ok(_) => rolling.set_not_full(at, |index| !self.is_there(at, index + 1)),
+            Ok(None) => self.take_lines(&rolling, at),
+            // If somebody still writes to the slot that is wanted, lines go to the next file without one.
+            Ok(Some(_)) => {}
             // There is no other.
             Err(_) => rolling.set_not_full(at, |_| true),
         }
@@ -113,6 +112,24 @@ impl Inner {
                 false
             }
         }
+    }
+
+    /// Puts one of the period's files into the slot that is not in use. `false`: somebody still writes there.
+    pub(crate) fn install(&self, rolling: &Rolling<'_>, at: i64, index: u32, file: Opened) -> io::Result<bool> {
+        let span = self.pattern.calendar().span(at);
+        if self.size_limit.is_none() {
+            return rolling.install(span, index, file);
+        }
+        let installed = rolling.install_full(span, index, file)?;
+        if installed {
+            self.take_lines(rolling, at);
+        }
+        Ok(installed)
+    }
+
+    /// Has the open file take lines, unless others have gone on from there since it was opened: a thread's lines stay in the order of the files.
+    fn take_lines(&self, rolling: &Rolling<'_>, at: i64) {
+        rolling.set_not_full(at, |index| !self.is_there(at, index + 1));
     }
 
     fn is_there(&self, at: i64, index: u32) -> bool {
