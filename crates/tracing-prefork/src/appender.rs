@@ -226,7 +226,8 @@ impl Appender {
             .with_writer(self.clone())
     }
 
-    /// Removes the files that [`max_log_files`](Builder::max_log_files) does not keep, and says how many. It happens by
+    /// Removes the files that [`max_log_files`](Builder::max_log_files), [`max_age`](Builder::max_age) and
+    /// [`max_total_bytes`](Builder::max_total_bytes) do not keep, and says how many. It happens by
     /// itself at build and after each rollover; this is for an administrator's command. Files that a process still has open stay
     /// and are not counted. It compresses nothing: that is [`compress`](Self::compress).
     ///
@@ -257,7 +258,7 @@ impl Appender {
 
     /// Compresses the closed files, as [`compress`](Builder::compress) has it, and says how many. It happens by itself, beside the
     /// events; this is for a program that ends too soon for that, and for an administrator's command. It takes as long as it takes, at
-    /// the lowest priority. Files that a process still has open stay plain and are not counted.
+    /// the lowest priority: on a busy machine that can be long, so do not call it where a supervisor waits for the end. Files that a process still has open stay plain and are not counted.
     ///
     /// # Errors
     ///
@@ -269,7 +270,7 @@ impl Appender {
 
     /// Hands the finished files over to [`on_rollover`](Builder::on_rollover), and says how many. It happens by itself, beside the events;
     /// this is for a program that ends too soon for that, and for an administrator's command. Files that a process still has open are not
-    /// counted.
+    /// counted, and with [`compress`](Builder::compress) only archives are handed over: call [`compress`](Self::compress) first.
     ///
     /// # Errors
     ///

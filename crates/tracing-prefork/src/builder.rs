@@ -255,7 +255,7 @@ impl Builder {
     /// plain.
     ///
     /// All processes of a directory should use it, or none: those that do not take archives for somebody else's files.
-    /// [`Rotation::NEVER`] has one file, which is never closed.
+    /// [`Rotation::NEVER`] has one file, which is never closed, but for those that [`max_file_bytes`](Self::max_file_bytes) ends.
     ///
     #[cfg_attr(feature = "gzip", doc = "```")]
     #[cfg_attr(not(feature = "gzip"), doc = "```ignore")]
@@ -331,7 +331,8 @@ impl Builder {
     /// processes open the file at the same time. A newline is added if it has none; an empty text is no line.
     ///
     /// Let it name its period. Vector and the OpenTelemetry collector tell files apart by their first bytes, and would take two files that begin
-    /// alike for one. It is called on the thread whose event begins the file; what it logs itself goes into the file before.
+    /// alike for one. With [`max_file_bytes`](Self::max_file_bytes), and with [`Rotation::NEVER`], the period is not enough for that: add
+    /// the time, or a random number. It is called on the thread whose event begins the file; what it logs itself goes into the file before.
     ///
     /// Files that exist get none: empty ones that somebody else has made, for example. In a child of a raw `clone(2)` it is not called: until another
     /// process has made the file, lines of such a child go to the file before.
@@ -365,7 +366,8 @@ impl Builder {
     /// is one whose process was killed in the middle of it. A hook that panics has failed: it is reported
     /// ([`Operation::OnRollover`](crate::Operation::OnRollover)) and called for that file again, after 7 seconds first and then ever more rarely, at
     /// least once an hour, as long as something is logged. [`try_on_rollover`](Self::try_on_rollover) can say so without a panic. What an idle process
-    /// still has open is finished a day after its period and its last line. The one file of [`Rotation::NEVER`] never is.
+    /// still has open is finished a day after its period and its last line. The one file of [`Rotation::NEVER`]
+    /// without [`max_file_bytes`](Self::max_file_bytes) never is.
     ///
     /// Retention waits for the hook. Only what has rested for that day goes unseen, and only if the hook has failed on it, has not come back from
     /// a file for a day, or could not be called; that is reported. ([`min_log_files`](Self::min_log_files), on a full disk, waits for nothing.) So

@@ -10,7 +10,8 @@ use time::{Date, Month, OffsetDateTime};
 /// See [`Appender::period_at`](crate::Appender::period_at).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
-    /// The first instant whose events go into the file.
+    /// The first instant whose events go into the file. That of [`Rotation::NEVER`] is in the year 1: before
+    /// [`UNIX_EPOCH`](std::time::UNIX_EPOCH), of which `duration_since` says so with an error.
     pub start: SystemTime,
     /// The first instant whose events go into the next file; `None` for [`Rotation::NEVER`].
     pub end: Option<SystemTime>,

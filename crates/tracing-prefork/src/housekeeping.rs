@@ -255,7 +255,12 @@ impl Inner {
         let error = |path: &Path, error| self.reporter.error(self.counters(), chore.operation(), path, error);
         let path = self.lock_path(chore);
         let turn = HousekeepingLock::take(&path, self.mode).map_err(|failed| error(&path, failed))?;
-        let outcome = self.work(chore, &turn, true, self.clock.exact_second());
+        let at = self.clock.exact_second();
+        // What this process itself has open only until its next event.
+        if let Some(rolling) = self.slots.try_roll() {
+            let _ = rolling.let_go_of_ended(at, GRACE);
+        }
+        let outcome = self.work(chore, &turn, true, at);
         let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;
         self.report_unseen(outcome.unseen);
         match outcome.failed {

@@ -72,9 +72,10 @@ impl Operation {
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
             Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
-            Self::OnRollover => {
-                ("cannot hand over", "files wait for on_rollover, which is called again within an hour")
-            }
+            Self::OnRollover => (
+                "cannot hand over",
+                "files wait for on_rollover, which is called again after some seconds, and then at least once an hour",
+            ),
         }
     }
 }
@@ -157,7 +158,7 @@ pub struct Stats {
     pub bytes_lost: u64,
     /// Failures of any kind, reported or not.
     pub errors: u64,
-    /// Files opened because an event's time asked for another one; the first counts too.
+    /// Files opened because an event's time, or a full file, asked for another one; the first counts too.
     pub rollovers: u64,
     /// Files opened again because somebody had renamed, removed or replaced the open one.
     pub files_reopened: u64,

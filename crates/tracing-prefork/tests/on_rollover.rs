@@ -63,11 +63,12 @@ fn the_rollover_hands_over_the_file_before_beside_the_events_once_nobody_has_it_
         .expect("builds");
     log(&logs, "today");
     let today = (logs.path(), logs.period_at(common::at(NOW)));
-    hand.set(NOW + DAY, 0);
+    let midnight = NOW - NOW % DAY + DAY;
+    hand.set(midnight, 0);
     log(&logs, "tomorrow");
     // It is still open, for late lines.
     assert_eq!(logs.hand_over().expect("handed over"), 0);
-    let second = Cell::new(NOW + DAY + 6);
+    let second = Cell::new(midnight + 6);
     eventually("the file is handed over", || {
         hand.set(second.get(), 0);
         log(&logs, "lets go, and looks again");
@@ -82,6 +83,21 @@ fn the_rollover_hands_over_the_file_before_beside_the_events_once_nobody_has_it_
     log(&logs, "and no second time");
     assert_eq!(logs.hand_over().expect("handed over"), 0);
     assert!(receiver.try_recv().is_err());
+}
+
+#[test]
+fn by_hand_a_process_lets_go_of_its_own_file_of_a_period_that_has_ended() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let (given, builder) = given(daily(&hand));
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "today");
+    hand.set(NOW + DAY, 0);
+    log(&logs, "tomorrow");
+    eventually("it is handed over", || {
+        logs.hand_over().expect("handed over");
+        all(&given) == ["app.2026-11-21.log"]
+    });
 }
 
 #[test]
