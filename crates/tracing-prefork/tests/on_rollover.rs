@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::hook::{Given, RECORD, all, daily, given, name, note};
 use common::{DAY, Hand, NOW, all_names, alone, eventually, log, names, operations, read, telling, write_files};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
@@ -16,30 +17,6 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tracing_prefork::{Appender, Builder, Operation, Rotation};
-
-const RECORD: &str = ".app.DATE.log.rollover";
-
-fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
-
-/// Names of files, in the order in which a hook was given them.
-type Given = Arc<Mutex<Vec<String>>>;
-
-fn name(path: &Path) -> String {
-    path.file_name().expect("a name").to_str().expect("UTF-8").to_owned()
-}
-
-fn given(builder: Builder) -> (Given, Builder) {
-    let given = Given::default();
-    let notes = given.clone();
-    let builder = builder.on_rollover(move |finished, _| notes.lock().expect("unpoisoned").push(name(finished)));
-    (given, builder)
-}
-
-fn all(given: &Given) -> Vec<String> {
-    given.lock().expect("unpoisoned").clone()
-}
 
 // A program that another test starts has copies of all descriptors for a moment, and with them their leases: what depends on an appender having
 // let go of its file waits for that.
@@ -403,12 +380,6 @@ fn where_files_are_compressed_the_hook_is_given_the_archives() {
     eventually("it is let go", || logs.compress().expect("compresses") == 1);
     assert_eq!(logs.hand_over().expect("handed over"), 1, "{}", read(directory.path(), RECORD));
     assert_eq!(all(&given).last(), expected.last());
-}
-
-/// What the hooks of all processes were given, a line each.
-fn note(path: &Path, text: &str) {
-    let mut notes = OpenOptions::new().append(true).create(true).open(path).expect("opens");
-    notes.write_all(format!("{text}\n").as_bytes()).expect("noted");
 }
 
 fn counts(path: &Path) -> BTreeMap<String, u32> {

@@ -2,46 +2,18 @@
 
 mod common;
 
+use common::hook::{RECORD, all, daily, given, name, note};
 use common::{DAY, Hand, NOW, alone, eventually, log, names, operations, telling, write_files};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork};
 use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
-use tracing_prefork::{Appender, Builder, Operation, Rotation};
-
-const RECORD: &str = ".app.DATE.log.rollover";
-
-fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
-
-type Given = Arc<Mutex<Vec<String>>>;
-
-fn name(path: &Path) -> String {
-    path.file_name().expect("a name").to_str().expect("UTF-8").to_owned()
-}
-
-fn given(builder: Builder) -> (Given, Builder) {
-    let given = Given::default();
-    let notes = given.clone();
-    let builder = builder.on_rollover(move |finished, _| notes.lock().expect("unpoisoned").push(name(finished)));
-    (given, builder)
-}
-
-fn all(given: &Given) -> Vec<String> {
-    given.lock().expect("unpoisoned").clone()
-}
-
-fn note(path: &Path, text: &str) {
-    let mut notes = File::options().append(true).create(true).open(path).expect("opens");
-    notes.write_all(format!("{text}\n").as_bytes()).expect("noted");
-}
+use tracing_prefork::{Appender, Operation, Rotation};
 
 fn noted(path: &Path) -> Vec<String> {
     fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()

@@ -1,0 +1,38 @@
+//! Hooks of `on_rollover` that note what they are given.
+
+use super::Hand;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tracing_prefork::{Builder, Rotation};
+
+pub(crate) const RECORD: &str = ".app.DATE.log.rollover";
+
+pub(crate) fn daily(hand: &Hand) -> Builder {
+    hand.builder().rotation(Rotation::DAILY)
+}
+
+pub(crate) fn name(path: &Path) -> String {
+    path.file_name().expect("a name").to_str().expect("UTF-8").to_owned()
+}
+
+/// Names of files, in the order in which a hook was given them.
+pub(crate) type Given = Arc<Mutex<Vec<String>>>;
+
+pub(crate) fn given(builder: Builder) -> (Given, Builder) {
+    let given = Given::default();
+    let notes = given.clone();
+    let builder = builder.on_rollover(move |finished, _| notes.lock().expect("unpoisoned").push(name(finished)));
+    (given, builder)
+}
+
+pub(crate) fn all(given: &Given) -> Vec<String> {
+    given.lock().expect("unpoisoned").clone()
+}
+
+/// What the hooks of all processes were given, a line each.
+pub(crate) fn note(path: &Path, text: &str) {
+    let mut notes = File::options().append(true).create(true).open(path).expect("opens");
+    notes.write_all(format!("{text}\n").as_bytes()).expect("noted");
+}
