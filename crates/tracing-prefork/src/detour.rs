@@ -166,8 +166,9 @@ impl Inner {
             let room_was_made = std::mem::replace(&mut is_known, true);
             let opened = match self.open_for(at, line.len() - begin) {
                 Ok((opened, _)) => opened,
-                Err(_) if room_was_made => return outcome,
-                Err(_) => continue,
+                // For want of room still: somebody else was at the lock, and had none to make.
+                Err(error) if !room_was_made || is_want_of_room(&error) => continue,
+                Err(_) => return outcome,
             };
             match self.append_unlimited(&opened, &line[begin..], at) {
                 Ok(length) => {
@@ -221,8 +222,12 @@ impl Inner {
 fn is_full(outcome: &io::Result<usize>) -> bool {
     match outcome {
         Ok(_) => true,
-        Err(error) => matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT)),
+        Err(error) => is_want_of_room(error),
     }
+}
+
+fn is_want_of_room(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT))
 }
 
 const EBADF: i32 = Errno::EBADF as i32;
