@@ -256,8 +256,10 @@ impl Inner {
         let path = self.lock_path(chore);
         let turn = HousekeepingLock::take(&path, self.mode).map_err(|failed| error(&path, failed))?;
         let at = self.clock.exact_second();
-        // What this process itself has open only until its next event.
-        if let Some(rolling) = self.slots.try_roll() {
+        // What this process itself has open only until its next event is finished.
+        if chore != Chore::Prune
+            && let Some(rolling) = self.slots.try_roll()
+        {
             let _ = rolling.let_go_of_ended(at, GRACE);
         }
         let outcome = self.work(chore, &turn, true, at);

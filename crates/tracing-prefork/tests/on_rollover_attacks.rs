@@ -209,8 +209,8 @@ fn a_finished_file_is_handed_over_although_the_worker_that_made_the_next_one_has
             .on_rollover(move |finished, _| note(&path, &name(finished)))
             .build(&directory)
             .expect("builds");
-        log(&logs, "the first day");
         let usual = threads();
+        log(&logs, "the first day");
         let tomorrow = NOW - NOW % DAY + DAY;
         hand.set(tomorrow, 0);
         let short_lived = child(|| {
@@ -240,8 +240,8 @@ fn nothing_is_removed_unseen_because_the_worker_that_made_the_next_file_has_ende
             .on_rollover(move |finished, _| note(&path, &name(finished)))
             .build(&directory)
             .expect("builds");
-        log(&logs, "the first day");
         let usual = threads();
+        log(&logs, "the first day");
         let tomorrow = NOW - NOW % DAY + DAY;
         hand.set(tomorrow, 0);
         let short_lived = child(|| {
