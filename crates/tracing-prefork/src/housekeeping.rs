@@ -273,17 +273,17 @@ impl Inner {
 
     /// Makes the files now that could not be made any more when the disk is full: the locks of what can make room then, and the hook's record.
     pub(crate) fn make_files(&self) {
-        for chore in [Chore::Prune, Chore::HandOver] {
-            let (path, record) = (self.lock_path(chore), self.record_path());
-            let made = match chore {
-                Chore::Prune if self.min_log_files.is_some() => HousekeepingLock::try_take(&path, self.mode).map(drop),
-                Chore::HandOver if self.has(chore) => HousekeepingLock::try_take(&path, self.mode)
-                    .and_then(|turn| turn.map(|_turn| record::Writer::open(&record, self.mode)).transpose())
-                    .map(drop),
-                _ => Ok(()),
-            };
-            if let Err(error) = made {
-                self.report(chore.operation(), &path, error);
+        let take = |chore| HousekeepingLock::try_take(&self.lock_path(chore), self.mode);
+        let report = |chore: Chore, error| self.report(chore.operation(), &self.lock_path(chore), error);
+        if self.min_log_files.is_some()
+            && let Err(error) = take(Chore::Prune)
+        {
+            report(Chore::Prune, error);
+        }
+        if self.has(Chore::HandOver) {
+            let record = |_turn| record::Writer::open(&self.record_path(), self.mode);
+            if let Err(error) = take(Chore::HandOver).and_then(|turn| turn.map(record).transpose()) {
+                report(Chore::HandOver, error);
             }
         }
     }

@@ -233,16 +233,21 @@ fn a_file_of_no_bytes_is_refused() {
     common::says(&common::refused(daily(&Hand::at(NOW)).max_file_bytes(0)), &["max_file_bytes(0)"]);
 }
 
+/// Files of the three days before [`NOW`], of 1000 bytes each.
+fn three_old_files(directory: &Path) -> Hand {
+    for day in 18..21 {
+        fs::write(directory.join(format!("app.2026-11-{day}.log")), "x".repeat(1000)).expect("written");
+    }
+    Hand::at(NOW)
+}
+
 #[test]
 fn max_total_bytes_is_reckoned_each_minute_in_forked_workers_too() {
     let test = "max_total_bytes_is_reckoned_each_minute_in_forked_workers_too";
     alone(test, &[], |home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");
-        let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
-        write_files(&directory, &old);
-        old.iter().for_each(|name| fs::write(directory.join(name), "x".repeat(1000)).expect("written"));
-        let hand = Hand::at(NOW);
+        let hand = three_old_files(&directory);
         // The parent builds, and never logs.
         let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(&directory).expect("builds");
         // SAFETY: one thread.
@@ -265,10 +270,7 @@ fn max_total_bytes_is_reckoned_each_minute_in_forked_workers_too() {
 #[test]
 fn a_clock_that_was_ahead_for_a_moment_does_not_put_off_the_reckoning() {
     let directory = tempfile::tempdir().expect("a directory");
-    let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
-    write_files(directory.path(), &old);
-    old.iter().for_each(|name| fs::write(directory.path().join(name), "x".repeat(1000)).expect("written"));
-    let hand = Hand::at(NOW);
+    let hand = three_old_files(directory.path());
     let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(directory.path()).expect("builds");
     log(&logs, "a line");
     hand.set(NOW + 10 * DAY, 0);
@@ -287,10 +289,7 @@ fn the_reckoning_goes_on_after_another_process_was_at_it_in_that_second() {
     alone(test, &[], |home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");
-        let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
-        write_files(&directory, &old);
-        old.iter().for_each(|name| fs::write(directory.join(name), "x".repeat(1000)).expect("written"));
-        let hand = Hand::at(NOW);
+        let hand = three_old_files(&directory);
         let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(&directory).expect("builds");
         let lock = directory.join(".app.DATE.log.lock");
         // SAFETY: one thread.
