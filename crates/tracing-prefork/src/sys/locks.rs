@@ -1,20 +1,10 @@
-//! The locks that processes share: the lease on a log file, the write lock on it, and the housekeeping lock.
+//! The locks on a log file that processes share: the lease and the write lock.
 
-use super::files::{self, FileId};
-use super::fork;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::stat::{Mode, stat};
 use std::fs::File;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::SeqCst;
-use std::thread;
-use std::time::Duration;
 
 /// The byte of a log file that stands for its lease: far behind every line, so that it meets nobody's lock on a part
 /// of the file. A lock may lie beyond the end (`fcntl(2)`).
@@ -26,7 +16,7 @@ const UNLOCKED_BYTE: libc::off_t = LEASE_BYTE + 1;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const WRITE_BYTE: libc::off_t = LEASE_BYTE + 2;
 
-fn byte_lock(kind: libc::c_int, start: libc::off_t) -> libc::flock {
+pub(super) fn byte_lock(kind: libc::c_int, start: libc::off_t) -> libc::flock {
     // SAFETY: a plain C struct of integers, for which zero is a value; what matters is set below.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = kind as libc::c_short;
@@ -36,7 +26,7 @@ fn byte_lock(kind: libc::c_int, start: libc::off_t) -> libc::flock {
     lock
 }
 
-fn busy(error: Errno) -> bool {
+pub(super) fn busy(error: Errno) -> bool {
     matches!(error, Errno::EAGAIN | Errno::EACCES)
 }
 
@@ -193,87 +183,5 @@ impl<'a> WriteLock<'a> {
     pub(crate) fn while_nobody_writes<T>(&self, _work: impl FnOnce() -> T) -> Option<T> {
         let _ = self.0;
         None
-    }
-}
-
-/// The lock behind which one process at a time, and one thread in it, prunes the files of a pattern, compresses them, or hands them over.
-///
-/// A POSIX lock, on a file that is opened for each use: a forked child does not inherit it, and a holder that is killed
-/// frees it even if a child still has the descriptor (measured; open file description locks and `flock` stay held then).
-/// Among the threads of a process it is a word in memory: of a process, anybody's closing of the file ends the lock (`fcntl(2)`),
-/// so nobody else may even open it.
-#[derive(Debug)]
-pub(crate) struct HousekeepingLock {
-    file: File,
-    generation: u64,
-    _in_hand: InHand,
-}
-
-/// Which locks threads of this process have in hand: the generation of the process, so that what a forked child inherits here says
-/// nothing, and 32 bits that stand for the path.
-static IN_HAND: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
-
-#[derive(Debug)]
-struct InHand(&'static AtomicU64);
-
-impl InHand {
-    /// `None`: another thread has it. Of two that come in the same instant, both may give way.
-    fn try_take(path: &Path) -> Option<Self> {
-        // Two paths may lead to one directory.
-        let directory = path.parent().and_then(|directory| stat(directory).ok()).map(FileId::from);
-        let place = directory.map_or(Err(path), |directory| Ok((directory.device, directory.inode, path.file_name())));
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(place);
-        let (generation, path) = (fork::generation() << 32, hash & u64::from(u32::MAX));
-        let claim = |word: &&AtomicU64| {
-            let found = word.load(SeqCst);
-            let free = found & !u64::from(u32::MAX) != generation;
-            free && word.compare_exchange(found, generation | path, SeqCst, SeqCst).is_ok()
-        };
-        let own = IN_HAND.iter().find(claim).map(Self)?;
-        let same = IN_HAND.iter().filter(|word| word.load(SeqCst) == generation | path);
-        if same.count() == 1 { Some(own) } else { None }
-    }
-}
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.0.store(0, SeqCst);
-    }
-}
-
-impl HousekeepingLock {
-    /// Takes it, or says at once with `None` that somebody else has it.
-    pub(crate) fn try_take(path: &Path, mode: Option<Mode>) -> io::Result<Option<Self>> {
-        let Some(in_hand) = InHand::try_take(path) else { return Ok(None) };
-        let file = files::open_or_create(path, mode)?;
-        match fcntl(&file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))) {
-            Ok(_) => Ok(Some(Self { file, generation: fork::generation(), _in_hand: in_hand })),
-            Err(error) if busy(error) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Whether it is this process that has it. Not any more if something in it has opened the lock's file, and closed it; nor in a child that
-    /// was forked meanwhile.
-    pub(crate) fn is_ours_still(&self) -> bool {
-        self.generation == fork::generation()
-            && fcntl(&self.file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))).is_ok()
-    }
-
-    /// Takes it, waiting up to about five seconds for somebody else.
-    pub(crate) fn take(path: &Path, mode: Option<Mode>) -> io::Result<Self> {
-        for _ in 0..500 {
-            if let Some(lock) = Self::try_take(path, mode)? {
-                return Ok(lock);
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else has held the lock for five seconds"))
-    }
-}
-
-impl Drop for HousekeepingLock {
-    fn drop(&mut self) {
-        let _ = fcntl(&self.file, FcntlArg::F_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, 0)));
     }
 }

@@ -4,6 +4,7 @@ mod closed;
 mod descriptor;
 mod files;
 mod fork;
+mod job_lock;
 mod locks;
 mod path;
 mod priority;
@@ -18,7 +19,8 @@ pub(crate) use files::{
     is_held, open_log, open_or_create,
 };
 pub(crate) use fork::{ForkWiped, libc_knows};
-pub(crate) use locks::{Discipline, HousekeepingLock, WriteLock, may_write};
+pub(crate) use job_lock::HousekeepingLock;
+pub(crate) use locks::{Discipline, WriteLock, may_write};
 pub(crate) use path::LogPath;
 pub(crate) use priority::at_lowest_priority;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
