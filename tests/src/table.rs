@@ -132,7 +132,7 @@ pub fn print(quick: bool, peer: bool, markdown: bool) -> io::Result<bool> {
             let figures = COUNTS.map(|(head, names)| format!("{head} {}", summary.sum(names)));
             println!("{} ({}): {}", row.fault, name.trim_end(), figures.join(", "));
         }
-        if !summary.right {
+        if !summary.right && !peer {
             eprintln!("{}", summary.cases);
         }
     }

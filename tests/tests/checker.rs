@@ -842,3 +842,9 @@ fn writers_whose_files_are_not_bounded_compressed_or_headed_fail() {
     let run = play(&["sizes", "--habit=loses", "--rollovers=5", "--trials=3", "--max-file-bytes=1000000000"]);
     assert!(run.count("lost") > 0 && run.count("lost") == run.count("wrong"), "{run:?}");
 }
+
+#[test]
+fn a_run_of_tracing_appender_fails_where_that_loses_lines() {
+    let run = play(&["deleted", "--peer", "--trials=1"]);
+    run.is_wrong("lost", run.count("lost"));
+}
