@@ -9,7 +9,7 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -173,19 +173,56 @@ pub(crate) struct Machine {
     threads: usize,
 }
 
+/// What is not as the model has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A line is not where it must be: it is nowhere, or in another file.
+    Misses,
+    /// A line is there more than once.
+    Doubles,
+    /// A file was removed that had to stay, or stayed and had to go.
+    Prunes,
+    /// Anything else.
+    Other,
+}
+
+/// What is wrong, and the same in words.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    text: String,
+}
+
+impl Failure {
+    /// Says at which operation, too.
+    #[cfg_attr(fuzzing, expect(dead_code))]
+    pub(crate) fn at(self, number: usize, operation: Operation) -> Self {
+        Self { text: format!("operation {number}, {operation:?}: {}", self.text), ..self }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// Fails with what the test wants to know.
 macro_rules! ensure {
-    ($condition:expr, $($text:tt)*) => {
+    ($condition:expr, $kind:ident, $($text:tt)*) => {
         if !$condition {
-            return Err(format!($($text)*));
+            return Err(Failure { kind: Kind::$kind, text: format!($($text)*) });
         }
+    };
+    ($condition:expr, $($text:tt)*) => {
+        ensure!($condition, Other, $($text)*)
     };
 }
 
-type Outcome<T = ()> = Result<T, String>;
+type Outcome<T = ()> = Result<T, Failure>;
 
 fn told<T, E: Debug>(result: Result<T, E>, what: &str) -> Outcome<T> {
-    result.map_err(|error| format!("{what}: {error:?}"))
+    result.map_err(|error| Failure { kind: Kind::Other, text: format!("{what}: {error:?}") })
 }
 
 impl Machine {
@@ -350,10 +387,12 @@ impl Machine {
         }
         let gone: BTreeSet<_> = before.difference(&after).cloned().collect();
         match expected {
-            Some(expected) => ensure!(gone == expected, "pruning removed {gone:?}, and should have {expected:?}"),
+            Some(expected) => {
+                ensure!(gone == expected, Prunes, "pruning removed {gone:?}, and should have {expected:?}")
+            }
             None => {
                 let may_go = self.surplus(which, &before.union(&after).cloned().collect(), &BTreeSet::new());
-                ensure!(gone.is_subset(&may_go), "pruning removed {gone:?}, of which it may remove {may_go:?}");
+                ensure!(gone.is_subset(&may_go), Prunes, "pruning removed {gone:?}, of which it may remove {may_go:?}");
             }
         }
         self.sides[which].pruned += gone.len() as u64;
@@ -484,10 +523,12 @@ impl Machine {
             found.extend(std::iter::repeat_n(inode, times));
         }
         let [inode] = found[..] else {
-            return Err(format!("{line:?} is {} times in {name}", found.len()));
+            let kind = if found.is_empty() { Kind::Misses } else { Kind::Doubles };
+            return Err(Failure { kind, text: format!("{line:?} is {} times in {name}", found.len()) });
         };
         let undisturbed = !side.disturbed.contains(name);
-        ensure!(!undisturbed || current == Some(inode), "{line:?} is in a file that is not called {name} any more");
+        let called = !undisturbed || current == Some(inode);
+        ensure!(called, Misses, "{line:?} is in a file that is not called {name} any more");
         side.lines.insert(line, Line { inode });
         Ok(())
     }
@@ -560,7 +601,8 @@ impl Machine {
         let before = self.files(which)?;
         let expected = self.surplus(which, &before, &held()?);
         let removed = told(self.sides[which].logs()?.prune(), "prune")?;
-        ensure!(removed == expected.len(), "prune says that it removed {removed} files, and should {expected:?}");
+        let should = expected.len();
+        ensure!(removed == should, Prunes, "prune says that it removed {removed} files, and should {expected:?}");
         self.look(which, &before, Some(expected))
     }
 
@@ -596,8 +638,8 @@ impl Machine {
                 for line in text.lines() {
                     match side.lines.get(line) {
                         Some(known) => {
-                            ensure!(known.inode == inode, "{line:?} is in another file, too");
-                            ensure!(found.insert(line.to_owned()), "{line:?} is there twice");
+                            ensure!(known.inode == inode, Doubles, "{line:?} is in another file, too");
+                            ensure!(found.insert(line.to_owned()), Doubles, "{line:?} is there twice");
                         }
                         None => {
                             let piece = side.cut.iter().any(|cut| cut.starts_with(line));
@@ -608,7 +650,7 @@ impl Machine {
                 }
             }
             let lost = side.lines.keys().find(|line| !found.contains(*line));
-            ensure!(lost.is_none(), "{lost:?} was acknowledged and is gone");
+            ensure!(lost.is_none(), Misses, "{lost:?} was acknowledged and is gone");
         }
         for (path, content) in &self.foreign {
             let found = told(fs::read(path), "a file of others")?;
@@ -622,7 +664,7 @@ impl Machine {
 
 impl Side {
     fn logs(&self) -> Outcome<&Appender> {
-        self.logs.as_ref().ok_or_else(|| "not built".to_owned())
+        self.logs.as_ref().ok_or_else(|| Failure { kind: Kind::Other, text: "not built".to_owned() })
     }
 }
 

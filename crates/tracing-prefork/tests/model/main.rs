@@ -1,16 +1,19 @@
 //! Random sequences of all that can happen to an appender, against a model of it (`machine.rs`).
 //!
-//! `MODEL_CASES=100000 cargo test -p tracing-prefork --test model` runs more of them than the few hundred of an ordinary run.
+//! `MODEL_CASES=100000 cargo test -p tracing-prefork --test model` runs more of them than the few hundred of an ordinary run. Each run
+//! prints the seed that its sequences are drawn by: a test that fails shows it, and `MODEL_SEED=...` draws the same ones again.
 
 #[path = "../common/mod.rs"]
 mod common;
 mod machine;
 
 use common::alone;
-use machine::{How, Machine, Operation, Settings, Step, Wrong};
+use machine::{Failure, How, Kind, Machine, Operation, Settings, Step, Wrong};
 use proptest::option;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, FileFailurePersistence, RngSeed, TestCaseError, TestError, TestRunner};
+use std::hash::{BuildHasher, RandomState};
 
 type Sequence = ([Settings; 2], Vec<Operation>);
 
@@ -64,38 +67,67 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-fn play((settings, operations): &Sequence, wrong: Wrong) -> Result<(), String> {
-    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+fn play((settings, operations): &Sequence, wrong: Wrong) -> Result<(), Failure> {
+    let directory = tempfile::tempdir().expect("a directory");
     let mut machine = Machine::new(directory.path(), *settings, wrong)?;
     for (number, &operation) in operations.iter().enumerate() {
-        machine.run(operation).map_err(|error| format!("operation {number}, {operation:?}: {error}"))?;
+        machine.run(operation).map_err(|failure| failure.at(number, operation))?;
     }
     machine.finish()
 }
 
-fn search(cases: u32, wrong: Wrong) -> Result<(), TestError<Sequence>> {
-    let persistence = FileFailurePersistence::Off;
-    let config = Config { cases, failure_persistence: Some(Box::new(persistence)), ..Config::default() };
+const SEED: &str = "MODEL_SEED";
+
+/// Calls `test` in a process of its own, with a seed that is printed.
+fn seeded(name: &str, test: impl FnOnce(u64)) {
+    let given = std::env::var(SEED).ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
+    let seed: u64 = given.unwrap_or_else(|| RandomState::new().hash_one(name));
+    println!("{SEED}={seed} {name}");
+    alone(name, &[(SEED, Some(&seed.to_string()))], |_| test(seed));
+}
+
+fn search(cases: u32, seed: u64, wrong: Wrong) -> Result<(), TestError<Sequence>> {
+    let config = Config {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
+        rng_seed: RngSeed::Fixed(seed),
+        ..Config::default()
+    };
     let sequences = ([settings(), settings()], prop::collection::vec(operation(), 1..60));
-    TestRunner::new(config).run(&sequences, |sequence| play(&sequence, wrong).map_err(TestCaseError::fail))
+    let failed = |failure: Failure| TestCaseError::fail(failure.to_string());
+    TestRunner::new(config).run(&sequences, |sequence| play(&sequence, wrong).map_err(failed))
 }
 
 #[test]
 fn whatever_happens_every_acknowledged_line_is_in_its_file_once() {
-    alone("whatever_happens_every_acknowledged_line_is_in_its_file_once", &[], |_| {
+    seeded("whatever_happens_every_acknowledged_line_is_in_its_file_once", |seed| {
         let cases = std::env::var("MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300);
-        if let Err(error) = search(cases, Wrong::Nothing) {
+        if let Err(error) = search(cases, seed, Wrong::Nothing) {
             panic!("{error}");
         }
     });
 }
 
-/// Something is wrong on purpose, and is found, in few operations.
-fn finds(name: &str, wrong: Wrong, says: &str) {
-    alone(name, &[], |_| match search(2000, wrong) {
-        Err(TestError::Fail(reason, (_, operations))) => {
-            assert!(reason.message().contains(says), "{reason}");
-            assert!(operations.len() <= 4, "{operations:?}");
+#[test]
+fn the_same_seed_draws_the_same_sequences() {
+    let drawn = || {
+        let config = Config { rng_seed: RngSeed::Fixed(7), ..Config::default() };
+        let mut runner = TestRunner::new(config);
+        let sequences = prop::collection::vec(operation(), 1..60);
+        let mut draw = || sequences.new_tree(&mut runner).expect("drawn").current();
+        [draw(), draw(), draw()]
+    };
+    assert_eq!(drawn(), drawn());
+}
+
+/// Something is wrong on purpose, and is found for what it is, in few operations.
+fn finds(name: &str, wrong: Wrong, kind: Kind) {
+    seeded(name, |seed| match search(2000, seed, wrong) {
+        Err(TestError::Fail(reason, sequence)) => {
+            // The same once more, since the search has only its words.
+            let failure = play(&sequence, wrong).expect_err("fails each time");
+            assert_eq!(failure.kind, kind, "{failure}; {reason}; {sequence:?}");
+            assert!(sequence.1.len() <= 4, "{failure}; {sequence:?}");
         }
         other => panic!("{other:?}"),
     });
@@ -103,20 +135,20 @@ fn finds(name: &str, wrong: Wrong, says: &str) {
 
 #[test]
 fn a_writer_that_loses_lines_is_found() {
-    finds("a_writer_that_loses_lines_is_found", Wrong::Loses, "is 0 times in");
+    finds("a_writer_that_loses_lines_is_found", Wrong::Loses, Kind::Misses);
 }
 
 #[test]
 fn a_writer_that_doubles_lines_is_found() {
-    finds("a_writer_that_doubles_lines_is_found", Wrong::Doubles, "is 2 times in");
+    finds("a_writer_that_doubles_lines_is_found", Wrong::Doubles, Kind::Doubles);
 }
 
 #[test]
 fn a_line_in_the_file_of_another_period_is_found() {
-    finds("a_line_in_the_file_of_another_period_is_found", Wrong::ForgetsStamps, "is 0 times in");
+    finds("a_line_in_the_file_of_another_period_is_found", Wrong::ForgetsStamps, Kind::Misses);
 }
 
 #[test]
 fn a_file_that_should_have_been_kept_is_found() {
-    finds("a_file_that_should_have_been_kept_is_found", Wrong::KeepsOneMore, "removed");
+    finds("a_file_that_should_have_been_kept_is_found", Wrong::KeepsOneMore, Kind::Prunes);
 }
