@@ -8,6 +8,7 @@
 //! So whatever has an archive's name is whole. Both files are there only if a process was killed between the two steps,
 //! or a late line has made the plain file anew; [`Rest`] tells these apart.
 
+use crate::clock::Clock;
 use crate::compression::Compression;
 use crate::housekeeping::Outcome;
 use crate::latest::Link;
@@ -34,7 +35,13 @@ enum Archived {
 }
 
 /// Compresses all files whose period is over and that nobody holds, the oldest first.
-pub(crate) fn archive_closed(pattern: &Pattern, links: &[Link], kind: Compression, now: i64) -> io::Result<Outcome> {
+pub(crate) fn archive_closed(
+    pattern: &Pattern,
+    links: &[Link],
+    kind: Compression,
+    clock: &Clock,
+    now: i64,
+) -> io::Result<Outcome> {
     let listing = listing::list(pattern, now)?;
     let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
     let mut files = Vec::new();
@@ -49,7 +56,7 @@ pub(crate) fn archive_closed(pattern: &Pattern, links: &[Link], kind: Compressio
     let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
     for (_, found) in files.into_iter().filter(|(place, _)| retention::is_over(*place, &places, now)) {
         let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
-        match archive(&found.path, kind, needed) {
+        match archive(&found.path, kind, clock, needed) {
             Ok(Archived::Done) => outcome.done += 1,
             Ok(Archived::Held) => outcome.held += 1,
             Ok(Archived::Gone) => {}
@@ -67,7 +74,7 @@ pub(crate) fn archive_closed(pattern: &Pattern, links: &[Link], kind: Compressio
 }
 
 /// Replaces a plain file by its archive, unless somebody holds it or it is `needed`.
-fn archive(plain: &Path, kind: Compression, needed: impl Fn(FileId) -> bool) -> io::Result<Archived> {
+fn archive(plain: &Path, kind: Compression, clock: &Clock, needed: impl Fn(FileId) -> bool) -> io::Result<Archived> {
     let Some(closed) = ClosedFile::open(plain)? else { return Ok(Archived::Gone) };
     let before = closed.file().metadata()?;
     if closed.is_held() || needed(closed.id()) {
@@ -75,7 +82,7 @@ fn archive(plain: &Path, kind: Compression, needed: impl Fn(FileId) -> bool) -> 
     }
     let target = kind.archive_of(plain);
     // The steps below are taken at the thread's own priority: an opener may be waiting for them.
-    let made = sys::at_lowest_priority("log-compression", || make(closed.file(), &before, &target, kind))??;
+    let made = sys::at_lowest_priority("log-compression", || make(closed.file(), &before, &target, kind, clock))??;
 
     let Some(_claim) = closed.claim() else { return Ok(Archived::Held) };
     if !closed.is_at(plain) {
@@ -112,7 +119,7 @@ struct Made {
     complete: bool,
 }
 
-fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression) -> io::Result<Made> {
+fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression, clock: &Clock) -> io::Result<Made> {
     let old = sys::open_to_read(target)?;
     let id = old.as_ref().map(sys::identity).transpose()?;
     let (kept, torn) = match &old {
@@ -122,7 +129,7 @@ fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression) -> io
             Rest::All { behind, torn } => (behind, torn),
         },
     };
-    let archive = Unnamed::create(target)?;
+    let archive = Unnamed::create(target, clock.now())?;
     let mut output = BufWriter::with_capacity(CHUNK, Frugal::new(archive.file())?);
     if let Some(mut old) = old.as_ref() {
         old.rewind()?;

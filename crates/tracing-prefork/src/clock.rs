@@ -36,6 +36,10 @@ impl From<SystemTime> for Moment {
     }
 }
 
+/// What is further in the future than this many seconds comes from a clock that was wrong: the clocks of those who share a directory do not
+/// differ by as much.
+pub(crate) const AHEAD: i64 = 3600;
+
 /// The instant `secs` seconds after 1970-01-01 00:00 UTC.
 pub(crate) fn system_time(secs: i64) -> SystemTime {
     let distance = Duration::from_secs(secs.unsigned_abs());

@@ -160,7 +160,7 @@ impl Inner {
                 }
                 begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
             }
-            if !is_full(&outcome) || is_known && !self.make_room(at) {
+            if !is_full(&outcome) || is_known && !self.make_room() {
                 return outcome;
             }
             let room_was_made = std::mem::replace(&mut is_known, true);

@@ -8,7 +8,7 @@ use crate::listing::{self, Found};
 use crate::name::{Pattern, Place};
 use crate::record::{self, Line, Record, State, Version};
 use crate::retention;
-use crate::sys::{self, ClosedFile, HousekeepingLock, Mode};
+use crate::sys::{self, ClosedFile, Creation, HousekeepingLock};
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -122,14 +122,14 @@ impl Round<'_> {
     /// Gives the hook each file that is over, that nobody holds, and that it has not had as it is now: the oldest first. Where files are
     /// compressed it is given their archives. What has rested for a day it is given as it is, since whoever holds it does not write there any
     /// more.
-    pub(crate) fn hand_over(&self, record: &Path, mode: Option<Mode>) -> io::Result<Outcome> {
+    pub(crate) fn hand_over(&self, record: &Path, creation: Creation<'_>) -> io::Result<Outcome> {
         let listing = listing::list(self.pattern, self.now)?;
         let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
         let place = |found: &Found| found.place.or(found.archive_of).filter(|_| found.is_file);
         let mut files: Vec<_> = listing.found.into_iter().filter_map(|found| Some((place(&found)?, found))).collect();
         files.sort_by_key(|(place, _)| place.order());
         let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
-        let mut notes = match self.notes(record, mode, files.len()) {
+        let mut notes = match self.notes(record, creation, files.len()) {
             Ok(notes) => notes,
             Err(error) => return Ok(Outcome { held: 1, failed: Some((record.to_owned(), error)), ..outcome }),
         };
@@ -158,8 +158,8 @@ impl Round<'_> {
         Ok(outcome)
     }
 
-    fn notes(&self, record: &Path, mode: Option<Mode>, files: usize) -> io::Result<record::Writer> {
-        let mut notes = record::Writer::open(record, mode)?;
+    fn notes(&self, record: &Path, creation: Creation<'_>, files: usize) -> io::Result<record::Writer> {
+        let mut notes = record::Writer::open(record, creation)?;
         notes.forget_unless(files, |name| is_there(&self.pattern.directory().join(name)))?;
         Ok(notes)
     }

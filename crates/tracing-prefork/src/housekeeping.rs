@@ -7,7 +7,7 @@ use crate::hand_over::{Queue, Round};
 use crate::record::{self, Record};
 use crate::report::Operation;
 use crate::rollover::GRACE;
-use crate::sys::{self, HousekeepingLock};
+use crate::sys::{self, Creation, HousekeepingLock};
 use crate::{archive, retention};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,18 +56,20 @@ pub(crate) struct Outcome {
 }
 
 impl Inner {
-    pub(crate) fn do_chores_if_wanted(self: &Arc<Self>, at: i64) {
+    pub(crate) fn do_chores_if_wanted(self: &Arc<Self>) {
         let duties = self.duties();
         if duties.chores_wanted.load(Relaxed) && duties.chores_wanted.swap(false, Relaxed) {
             duties.chores_delay.store(0, Relaxed);
             duties.chores_at.store(0, Relaxed);
-            self.start_chores(at);
+            self.start_chores();
         }
     }
 
     /// Does what there is to do in a short-lived thread, because removing a gigabyte takes 158 ms (measured). If none can be started, prunes
     /// in place. Does nothing if somebody else is at it.
-    pub(crate) fn start_chores(self: &Arc<Self>, at: i64) {
+    pub(crate) fn start_chores(self: &Arc<Self>) {
+        // Not the time of the event that has led here: beside a late line the files of others would be of the future.
+        let at = self.clock.exact_second();
         let wanted = self.has(Chore::Prune) || self.finishes_files();
         if !wanted || self.duties().bare.load(Relaxed) {
             return;
@@ -118,7 +120,7 @@ impl Inner {
 
     fn try_take_turn(&self, chore: Chore, at: i64) -> Option<HousekeepingLock> {
         let path = self.lock_path(chore);
-        match HousekeepingLock::try_take(&path, self.mode) {
+        match HousekeepingLock::try_take(&path, self.creation()) {
             Ok(turn) => {
                 if turn.is_none() {
                     // Whoever is at it may have looked before the last file was finished, or has grown.
@@ -167,7 +169,7 @@ impl Inner {
 
     /// `all`: also what has failed so recently that it is not tried again by itself.
     fn work(&self, chore: Chore, turn: &HousekeepingLock, all: bool, at: i64) -> io::Result<Outcome> {
-        let Self { pattern, links, .. } = self;
+        let Self { pattern, links, clock, .. } = self;
         let record_path = self.record_path();
         let (outcome, counter) = match chore {
             Chore::Prune | Chore::PruneTried => {
@@ -180,11 +182,11 @@ impl Inner {
                 (pruned, &self.counters().files_pruned)
             }
             Chore::Compress => {
-                let compress = |kind| archive::archive_closed(pattern, links, kind, at);
+                let compress = |kind| archive::archive_closed(pattern, links, kind, clock, at);
                 (self.compression.map_or_else(|| Ok(Outcome::default()), compress)?, &self.counters().files_compressed)
             }
             Chore::HandOver => {
-                let round = |hook| Round { pattern, hook, turn, all, now: at }.hand_over(&record_path, self.mode);
+                let round = |hook| Round { pattern, hook, turn, all, now: at }.hand_over(&record_path, self.creation());
                 let handed_over = self.hook.as_ref().map_or_else(|| Ok(Outcome::default()), round)?;
                 (handed_over, &self.counters().files_handed_over)
             }
@@ -254,7 +256,7 @@ impl Inner {
         }
         let error = |path: &Path, error| self.reporter.error(self.counters(), chore.operation(), path, error);
         let path = self.lock_path(chore);
-        let turn = HousekeepingLock::take(&path, self.mode).map_err(|failed| error(&path, failed))?;
+        let turn = HousekeepingLock::take(&path, self.creation()).map_err(|failed| error(&path, failed))?;
         let at = self.clock.exact_second();
         // What this process itself has open only until its next event is finished.
         if chore != Chore::Prune
@@ -273,7 +275,7 @@ impl Inner {
 
     /// Makes the files now that could not be made any more when the disk is full: the locks of what can make room then, and the hook's record.
     pub(crate) fn make_files(&self) {
-        let take = |chore| HousekeepingLock::try_take(&self.lock_path(chore), self.mode);
+        let take = |chore| HousekeepingLock::try_take(&self.lock_path(chore), self.creation());
         let report = |chore: Chore, error| self.report(chore.operation(), &self.lock_path(chore), error);
         if self.min_log_files.is_some()
             && let Err(error) = take(Chore::Prune)
@@ -281,7 +283,7 @@ impl Inner {
             report(Chore::Prune, error);
         }
         if self.has(Chore::HandOver) {
-            let record = |_turn| record::Writer::open(&self.record_path(), self.mode);
+            let record = |_turn| record::Writer::open(&self.record_path(), self.creation());
             if let Err(error) = take(Chore::HandOver).and_then(|turn| turn.map(record).transpose()) {
                 report(Chore::HandOver, error);
             }
@@ -290,12 +292,12 @@ impl Inner {
 
     /// The disk is full: removes the oldest file, if more than `min_log_files` are there, or waits until another process has. In place,
     /// because the line in hand is lost otherwise. Says whether there may be room now.
-    pub(crate) fn make_room(&self, at: i64) -> bool {
+    pub(crate) fn make_room(&self) -> bool {
         let Some(min) = self.min_log_files.filter(|_| !self.duties().bare.load(Relaxed)) else { return false };
         let stuck = &self.duties().pruner_stuck;
         let path = self.lock_path(Chore::Prune);
         let mut waited = false;
-        let mut ask = || match HousekeepingLock::try_take(&path, self.mode) {
+        let mut ask = || match HousekeepingLock::try_take(&path, self.creation()) {
             Ok(None) => {
                 waited = true;
                 None
@@ -306,22 +308,29 @@ impl Inner {
         let lock = if stuck.load(Relaxed) { ask() } else { self.wait(ask) };
         stuck.store(lock.is_none(), Relaxed);
         match lock {
-            Some(Ok(Some(_lock))) if !waited => match retention::remove_oldest(&self.pattern, &self.links, min, at) {
-                Ok(removed) => {
-                    self.counters().files_pruned.fetch_add(removed.into(), Relaxed);
-                    removed
+            Some(Ok(Some(_lock))) if !waited => {
+                match retention::remove_oldest(&self.pattern, &self.links, min, self.clock.exact_second()) {
+                    Ok(removed) => {
+                        self.counters().files_pruned.fetch_add(removed.into(), Relaxed);
+                        removed
+                    }
+                    Err(error) => {
+                        self.report(Operation::Retention, self.pattern.directory(), error);
+                        false
+                    }
                 }
-                Err(error) => {
-                    self.report(Operation::Retention, self.pattern.directory(), error);
-                    false
-                }
-            },
+            }
             Some(Err(error)) => {
                 self.report(Operation::Retention, &path, error);
                 false
             }
             lock => lock.is_some(),
         }
+    }
+
+    /// How the housekeeping's own files are created.
+    fn creation(&self) -> Creation<'static> {
+        Creation::empty(self.mode, self.clock.now())
     }
 
     fn record_path(&self) -> PathBuf {

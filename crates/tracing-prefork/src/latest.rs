@@ -1,6 +1,6 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
-use crate::clock::{Clock, FIRST};
+use crate::clock::{AHEAD, Clock, FIRST};
 use crate::listing;
 use crate::name::{Pattern, Place};
 use crate::sys::{self, FileId, LogPath, unique_hidden};
@@ -11,9 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
-/// A link that leads further into the future than this many seconds was made by a clock that was wrong, and is put back.
-const AHEAD: i64 = 3600;
+use std::time::SystemTime;
 
 /// How often something under a hard link's name must be found to be none of the files before it is believed.
 const LOOKS: usize = 5;
@@ -77,7 +75,7 @@ impl Link {
             {
                 return Ok(());
             }
-            let replaced = self.replace(&path, &target);
+            let replaced = self.replace(&path, &target, clock.now());
             if replaced.is_ok() && place.span.contains(clock.exact_second()) {
                 return Ok(());
             }
@@ -131,8 +129,8 @@ impl Link {
         }
     }
 
-    fn replace(&self, path: &Path, target: &LogPath) -> io::Result<()> {
-        let hidden = unique_hidden(path);
+    fn replace(&self, path: &Path, target: &LogPath, now: SystemTime) -> io::Result<()> {
+        let hidden = unique_hidden(path, now);
         // Until the link is there, which whoever prunes looks at.
         let mut _held = None;
         match self.kind {

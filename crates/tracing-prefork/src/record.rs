@@ -7,7 +7,7 @@
 //! the hook's lock writes here; what others read meanwhile may be a little behind.
 
 use crate::housekeeping::LOOK_AGAIN;
-use crate::sys::{self, Mode};
+use crate::sys::{self, Creation};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -156,8 +156,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn open(path: &Path, mode: Option<Mode>) -> io::Result<Self> {
-        let file = sys::open_or_create(path, mode)?;
+    pub(crate) fn open(path: &Path, creation: Creation<'_>) -> io::Result<Self> {
+        let file = sys::open_or_create(path, creation)?;
         let mut writer = Self { record: Record::parse(&file)?, file };
         writer.pad()?;
         Ok(writer)

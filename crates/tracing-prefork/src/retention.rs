@@ -4,6 +4,7 @@
 //! holds a lease on it, which is to say that no process has it open for writing.
 
 use crate::calendar::Span;
+use crate::clock::{AHEAD, system_time};
 use crate::compression::plain_name;
 use crate::hand_over::{Queue, Waits};
 use crate::housekeeping::Outcome;
@@ -20,10 +21,10 @@ use std::time::{Duration, SystemTime};
 /// An idle process keeps the last file that it wrote open until its next event, and that must not keep the file for
 /// ever. So a held file may go when its period has been over, and nobody has written to it, for this long: the next
 /// event of whoever holds it belongs to another file.
-const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+const ABANDONED: i64 = 24 * 3600;
 
-/// A hidden name is in use for microseconds; one that is this old was left by a process that was killed.
-const LEFT_BEHIND: Duration = Duration::from_secs(60);
+/// A hidden name is in use for microseconds; one that is this old was left by a process that was killed, and so was one of the future.
+const LEFT_BEHIND: i64 = 60;
 
 /// How much may be kept. What any of them does not keep goes.
 #[derive(Debug)]
@@ -167,9 +168,11 @@ fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() 
     Ok(removal)
 }
 
-/// Whether it is a day since the last line of a file that is over, and since the end of its period, if that has ended.
+/// Whether it is a day since the last line of a file that is over, and since the end of its period, if that has ended. Each of the two is the
+/// distance of two readings of one clock: the kernel sets the times of files by the system's, whatever clock the appender has, and where
+/// that was ahead, or a fast clock of a test has passed a day in a second, somebody may still write there.
 pub(crate) fn has_rested(span: Span, path: &Path, now: i64) -> bool {
-    let over = span.end > now || now.saturating_sub(span.end) >= ABANDONED.as_secs() as i64;
+    let over = span.end > now || now.saturating_sub(span.end) >= ABANDONED;
     over && fs::symlink_metadata(path).and_then(|found| found.modified()).is_ok_and(|when| is_past(when, ABANDONED))
 }
 
@@ -183,10 +186,13 @@ pub(crate) fn remove_empty_directories(file: &Path, below: &Path) {
 /// Removes this, if it is a temporary name of ours that its process did not live to remove.
 pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) {
     let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
-    let Some((name, age)) = sys::parse_hidden(name) else { return };
+    let Some((name, age)) = sys::parse_hidden(name, system_time(now)) else { return };
     let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
-    let of_ours = pattern.place_of_name(&whole, now).is_some() || links.iter().any(|link| link.name() == whole);
-    if of_ours && age >= LEFT_BEHIND {
+    let of_ours = pattern.place_of_name(&whole, now).is_some()
+        || pattern.is_hidden(&whole)
+        || links.iter().any(|link| link.name() == whole);
+    let is_old = age >= LEFT_BEHIND || age <= -AHEAD;
+    if of_ours && is_old {
         let _ = fs::remove_file(&found.path);
     } else if plain_name(&whole).is_some_and(|plain| pattern.place_of_name(plain, now).is_some()) {
         // An archive that is being made. That takes as long as it takes, and whoever does it holds a lease.
@@ -194,6 +200,6 @@ pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link]
     }
 }
 
-fn is_past(when: SystemTime, distance: Duration) -> bool {
-    SystemTime::now().duration_since(when).is_ok_and(|passed| passed >= distance)
+fn is_past(when: SystemTime, seconds: i64) -> bool {
+    SystemTime::now().duration_since(when).is_ok_and(|passed| passed.as_secs() as i64 >= seconds)
 }

@@ -143,7 +143,7 @@ impl Inner {
         // In a raw clone the user's code must not run, and what it logs itself must not ask it again. Such lines go elsewhere until the
         // file is there.
         let may_create = self.header.is_none() || !self.duties().bare.load(Relaxed) && !Header::is_asking();
-        let creation = may_create.then_some(Creation { mode: self.mode, header: &header });
+        let creation = may_create.then_some(Creation { mode: self.mode, header: &header, now: self.clock.now() });
         let mut tries = 0..100;
         let opened = loop {
             match sys::open_log(path, creation, self.slots.discipline) {
@@ -174,7 +174,7 @@ impl Inner {
             return;
         }
         self.renew_links(at);
-        self.do_chores_if_wanted(at);
+        self.do_chores_if_wanted();
     }
 
     /// At the first event of a forked child, finds out whether libc knows of the fork.

@@ -42,9 +42,9 @@ impl Inner {
             Ok(Look::NotOpen | Look::Busy) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
-        self.do_chores_if_wanted(at);
+        self.do_chores_if_wanted();
         if self.is_due(at) {
-            self.start_chores(at);
+            self.start_chores();
         }
     }
 
@@ -96,7 +96,7 @@ impl Inner {
         let failed = match looked {
             Some(Ok(_)) => {
                 self.renew_links(at);
-                self.do_chores_if_wanted(at);
+                self.do_chores_if_wanted();
                 return Ok(());
             }
             Some(Err(error)) => error,

@@ -151,29 +151,35 @@ fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_li
     let directory = tempfile::tempdir().expect("a directory");
     let idle = daily(&Hand::at(NOW - 3 * DAY), 1, directory.path());
     let logs = daily(&Hand::at(NOW), 1, directory.path());
-    // Its period is long over, but it was written to just now: the clocks of the two may differ.
-    assert_eq!(logs.prune().expect("prunes"), 0);
+    // Its period is long over, but it was written to a minute ago: the clocks of the two may differ.
     let file = File::open(idle.path()).expect("opens");
-    file.set_modified(SystemTime::now() - Duration::from_secs(DAY + 1)).expect("sets the time");
+    let ago = |seconds| SystemTime::now() - Duration::from_secs(seconds);
+    file.set_modified(ago(60)).expect("sets the time");
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    file.set_modified(ago(DAY + 1)).expect("sets the time");
     assert_eq!(logs.prune().expect("prunes"), 1);
     // The other way round: last written long ago, but its period has only just ended.
     let idle = daily(&Hand::at(NOW - DAY), 1, directory.path());
     let file = File::open(idle.path()).expect("opens");
-    file.set_modified(SystemTime::now() - Duration::from_secs(DAY + 1)).expect("sets the time");
+    file.set_modified(ago(DAY + 1)).expect("sets the time");
     assert_eq!(logs.prune().expect("prunes"), 0);
 }
 
 #[test]
 fn what_a_killed_process_left_behind_is_cleared_away() {
     let directory = tempfile::tempdir().expect("a directory");
-    let nanos = |age: u64| {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-        format!("{:016x}", (now - Duration::from_secs(age)).as_nanos())
-    };
-    let left =
-        [format!(".app.2026-11-20.log.1f-{}.prefork.tmp", nanos(61)), format!(".latest.1f-{}.prefork.tmp", nanos(99))];
+    let nanos = |age: i64| format!("{:016x}", NOW.wrapping_add_signed(-age) * 1_000_000_000);
+    let left = [
+        format!(".app.2026-11-20.log.1f-{}.prefork.tmp", nanos(61)),
+        format!(".latest.1f-{}.prefork.tmp", nanos(99)),
+        format!("..app.DATE.log.lock.1f-{}.prefork.tmp", nanos(99)),
+        // By a clock that was ahead.
+        format!(".latest.1f-{}.prefork.tmp", nanos(-3600)),
+        format!(".latest.1f-{}.prefork.tmp", nanos(-365 * 86_400)),
+    ];
     let kept = [
         format!(".app.2026-11-20.log.1f-{}.prefork.tmp", nanos(5)),
+        format!(".latest.1f-{}.prefork.tmp", nanos(-3500)),
         format!(".other.1f-{}.prefork.tmp", nanos(61)),
         format!(".app.conf.1f-{}.prefork.tmp", nanos(61)),
         format!(".latest.-{}.prefork.tmp", nanos(61)),

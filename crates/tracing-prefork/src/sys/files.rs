@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 pub(crate) use nix::sys::stat::Mode;
 
@@ -95,12 +95,14 @@ pub(crate) struct Creation<'a> {
     pub(crate) mode: Option<Mode>,
     /// What it begins with. Asked for only when it is needed.
     pub(crate) header: &'a dyn Fn() -> Vec<u8>,
+    /// What the appender's clock says, for a temporary name.
+    pub(crate) now: SystemTime,
 }
 
 impl Creation<'_> {
     /// An empty file.
-    pub(crate) fn empty(mode: Option<Mode>) -> Self {
-        Self { mode, header: &Vec::new }
+    pub(crate) fn empty(mode: Option<Mode>, now: SystemTime) -> Self {
+        Self { mode, header: &Vec::new, now }
     }
 }
 
@@ -164,10 +166,10 @@ pub(super) fn must_be_regular(stat: &FileStat) -> io::Result<()> {
 }
 
 /// Opens a file of ours that holds no lines, for reading and writing, and creates it if need be.
-pub(crate) fn open_or_create(path: &Path, mode: Option<Mode>) -> io::Result<File> {
+pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<File> {
     let open = || open(path, LOG.difference(OFlag::O_APPEND), Mode::empty());
     let file = match open() {
-        Err(Errno::ENOENT) => match create(path, Creation::empty(mode)) {
+        Err(Errno::ENOENT) => match create(path, creation) {
             Err(Errno::EEXIST) | Ok(_) => open()?,
             Err(error) => return Err(error.into()),
         },
@@ -186,9 +188,7 @@ pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnedFd
     }
     create_unnamed(path, creation.mode, &header).or_else(|error| match error {
         // What a file system, or a kernel, without O_TMPFILE answers (open(2)); ENOENT: no /proc to link through.
-        Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => {
-            create_hidden(path, creation.mode, &header)
-        }
+        Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => create_hidden(path, creation, &header),
         error => Err(error),
     })
 }
@@ -225,8 +225,8 @@ fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> nix::Res
 }
 
 /// The same by way of a hidden name, which a crash could leave behind; `retention` clears those away.
-fn create_hidden(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnedFd> {
-    let hidden = super::unique_hidden(path);
+fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: &[u8]) -> nix::Result<OwnedFd> {
+    let hidden = super::unique_hidden(path, now);
     let file =
         open(&hidden, LOG | OFlag::O_CREAT | OFlag::O_EXCL, mode.map_or(ANY, |_| Mode::S_IRUSR | Mode::S_IWUSR))?;
     let linked =

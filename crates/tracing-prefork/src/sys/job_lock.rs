@@ -1,11 +1,11 @@
 //! The lock behind which one process at a time, and one thread in it, does a job for all: prunes, compresses or hands over.
 
-use super::files::{self, FileId};
+use super::files::{self, Creation, FileId};
 use super::fork;
 use super::locks::{busy, byte_lock};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::stat::{Mode, stat};
+use nix::sys::stat::stat;
 use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
@@ -62,9 +62,9 @@ impl Drop for InHand {
 
 impl HousekeepingLock {
     /// Takes it, or says at once with `None` that somebody else has it.
-    pub(crate) fn try_take(path: &Path, mode: Option<Mode>) -> io::Result<Option<Self>> {
+    pub(crate) fn try_take(path: &Path, creation: Creation<'_>) -> io::Result<Option<Self>> {
         let Some(in_hand) = InHand::try_take(path) else { return Ok(None) };
-        let file = files::open_or_create(path, mode)?;
+        let file = files::open_or_create(path, creation)?;
         match fcntl(&file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))) {
             Ok(_) => Ok(Some(Self { file, generation: fork::generation(), _in_hand: in_hand })),
             Err(error) if busy(error) => Ok(None),
@@ -80,9 +80,9 @@ impl HousekeepingLock {
     }
 
     /// Takes it, waiting up to about five seconds for somebody else.
-    pub(crate) fn take(path: &Path, mode: Option<Mode>) -> io::Result<Self> {
+    pub(crate) fn take(path: &Path, creation: Creation<'_>) -> io::Result<Self> {
         for _ in 0..500 {
-            if let Some(lock) = Self::try_take(path, mode)? {
+            if let Some(lock) = Self::try_take(path, creation)? {
                 return Ok(lock);
             }
             thread::sleep(Duration::from_millis(10));

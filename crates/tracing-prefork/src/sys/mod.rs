@@ -35,7 +35,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Makes a system call again as long as a signal interrupts it.
 #[inline(always)]
@@ -52,26 +52,34 @@ fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
 const TEMPORARY: &str = ".prefork.tmp";
 
 /// A hidden name beside `path` that no other process and no other thread uses: `.app.log.65a2-187a0d6ef0c4a1b2.prefork.tmp`,
-/// with the process and the nanosecond in it.
-pub(crate) fn unique_hidden(path: &Path) -> PathBuf {
+/// with the process and the nanosecond in it. `now` is read from the clock that the age of the name is told by later.
+pub(crate) fn unique_hidden(path: &Path, now: SystemTime) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Containers that share a directory may share process ids; the clock tells those apart.
-    let unique = (now.as_nanos() as u64).wrapping_add(COUNT.fetch_add(1, Relaxed).into());
+    let unique = nanos(now).wrapping_add(COUNT.fetch_add(1, Relaxed).into());
     path.with_file_name(format!(".{name}.{:x}-{unique:016x}{TEMPORARY}", std::process::id()))
 }
 
-/// Reads a name that [`unique_hidden`] has made: what it stands for, and how long ago it was made.
-pub(crate) fn parse_hidden(hidden: &str) -> Option<(&str, Duration)> {
+/// Reads a name that [`unique_hidden`] has made: what it stands for, and how many seconds ago it was made. Fewer than 0: a clock was ahead.
+pub(crate) fn parse_hidden(hidden: &str, now: SystemTime) -> Option<(&str, i64)> {
     let (name, unique) = hidden.strip_prefix('.')?.strip_suffix(TEMPORARY)?.rsplit_once('.')?;
     let (process, nanos) = unique.split_once('-')?;
     let hexadecimal = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if process.is_empty() || nanos.len() != 16 || !hexadecimal(process) || !hexadecimal(nanos) {
         return None;
     }
-    let made = UNIX_EPOCH + Duration::from_nanos(u64::from_str_radix(nanos, 16).ok()?);
-    Some((name, SystemTime::now().duration_since(made).unwrap_or_default()))
+    let made = u64::from_str_radix(nanos, 16).ok()?;
+    let age = self::nanos(now).wrapping_sub(made) as i64;
+    Some((name, age.div_euclid(1_000_000_000)))
+}
+
+/// Nanoseconds since 1970, modulo 2^64: the distance of two of them is right wherever it is below 292 years.
+fn nanos(time: SystemTime) -> u64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_nanos() as u64,
+        Err(before) => (before.duration().as_nanos() as u64).wrapping_neg(),
+    }
 }
 
 /// Writes to standard error in one `write(2)`. Unlike `eprintln!` it takes no lock, which a forked child could

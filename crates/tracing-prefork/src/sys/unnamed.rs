@@ -9,6 +9,7 @@ use nix::unistd::{linkat, unlink};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Vanishes with its process, or, where the file system has no files without a name, has a hidden one that `retention` clears
 /// away. It holds a lease, by which others see that it is in use.
@@ -16,20 +17,22 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Unnamed {
     file: File,
     hidden: Option<PathBuf>,
+    /// When its work began, by the appender's clock: for a temporary name.
+    began: SystemTime,
 }
 
 impl Unnamed {
     /// In the directory of `target`, readable by nobody else.
-    pub(crate) fn create(target: &Path) -> io::Result<Self> {
+    pub(crate) fn create(target: &Path, began: SystemTime) -> io::Result<Self> {
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         if let Some(file) = create_unnamed(target, flags, mode)? {
             locks::share(&file, Discipline::Locked);
-            return Ok(Self { file, hidden: None });
+            return Ok(Self { file, hidden: None, began });
         }
-        let hidden = super::unique_hidden(target);
+        let hidden = super::unique_hidden(target, began);
         let file = files::open(&hidden, flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)?;
-        let unnamed = Self { file: file.into(), hidden: Some(hidden) };
+        let unnamed = Self { file: file.into(), hidden: Some(hidden), began };
         locks::share(&unnamed.file, Discipline::Locked);
         Ok(unnamed)
     }
@@ -53,7 +56,7 @@ impl Unnamed {
         let hidden = match self.hidden.take() {
             Some(hidden) => hidden,
             None => {
-                let hidden = super::unique_hidden(target);
+                let hidden = super::unique_hidden(target, self.began);
                 link_unnamed(&self.file, &hidden)?;
                 hidden
             }
