@@ -274,4 +274,4 @@ fn lock_closed() -> Scenario {
 }
 
 /// What processes lock that prune.
-const LOCK: &str = ".app.DATE.log.lock";
+const LOCK: &str = ".app.DATE.log.a21a4a3f.lock";

@@ -374,7 +374,7 @@ impl Builder {
     /// all processes of a directory should have a hook, or none.
     ///
     /// The hook may log, call the appender, start programs, take its time, and change, move or remove the file; a process does not wait for it when
-    /// it ends. It must not open the hidden files beside the logs: closing `.app.DATE.log.rollover.lock` would let another process hand over at
+    /// it ends. It must not open the hidden files beside the logs: closing `.app.DATE.log.d10ea686.rollover.lock` would let another process hand over at
     /// the same time (`fcntl(2)`).
     ///
     /// ```

@@ -124,7 +124,7 @@ impl Inner {
             Ok(turn) => {
                 if turn.is_none() {
                     // Whoever is at it may have looked before the last file was finished, or has grown.
-                    self.look_again_if_useful(at);
+                    self.look_again(at);
                 }
                 turn
             }
@@ -224,12 +224,6 @@ impl Inner {
     fn plan(&self, at: i64) -> bool {
         let sooner = |planned| (planned == 0 || at < planned).then_some(at);
         self.duties().chores_at.fetch_update(Relaxed, Relaxed, sooner).is_ok()
-    }
-
-    fn look_again_if_useful(&self, at: i64) {
-        if self.looks_again() {
-            self.look_again(at);
-        }
     }
 
     /// Whether there is something to do between one rollover and the next.

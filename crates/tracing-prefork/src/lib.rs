@@ -113,6 +113,7 @@ mod detour;
 mod files;
 mod hand_over;
 mod header;
+mod hidden_name;
 mod housekeeping;
 mod latest;
 mod layer;

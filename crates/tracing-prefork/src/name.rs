@@ -7,6 +7,7 @@ use crate::calendar::{Calendar, Period, Span};
 use crate::clock::{self, system_time};
 use crate::compression::plain_name;
 use crate::date_format::DateFormat;
+use crate::hidden_name::HiddenNames;
 use crate::sys::LogPath;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -25,9 +26,6 @@ impl Place {
     }
 }
 
-/// What the pattern's hidden files are for.
-const HIDDEN: [&str; 4] = ["lock", "compression.lock", "rollover.lock", "rollover"];
-
 /// What an appender calls its files.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -38,6 +36,7 @@ pub(crate) struct Pattern {
     after: String,
     date: Option<DateFormat>,
     calendar: Calendar,
+    hidden: HiddenNames,
     /// A period may have several files.
     numbered: bool,
     /// Archives of these files are ours too.
@@ -62,7 +61,8 @@ impl Pattern {
                 (prefix.map(|prefix| format!("{prefix}.")).unwrap_or_default(), dotted(suffix))
             }
         };
-        Self { directory, before, after, date, calendar, numbered, archives: false }
+        let hidden = HiddenNames::new(&before, date.as_ref(), &after);
+        Self { directory, before, after, date, calendar, hidden, numbered, archives: false }
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -140,18 +140,13 @@ impl Pattern {
         Period { start: system_time(start.max(clock::FIRST)), end: (end != i64::MAX).then(|| system_time(end)) }
     }
 
-    /// The pattern's hidden file for a purpose: `.app.DATE.log.lock`.
+    /// The pattern's hidden file for a purpose: `.app.DATE.log.d10ea686.lock`.
     pub(crate) fn hidden(&self, purpose: &str) -> PathBuf {
-        self.directory.join(self.hidden_name(purpose))
-    }
-
-    fn hidden_name(&self, purpose: &str) -> String {
-        let date = if self.date.is_some() { "DATE" } else { "" };
-        format!(".{}{date}{}.{purpose}", self.before, self.after)
+        self.directory.join(self.hidden.of(purpose))
     }
 
     /// Whether it is the name of one of them.
     pub(crate) fn is_hidden(&self, name: &str) -> bool {
-        HIDDEN.iter().any(|purpose| self.hidden_name(purpose) == name)
+        self.hidden.contain(name)
     }
 }

@@ -25,7 +25,7 @@ fn a_prefix_suffix_or_link_that_no_file_can_have_is_refused_by_name() {
     says(&refused(builder().latest_symlink("../app.log")), &["latest_symlink", "\"../app.log\""]);
     says(&refused(builder().latest_hard_link("..")), &["latest_hard_link", "\"..\""]);
     says(&refused(builder().latest_symlink("a").latest_hard_link("a")), &["latest_hard_link", "another link"]);
-    says(&refused(builder().latest_symlink(".app.DATE.log.lock")), &["latest_symlink", "lock file"]);
+    says(&refused(builder().latest_symlink(common::LOCK)), &["latest_symlink", "lock file"]);
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn a_hook_that_panics_is_called_again() {
 #[test]
 fn a_lock_file_that_cannot_be_opened_is_reported_at_build() {
     let directory = tempfile::tempdir().expect("a directory");
-    fs::create_dir(directory.path().join(".app.DATE.log.lock")).expect("a directory in the way");
+    fs::create_dir(directory.path().join(common::LOCK)).expect("a directory in the way");
     let (reports, builder) = reporting(&Hand::at(NOW));
     let logs = builder.max_log_files(2).build(directory.path()).expect("builds");
     let reports = reports.lock().expect("unpoisoned");

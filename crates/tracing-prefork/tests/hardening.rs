@@ -96,7 +96,7 @@ fn a_stopped_pruner_costs_not_a_second_a_line() {
             .on_error(|_| {})
             .build(directory)
             .expect("builds");
-        let path = directory.join(".app.DATE.log.lock");
+        let path = directory.join(common::LOCK);
         // SAFETY: one thread.
         let child = match unsafe { fork() }.expect("forks") {
             ForkResult::Child => {

@@ -340,7 +340,7 @@ fn without_a_note_no_hook_is_called() {
 
 #[test]
 fn no_link_may_have_the_name_of_the_record() {
-    for name in [RECORD, ".app.DATE.log.rollover.lock", ".app.DATE.log.lock"] {
+    for name in [RECORD, ".app.DATE.log.d10ea686.rollover.lock", common::LOCK] {
         let error = common::refused(daily(&Hand::at(NOW)).latest_symlink(name));
         common::says(&error, &["latest_symlink", name, "lock file"]);
     }

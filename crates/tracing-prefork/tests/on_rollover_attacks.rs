@@ -731,7 +731,7 @@ fn odd_things_under_the_records_name_block_nothing() {
     for kind in ["fifo", "symlink", "socket"] {
         let directory = tempfile::tempdir().expect("a directory");
         write_files(directory.path(), &["app.2026-11-20.log"]);
-        let record = directory.path().join(".app.DATE.log.rollover");
+        let record = directory.path().join(RECORD);
         match kind {
             "fifo" => nix::unistd::mkfifo(&record, nix::sys::stat::Mode::S_IRWXU).expect("made"),
             "symlink" => std::os::unix::fs::symlink("/etc/passwd", &record).expect("made"),
@@ -742,7 +742,7 @@ fn odd_things_under_the_records_name_block_nothing() {
         log(&logs, "a line");
         let error = logs.hand_over().expect_err("refused").to_string();
         eprintln!("{kind}: {error}; told {:?}", told.lock());
-        assert!(error.contains(".app.DATE.log.rollover"), "it does not say what is wrong: {error}");
+        assert!(error.contains(RECORD), "it does not say what is wrong: {error}");
     }
 }
 

@@ -291,7 +291,7 @@ fn the_reckoning_goes_on_after_another_process_was_at_it_in_that_second() {
         fs::create_dir(&directory).expect("made");
         let hand = three_old_files(&directory);
         let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(&directory).expect("builds");
-        let lock = directory.join(".app.DATE.log.lock");
+        let lock = directory.join(common::LOCK);
         // SAFETY: one thread.
         let other = match unsafe { fork() }.expect("forks") {
             ForkResult::Child => {

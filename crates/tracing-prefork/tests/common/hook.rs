@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tracing_prefork::{Builder, Rotation};
 
-pub(crate) const RECORD: &str = ".app.DATE.log.rollover";
+pub(crate) const RECORD: &str = ".app.DATE.log.d10ea686.rollover";
 
 pub(crate) fn daily(hand: &Hand) -> Builder {
     hand.builder().rotation(Rotation::DAILY)

@@ -16,6 +16,8 @@ use tracing_prefork::{Appender, Builder, Operation, Rotation};
 /// 2026-11-21 08:33:01 UTC, a Saturday.
 pub(crate) const NOW: u64 = 1_795_249_981;
 pub(crate) const DAY: u64 = 86_400;
+/// The lock behind which daily files of [`Hand::builder`] are pruned.
+pub(crate) const LOCK: &str = ".app.DATE.log.d10ea686.lock";
 
 /// A clock that is set by hand, in nanoseconds since 1970.
 #[derive(Clone, Default)]
