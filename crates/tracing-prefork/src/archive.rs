@@ -77,14 +77,14 @@ pub(crate) fn archive_closed(
 fn archive(plain: &Path, kind: Compression, clock: &Clock, needed: impl Fn(FileId) -> bool) -> io::Result<Archived> {
     let Some(closed) = ClosedFile::open(plain)? else { return Ok(Archived::Gone) };
     let before = closed.file().metadata()?;
-    if closed.is_held() || needed(closed.id()) {
+    if closed.is_held()? || needed(closed.id()) {
         return Ok(Archived::Held);
     }
     let target = kind.archive_of(plain);
     // The steps below are taken at the thread's own priority: an opener may be waiting for them.
     let made = sys::at_lowest_priority("log-compression", || make(closed.file(), &before, &target, kind, clock))??;
 
-    let Some(_claim) = closed.claim() else { return Ok(Archived::Held) };
+    let Some(_claim) = closed.claim()? else { return Ok(Archived::Held) };
     if !closed.is_at(plain) {
         return Ok(Archived::Gone);
     }

@@ -5,17 +5,20 @@
 
 use crate::appender::Inner;
 use crate::report::Operation;
-use crate::slots::Pin;
-use crate::sys::{self, Discipline, WriteLock};
+use crate::slots::{Pin, Turn};
+use crate::sys::{self, Discipline, Unlocked, WriteLock};
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// So long a thread waits for the write lock. Whoever holds it needs microseconds, unless it has been stopped.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// To be reported: somebody else has held the lock for that long. No errno has this value.
+const HELD: i32 = -1;
 
 impl Inner {
     /// Appends to a slot that needs care, and returns how much of the line went in; `None` if the file is to be `limited` and has no room.
@@ -31,15 +34,16 @@ impl Inner {
         }
         let Some(file) = pin.file() else { return Some(Err(Errno::EBADF.into())) };
         let torn = pin.torn();
-        let turn = self.wait(|| pin.try_turn());
+        let turn = self.turn(pin);
         let lock = turn.is_some().then(|| self.lock(file)).flatten();
         let Some(lock) = lock else {
-            drop(turn);
-            self.report_stuck_lock(at);
-            return Some(match self.slots.discipline {
-                Discipline::Locked => self.append_without_lock(line, at),
+            let outcome = match self.slots.discipline {
+                Discipline::Locked => append_without_lock(file, line),
                 Discipline::Unlocked => end_of_others(file).and_then(|_| pin.append(line)),
-            });
+            };
+            drop(turn);
+            self.report_lock(at);
+            return Some(outcome);
         };
         let size = match end_of_others(file) {
             Ok(size) => size,
@@ -54,17 +58,6 @@ impl Inner {
                 Some(pin.append(line))
             }
         }
-    }
-
-    /// Appends without the write lock, by a descriptor that says so: nobody who has the lock cuts anything off while it is open, and
-    /// somebody who is at that now keeps it from being opened.
-    fn append_without_lock(&self, line: &[u8], at: i64) -> io::Result<usize> {
-        let (opened, _) = self.open_for(at, line.len())?;
-        if !sys::may_write(&opened.file) {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        end_of_others(opened.file.as_fd())?;
-        sys::append(&opened.file, line)
     }
 
     /// Appends to a file that only this thread has open; returns the same.
@@ -85,10 +78,10 @@ impl Inner {
             Discipline::Locked => match self.lock(file).map(|lock| (lock, end_of_others(file))) {
                 Some((lock, Ok(size))) => self.append_locked(file, &lock, size, line, limited)?,
                 Some((_, Err(error))) => Err(error),
-                None => self.append_without_lock(line, at),
+                None => append_without_lock(file, line),
             },
         };
-        self.report_stuck_lock(at);
+        self.report_lock(at);
         self.end_own(file, line, &outcome);
         Some(outcome)
     }
@@ -130,50 +123,98 @@ impl Inner {
         }
     }
 
-    /// The write lock, or `None` if it has not been free for a second. Then it is not waited for again until it has been free.
+    /// The right to use the write lock, among the threads of this process; `None` if another thread stays in the middle of a write.
+    fn turn<'a>(&self, pin: &Pin<'a>) -> Option<Turn<'a>> {
+        let stuck = &self.duties().turn_stuck;
+        // The thread that has the turn may be waiting for the lock.
+        let patience = if stuck.load(Relaxed) { Duration::ZERO } else { 2 * PATIENCE };
+        let turn = wait(patience, || pin.try_turn());
+        stuck.store(turn.is_none(), Relaxed);
+        turn
+    }
+
+    /// The write lock, or `None` if the kernel refuses it, or it has not been free for a second. Then it is not waited for again, for that
+    /// file, until it has been free.
     fn lock<'a>(&self, file: BorrowedFd<'a>) -> Option<WriteLock<'a>> {
         let stuck = &self.duties().lock_stuck;
-        let first = WriteLock::try_take(file);
-        let lock = match first {
-            None if !stuck.load(Relaxed) => self.wait(|| WriteLock::try_take(file)),
-            first => first,
+        let stuck_file = stuck.load(Relaxed);
+        let is_stuck_file = || stuck_file != 0 && inode(file) == stuck_file;
+        let ask = || WriteLock::try_take(file).transpose();
+        let asked = match ask() {
+            None if !is_stuck_file() => wait(PATIENCE, ask),
+            asked => asked,
         };
-        if lock.is_some() {
-            stuck.store(false, Relaxed);
-        } else if !stuck.swap(true, Relaxed) {
-            self.duties().lock_report.store(true, Relaxed);
-        }
-        lock
-    }
-
-    /// Reports what [`lock`](Self::lock) has found, when nothing is held: whoever is told may log.
-    fn report_stuck_lock(&self, at: i64) {
-        let due = &self.duties().lock_report;
-        if due.load(Relaxed) && due.swap(false, Relaxed) {
-            self.report_at(Operation::Lock, at, io::ErrorKind::TimedOut.into());
-        }
-    }
-
-    /// Asks again and again, for a second at most.
-    pub(crate) fn wait<T>(&self, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-        let mut pause = Duration::from_micros(20);
-        let mut began = None;
-        for turn in 0_u32.. {
-            if let Some(got) = ask() {
-                return Some(got);
+        let error = match asked {
+            Some(Ok(lock)) => {
+                if is_stuck_file() {
+                    stuck.store(0, Relaxed);
+                }
+                return Some(lock);
             }
-            if turn < 20 {
-                thread::yield_now();
-                continue;
-            }
-            if began.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
-                return None;
-            }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(1));
+            Some(Err(error)) => error.raw_os_error(),
+            None => None,
+        };
+        if !is_stuck_file() && stuck.swap(inode(file), Relaxed) != inode(file) {
+            self.duties().lock_report.store(error.unwrap_or(HELD), Relaxed);
         }
         None
     }
+
+    /// Reports what [`lock`](Self::lock) has found, when nothing is held: whoever is told may log.
+    fn report_lock(&self, at: i64) {
+        let due = &self.duties().lock_report;
+        if due.load(Relaxed) == 0 {
+            return;
+        }
+        let error = match due.swap(0, Relaxed) {
+            0 => return,
+            HELD if self.duties().may_allocate() => {
+                io::Error::new(io::ErrorKind::TimedOut, "somebody else has held the lock for a second")
+            }
+            HELD => io::ErrorKind::TimedOut.into(),
+            error => io::Error::from_raw_os_error(error),
+        };
+        self.report_at(Operation::Lock, at, error);
+    }
+
+    /// Asks again and again, for a second at most.
+    pub(crate) fn wait<T>(&self, ask: impl FnMut() -> Option<T>) -> Option<T> {
+        wait(PATIENCE, ask)
+    }
+}
+
+/// Asks again and again, for so long at most.
+fn wait<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let mut pause = Duration::from_micros(20);
+    let mut began = None;
+    for turn in 0_u32.. {
+        if let Some(got) = ask() {
+            return Some(got);
+        }
+        if turn < 20 {
+            thread::yield_now();
+            continue;
+        }
+        if began.get_or_insert_with(Instant::now).elapsed() > patience {
+            return None;
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(1));
+    }
+    None
+}
+
+/// Stands for a file for as long as it is open; never 0.
+fn inode(file: BorrowedFd<'_>) -> u64 {
+    sys::identity(file).map_or(u64::MAX, |id| id.inode)
+}
+
+/// Appends without the write lock, and says so meanwhile: nobody who has the lock cuts anything off then. An error while somebody is
+/// at that: what is written now could be cut off with it.
+fn append_without_lock(file: BorrowedFd<'_>, line: &[u8]) -> io::Result<usize> {
+    let _unlocked = Unlocked::announce(file).ok_or(io::ErrorKind::TimedOut)?;
+    end_of_others(file)?;
+    sys::append(file, line)
 }
 
 /// If the file ends in a piece of a line, ends it. Returns the size of the file.

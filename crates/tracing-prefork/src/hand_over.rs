@@ -196,7 +196,8 @@ impl Round<'_> {
 
 /// Whether somebody may write to a file. An archive nobody writes to, and one that has just gone is none to wait for.
 fn is_held(found: &Found) -> io::Result<bool> {
-    Ok(found.place.is_some() && ClosedFile::open(&found.path)?.is_some_and(|file| file.is_held()))
+    let plain = found.place.is_some().then(|| ClosedFile::open(&found.path)).transpose()?.flatten();
+    plain.map_or(Ok(false), |plain| plain.is_held())
 }
 
 /// Whether a file of the record is there, or its archive.

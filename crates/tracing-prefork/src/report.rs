@@ -65,10 +65,7 @@ impl Operation {
                 "had to reopen",
                 "somebody has renamed, removed or replaced the file; lines go into a new one of its name",
             ),
-            Self::Lock => (
-                "cannot lock",
-                "another process has held the lock for a second; lines are written without it until it is free",
-            ),
+            Self::Lock => ("cannot lock", "lines are written without the lock until it can be had again"),
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
             Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),

@@ -31,10 +31,12 @@ pub(crate) struct Duties {
     errno: AtomicI32,
     failed: AtomicI64,
     retry: AtomicI64,
-    /// The write lock has not been free for a second.
-    pub(crate) lock_stuck: AtomicBool,
-    /// That has not been reported yet.
-    pub(crate) lock_report: AtomicBool,
+    /// The inode of the file whose write lock could not be had; 0 for none.
+    pub(crate) lock_stuck: AtomicU64,
+    /// The errno of that, if it has not been reported yet; 0 for none.
+    pub(crate) lock_report: AtomicI32,
+    /// A thread of this process stays in the middle of a write under the write lock.
+    pub(crate) turn_stuck: AtomicBool,
     /// The housekeeping lock has not been free for a second when there was no room for a line.
     pub(crate) pruner_stuck: AtomicBool,
     /// A file has been created, so that there may be one too many, and one that is finished.

@@ -126,3 +126,63 @@ fn a_lock_that_does_not_come_free_is_reported_once_and_lines_go_on_without_it() 
     assert_eq!(logs.stats().errors, 2, "waited for once more");
     assert_eq!(read(directory.path(), "app.2026-11-21.log").lines().count(), 102);
 }
+
+#[test]
+fn while_the_lock_is_stuck_and_the_file_cannot_be_opened_lines_go_on_by_the_open_descriptor() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let (told, logs) = locking(&hand, directory.path());
+    log(&logs, "before").expect("writes");
+    let file = raw(directory.path());
+    lock(&file, libc::F_WRLCK);
+    let today = directory.path().join("app.2026-11-21.log");
+    std::fs::rename(&today, directory.path().join("moved")).expect("renamed");
+    std::fs::create_dir(&today).expect("a directory in the way");
+    let started = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let logs = &logs;
+            scope.spawn(move || {
+                (0..50).for_each(|number| log(logs, &format!("{thread} {number}")).expect("writes"));
+            });
+        }
+    });
+    // Each thread, or each line, would have waited for a second.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(read(directory.path(), "moved").lines().count(), 401);
+    assert_eq!(operations(&told), [Operation::Lock]);
+    let stats = logs.stats();
+    assert_eq!((stats.lines, stats.lines_lost, stats.errors), (401, 0, 1));
+    common::says(
+        &told.lock().expect("unpoisoned")[0].1,
+        &["cannot lock", "held the lock for a second", "without the lock"],
+    );
+}
+
+#[test]
+fn a_child_that_can_open_nothing_writes_by_the_descriptor_of_its_parent_while_the_lock_is_stuck() {
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+    let name = "a_child_that_can_open_nothing_writes_by_the_descriptor_of_its_parent_while_the_lock_is_stuck";
+    common::alone(name, &[], |directory| {
+        let (_, logs) = locking(&Hand::at(NOW), directory);
+        log(&logs, "before").expect("writes");
+        let file = raw(directory);
+        lock(&file, libc::F_WRLCK);
+        let today = directory.join("app.2026-11-21.log");
+        std::fs::rename(&today, directory.join("moved")).expect("renamed");
+        std::fs::create_dir(&today).expect("a directory in the way");
+        // SAFETY: the process has one thread that runs code of ours; the child ends by `_exit`.
+        match unsafe { fork() }.expect("forks") {
+            ForkResult::Child => {
+                let written = (0..10).filter(|number| log(&logs, &format!("child {number}")).is_ok()).count();
+                // SAFETY: leaves without running the parent's exit handlers.
+                unsafe { libc::_exit(written as i32) }
+            }
+            ForkResult::Parent { child } => {
+                assert_eq!(waitpid(child, None).expect("waits"), WaitStatus::Exited(child, 10), "lines were refused");
+            }
+        }
+        assert_eq!(read(directory, "moved").lines().count(), 11);
+    });
+}

@@ -36,12 +36,12 @@ impl ClosedFile {
     }
 
     /// Whether somebody may write to it. Only asks: an opener never has to wait for that.
-    pub(crate) fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> io::Result<bool> {
         locks::is_shared(&self.file)
     }
 
     /// See [`locks::claim`].
-    pub(crate) fn claim(&self) -> Option<Claim<'_>> {
+    pub(crate) fn claim(&self) -> io::Result<Option<Claim<'_>>> {
         locks::claim(&self.file)
     }
 

@@ -1,6 +1,7 @@
 //! Opening and creating log files: regular files only, never through a symbolic link, never truncated.
 
-use super::locks::{self, Discipline, Lease};
+use super::lock_outcome::LockOutcome;
+use super::locks::{self, Discipline};
 use super::path::LogPath;
 use super::tail::tail;
 use nix::NixPath;
@@ -122,10 +123,10 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
         let (file, id) = (File::from(file), FileId::from(stat));
         match locks::share(&file, discipline) {
             // A pruner holds it for the moment in which it removes the name; afterwards the name is free. Or a writer cuts a piece off.
-            Lease::Busy if attempt < 30 => thread::yield_now(),
-            Lease::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
+            LockOutcome::Busy if attempt < 30 => thread::yield_now(),
+            LockOutcome::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
             // It was stopped before it removed the name, and does so when it goes on: a line would be gone with it.
-            Lease::Busy if locks::is_claimed(&file) => return Err(Errno::EBUSY.into()),
+            LockOutcome::Busy if locks::is_claimed(&file) => return Err(Errno::EBUSY.into()),
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path).is_ok_and(|found| found == Some(id)) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
@@ -141,17 +142,21 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
 /// opened.
 pub(crate) fn hold(path: &LogPath) -> io::Result<Option<File>> {
     match open(path.as_c_str(), LOG, Mode::empty()).map(File::from) {
-        // A pruner has it in hands: it goes now.
-        Ok(file) if locks::share(&file, Discipline::Locked) == Lease::Busy => Err(Errno::ENOENT.into()),
+        // Busy: a pruner has it in hands, and it goes now.
+        Ok(file) => match locks::share(&file, Discipline::Locked) {
+            LockOutcome::Busy => Err(Errno::ENOENT.into()),
+            LockOutcome::Failed(error) => Err(error.into()),
+            LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(file)),
+        },
         Err(Errno::ENOENT) => Err(Errno::ENOENT.into()),
-        opened => Ok(opened.ok()),
+        Err(_) => Ok(None),
     }
 }
 
 /// Whether a process has the file open to write to.
 pub(crate) fn is_held(path: &Path) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()))
+    open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()).unwrap_or(true))
 }
 
 pub(super) fn must_be_regular(stat: &FileStat) -> io::Result<()> {
@@ -271,8 +276,8 @@ pub(crate) fn claim_and_remove(
     };
     // Held until the name is gone: an opener that comes meanwhile waits, and then finds the name free.
     let claim = locks::claim(&file);
-    if claim.is_none() && !regardless() {
-        return Ok(Removal::Held);
+    if !matches!(claim, Ok(Some(_))) && !regardless() {
+        return claim.map(|_| Removal::Held);
     }
     let stat = fstat(&file)?;
     let still_there = lstat(path).is_ok_and(|found| FileId::from(found) == FileId::from(stat));

@@ -2,7 +2,8 @@
 
 use super::files::{self, Creation, FileId};
 use super::fork;
-use super::locks::{busy, byte_lock};
+use super::lock_outcome::LockOutcome;
+use super::locks::byte_lock;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::stat::stat;
@@ -65,10 +66,10 @@ impl HousekeepingLock {
     pub(crate) fn try_take(path: &Path, creation: Creation<'_>) -> io::Result<Option<Self>> {
         let Some(in_hand) = InHand::try_take(path) else { return Ok(None) };
         let file = files::open_or_create(path, creation)?;
-        match fcntl(&file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))) {
-            Ok(_) => Ok(Some(Self { file, generation: fork::generation(), _in_hand: in_hand })),
-            Err(error) if busy(error) => Ok(None),
-            Err(error) => Err(error.into()),
+        match fcntl(&file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))).into() {
+            LockOutcome::Held => Ok(Some(Self { file, generation: fork::generation(), _in_hand: in_hand })),
+            LockOutcome::Busy => Ok(None),
+            LockOutcome::Unsupported(error) | LockOutcome::Failed(error) => Err(error.into()),
         }
     }
 

@@ -1,9 +1,10 @@
 //! The locks on a log file that processes share: the lease and the write lock.
 
-use nix::errno::Errno;
+use super::lock_outcome::LockOutcome;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The byte of a log file that stands for its lease: far behind every line, so that it meets nobody's lock on a part
@@ -26,37 +27,19 @@ pub(super) fn byte_lock(kind: libc::c_int, start: libc::off_t) -> libc::flock {
     lock
 }
 
-pub(super) fn busy(error: Errno) -> bool {
-    matches!(error, Errno::EAGAIN | Errno::EACCES)
-}
-
-/// What asking for a lease came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lease {
-    Held,
-    /// Somebody holds it against us.
-    Busy,
-    /// This file system has no such locks (or the descriptor may not have one): do without.
-    Unsupported,
-}
-
 /// Open file description locks: they belong to the open file, so a forked child that inherits the descriptor holds
 /// the lease too, and it ends with the last of them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn set_lease(file: impl AsFd, kind: libc::c_int, bytes: libc::off_t) -> Lease {
+fn set_lease(file: impl AsFd, kind: libc::c_int, bytes: libc::off_t) -> LockOutcome {
     let mut lock = byte_lock(kind, LEASE_BYTE);
     lock.l_len = bytes;
-    match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {
-        Ok(_) => Lease::Held,
-        Err(error) if busy(error) => Lease::Busy,
-        Err(_) => Lease::Unsupported,
-    }
+    fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).into()
 }
 
 /// `flock(2)` has the same owner, the open file, where open file description locks do not exist.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[allow(deprecated, reason = "nix's owning Flock cannot wrap a descriptor that is kept open")]
-fn set_lease(file: impl AsFd, kind: libc::c_int, _bytes: libc::off_t) -> Lease {
+fn set_lease(file: impl AsFd, kind: libc::c_int, _bytes: libc::off_t) -> LockOutcome {
     use nix::fcntl::{FlockArg, flock};
     use std::os::fd::AsRawFd;
     let operation = match kind as libc::c_short {
@@ -64,11 +47,7 @@ fn set_lease(file: impl AsFd, kind: libc::c_int, _bytes: libc::off_t) -> Lease {
         libc::F_WRLCK => FlockArg::LockExclusiveNonblock,
         _ => FlockArg::UnlockNonblock,
     };
-    match flock(file.as_fd().as_raw_fd(), operation) {
-        Ok(()) => Lease::Held,
-        Err(error) if busy(error) => Lease::Busy,
-        Err(_) => Lease::Unsupported,
-    }
+    flock(file.as_fd().as_raw_fd(), operation).into()
 }
 
 /// How an appender writes to its files.
@@ -81,7 +60,7 @@ pub(crate) enum Discipline {
 }
 
 /// Says "I may write to this file" for as long as `file`, or a copy of it in a forked child, stays open.
-pub(crate) fn share(file: &File, discipline: Discipline) -> Lease {
+pub(crate) fn share(file: &File, discipline: Discipline) -> LockOutcome {
     let bytes = match discipline {
         Discipline::Unlocked => 2,
         Discipline::Locked => 1,
@@ -89,27 +68,25 @@ pub(crate) fn share(file: &File, discipline: Discipline) -> Lease {
     set_lease(file, libc::F_RDLCK as libc::c_int, bytes)
 }
 
-/// Whether nobody keeps those out who write without the write lock. `file` keeps saying that it is one of them.
-pub(crate) fn may_write(file: &File) -> bool {
-    share(file, Discipline::Unlocked) != Lease::Busy
+/// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may. An error if
+/// nobody can tell.
+pub(crate) fn claim(file: &File) -> io::Result<Option<Claim<'_>>> {
+    let held = set_lease(file, libc::F_WRLCK as libc::c_int, 1).is_held()?;
+    Ok(held.then(|| Claim(file)))
 }
 
-/// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may.
-pub(crate) fn claim(file: &File) -> Option<Claim<'_>> {
-    (set_lease(file, libc::F_WRLCK as libc::c_int, 1) == Lease::Held).then(|| Claim(file))
-}
-
-/// Whether somebody has a lease on the file. Takes none, so that nobody has to wait for this.
+/// Whether somebody may have a lease on the file. Takes none, so that nobody has to wait for this.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn is_shared(file: &File) -> bool {
+pub(crate) fn is_shared(file: &File) -> io::Result<bool> {
     let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, LEASE_BYTE);
-    // Where there are no such locks, nobody can tell.
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_err() || lock.l_type != libc::F_UNLCK as libc::c_short
+    let asked = LockOutcome::from(fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)));
+    // Where there are no such locks, somebody may.
+    Ok(!asked.is_held()? || lock.l_type != libc::F_UNLCK as libc::c_short)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn is_shared(file: &File) -> bool {
-    claim(file).is_none()
+pub(crate) fn is_shared(file: &File) -> io::Result<bool> {
+    Ok(claim(file)?.is_none())
 }
 
 /// Whether it is a [`Claim`] that keeps leases away, and not somebody's lock on the whole file.
@@ -147,11 +124,12 @@ pub(crate) struct WriteLock<'a>(BorrowedFd<'a>);
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl<'a> WriteLock<'a> {
     /// Takes it, or says at once with `None` that somebody else has it. A file system without such locks lets everybody have it.
-    pub(crate) fn try_take(file: BorrowedFd<'a>) -> Option<Self> {
+    pub(crate) fn try_take(file: BorrowedFd<'a>) -> io::Result<Option<Self>> {
         let lock = byte_lock(libc::F_WRLCK as libc::c_int, WRITE_BYTE);
-        match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)) {
-            Err(error) if busy(error) => None,
-            _ => Some(Self(file)),
+        match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).into() {
+            LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(Self(file))),
+            LockOutcome::Busy => Ok(None),
+            LockOutcome::Failed(error) => Err(error.into()),
         }
     }
 
@@ -176,12 +154,43 @@ impl Drop for WriteLock<'_> {
 /// `flock(2)` is the lease here, and has no parts: nobody is kept out.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl<'a> WriteLock<'a> {
-    pub(crate) fn try_take(file: BorrowedFd<'a>) -> Option<Self> {
-        Some(Self(file))
+    pub(crate) fn try_take(file: BorrowedFd<'a>) -> io::Result<Option<Self>> {
+        Ok(Some(Self(file)))
     }
 
     pub(crate) fn while_nobody_writes<T>(&self, _work: impl FnOnce() -> T) -> Option<T> {
         let _ = self.0;
         None
+    }
+}
+
+/// Says "I write without the write lock", for as long as it lives: meanwhile nobody who has the lock cuts anything off.
+#[derive(Debug)]
+pub(crate) struct Unlocked<'a>(
+    #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code))] BorrowedFd<'a>,
+);
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl<'a> Unlocked<'a> {
+    /// `None`: somebody is about to cut something off.
+    pub(crate) fn announce(file: BorrowedFd<'a>) -> Option<Self> {
+        let lock = byte_lock(libc::F_RDLCK as libc::c_int, UNLOCKED_BYTE);
+        let announced = LockOutcome::from(fcntl(file, FcntlArg::F_OFD_SETLK(&lock)));
+        (announced != LockOutcome::Busy).then(|| Self(file))
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+impl Drop for Unlocked<'_> {
+    fn drop(&mut self) {
+        let _ = fcntl(self.0, FcntlArg::F_OFD_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, UNLOCKED_BYTE)));
+    }
+}
+
+/// Nothing is cut off here.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl<'a> Unlocked<'a> {
+    pub(crate) fn announce(file: BorrowedFd<'a>) -> Option<Self> {
+        Some(Self(file))
     }
 }

@@ -5,6 +5,7 @@ mod descriptor;
 mod files;
 mod fork;
 mod job_lock;
+mod lock_outcome;
 mod locks;
 mod path;
 mod priority;
@@ -20,7 +21,7 @@ pub(crate) use files::{
 };
 pub(crate) use fork::{ForkWiped, libc_knows};
 pub(crate) use job_lock::HousekeepingLock;
-pub(crate) use locks::{Discipline, WriteLock, may_write};
+pub(crate) use locks::{Discipline, Unlocked, WriteLock};
 pub(crate) use path::LogPath;
 pub(crate) use priority::at_lowest_priority;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};

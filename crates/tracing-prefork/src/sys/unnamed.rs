@@ -27,13 +27,13 @@ impl Unnamed {
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         if let Some(file) = create_unnamed(target, flags, mode)? {
-            locks::share(&file, Discipline::Locked);
+            locks::share(&file, Discipline::Locked).is_held()?;
             return Ok(Self { file, hidden: None, began });
         }
         let hidden = super::unique_hidden(target, began);
         let file = files::open(&hidden, flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)?;
         let unnamed = Self { file: file.into(), hidden: Some(hidden), began };
-        locks::share(&unnamed.file, Discipline::Locked);
+        locks::share(&unnamed.file, Discipline::Locked).is_held()?;
         Ok(unnamed)
     }
 
