@@ -338,7 +338,7 @@ fn a_file_without_a_name_is_closed_only_when_nobody_writes_to_it() {
 #[test]
 fn a_line_that_goes_anywhere_keeps_the_slot_that_it_finds() {
     let anywhere: fn(&Logs) = |logs| {
-        let pin = logs.slots.pin_any().expect("one of the two is never closed");
+        let pin = logs.slots.pin_any(time(1).at).expect("one of the two is never closed");
         assert!(pin.file().is_some());
     };
     for setup in BOTH {

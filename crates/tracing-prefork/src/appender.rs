@@ -19,6 +19,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 use tracing_core::Subscriber;
 use tracing_subscriber::Layer;
@@ -91,7 +92,7 @@ impl Inner {
         let known = timer::reading_in(line, self.id).or(began).map(Second::exact);
         let now = known.unwrap_or_else(|| self.clock.rough_second());
         let state = &*self.slots.state;
-        if state.duties.is_new_second(now.at) {
+        if state.duties.checked.load(Relaxed) != now.at {
             self.each_second(now.at);
         }
         match self.slots.pin(state, now) {

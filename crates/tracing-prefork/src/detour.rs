@@ -62,6 +62,8 @@ impl Inner {
                 Ok(opened) => opened,
                 Err(error) => return self.append_anywhere(line, at, error),
             };
+            // The thread's next line must not go to the file before.
+            self.duties().retry.succeeded();
             let outcome = match tries.next() {
                 Some(_) => self.append_to(opened.file.as_fd(), line, opened.torn, at, true),
                 None => Some(self.append_unlimited(&opened, line, at)),
@@ -81,7 +83,7 @@ impl Inner {
     /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is
     /// better than a lost one. This is the last resort: it leads nowhere else.
     fn append_anywhere(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
-        if let Some(pin) = self.slots.pin_any() {
+        if let Some(pin) = self.slots.pin_any(at) {
             let outcome = self.append_to_slot(&pin, line, at, false).unwrap_or(Ok(0));
             if let Some(file) = pin.file()
                 && !self.end_own(file, line, &outcome)

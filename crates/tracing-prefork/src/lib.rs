@@ -123,6 +123,7 @@ mod pins;
 mod record;
 mod report;
 mod retention;
+mod retry;
 pub mod rolling;
 mod rollover;
 mod rotation;

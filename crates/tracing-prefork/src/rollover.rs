@@ -3,9 +3,9 @@
 use crate::appender::Inner;
 use crate::header::Header;
 use crate::report::Operation;
+use crate::retry::Retry;
 use crate::slots::Rolling;
 use crate::sys::{self, Creation, LogPath, Opened};
-use nix::errno::Errno;
 use std::fs;
 use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
 use std::path::Path;
@@ -15,8 +15,6 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64};
 
 /// Seconds for which the file of a period that has ended stays open for lines that are still on their way.
 pub(crate) const GRACE: i64 = 5;
-/// The most seconds between two attempts to open a file that cannot be opened.
-const RETRY: i64 = 8;
 
 /// What a process remembers beside its slots; a forked child finds it zero.
 #[derive(Debug)]
@@ -27,10 +25,10 @@ pub(crate) struct Duties {
     process: AtomicU64,
     /// The second of the event for which [`Inner::each_second`] ran last.
     pub(crate) checked: AtomicI64,
-    /// Why a file could not be opened last, the second of that event, and the seconds until the next attempt.
-    errno: AtomicI32,
-    failed: AtomicI64,
-    retry: AtomicI64,
+    /// The second of the clock at that time.
+    looked: AtomicI64,
+    /// When to try again to open a file that could not be opened.
+    pub(crate) retry: Retry,
     /// The inode of the file whose write lock could not be had; 0 for none.
     pub(crate) lock_stuck: AtomicU64,
     /// The errno of that, if it has not been reported yet; 0 for none.
@@ -67,26 +65,16 @@ impl Duties {
         self.started.load(Relaxed) && !self.bare.load(Relaxed)
     }
 
-    /// An error if opening a file has failed so recently that it is not tried again yet. If the clock was set back meanwhile it is.
-    pub(crate) fn may_open(&self, at: i64) -> io::Result<()> {
-        let (errno, failed) = (self.errno.load(Relaxed), self.failed.load(Relaxed));
-        let waiting = errno != 0 && (failed..failed + self.retry.load(Relaxed)).contains(&at);
-        if waiting { Err(io::Error::from_raw_os_error(errno)) } else { Ok(()) }
-    }
-
-    /// Notes whether a file could be opened. Attempts follow after 1, 2, 4, 8, 8 ... seconds.
-    pub(crate) fn opened(&self, at: i64, error: Option<&io::Error>) {
-        let errno = error.map_or(0, |error| error.raw_os_error().unwrap_or(Errno::EIO as i32));
-        let retry = if self.errno.swap(errno, Relaxed) == 0 { 1 } else { (2 * self.retry.load(Relaxed)).min(RETRY) };
-        self.retry.store(retry, Relaxed);
-        self.failed.store(at, Relaxed);
-    }
-
-    /// Whether the second of an event is a later one than any before, or the clock has been set back. A late line is neither.
-    #[inline]
-    pub(crate) fn is_new_second(&self, at: i64) -> bool {
-        let checked = self.checked.load(Relaxed);
-        at > checked || at < checked - 60
+    /// Whether an event of the second `at`, at the second `now` of the clock, is the first of its second. A late line is not, so that two
+    /// streams of events that take turns do not make it one look an event: there is at most one look for each second that the clock shows, and
+    /// one for each later second of an event.
+    pub(crate) fn begins_second(&self, at: i64, now: i64) -> bool {
+        let begins = at > self.checked.load(Relaxed) || now != self.looked.load(Relaxed);
+        if begins {
+            self.checked.store(at, Relaxed);
+            self.looked.store(now, Relaxed);
+        }
+        begins
     }
 }
 
@@ -110,7 +98,7 @@ impl Inner {
             return Ok(Rolled::No);
         }
         if !rolling.nothing_open() {
-            self.duties().may_open(at)?;
+            self.duties().retry.may_open(at)?;
         }
         self.look_at_fork();
         let forward = rolling.is_forward(at);
@@ -134,8 +122,9 @@ impl Inner {
     /// Opens the file that takes the next line of `at`, puts it into the slot that is not in use, and notes what has come of it.
     /// `false`: somebody still writes to that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
+        let attempt = self.duties().retry.begin();
         let filled = self.open_for(at, 0).and_then(|(file, index)| self.install(rolling, at, index, file));
-        self.duties().opened(at, filled.as_ref().err());
+        self.duties().retry.end(attempt, at, filled.as_ref().err());
         filled
     }
 

@@ -79,10 +79,11 @@ impl Inner {
         if has_room(size) && !rolling.is_full(at) {
             return true;
         }
-        if self.duties().may_open(at).is_err() {
+        if self.duties().retry.may_open(at).is_err() {
             return false;
         }
         rolling.set_full(at);
+        let attempt = self.duties().retry.begin();
         let opened = self.open_for(at, length);
         let moved = match opened {
             Ok((_, next)) if next == index => Ok(None),
@@ -97,7 +98,7 @@ impl Inner {
             Err(_) => rolling.set_not_full(at, |_| true),
         }
         drop(rolling);
-        self.duties().opened(at, moved.as_ref().err());
+        self.duties().retry.end(attempt, at, moved.as_ref().err());
         match moved {
             Ok(Some(true)) => {
                 self.counters().rollovers.fetch_add(1, Relaxed);

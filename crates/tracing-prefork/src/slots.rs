@@ -28,7 +28,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct State {
     bounds: [Bounds; 2],
-    /// The slot that was filled last.
+    /// The slot that was filled last, or that is left.
     latest: AtomicUsize,
     /// A thread rolls over, or lets a file go.
     rolling: AtomicBool,
@@ -91,13 +91,13 @@ impl Slots {
         self.pin_if(state, slot, |bounds| bounds.contain(now))
     }
 
-    /// Any open slot, the one filled last first, whose file has a name: for when the right file cannot be opened.
-    pub(crate) fn pin_any(&self) -> Option<Pin<'_>> {
+    /// For when the file of `at` cannot be opened: an open slot whose file has a name, that of the file before if it is open.
+    pub(crate) fn pin_any(&self, at: i64) -> Option<Pin<'_>> {
         let state = &*self.state;
-        let latest = state.latest.load(Relaxed) & 1;
+        let best = state.nearest(at);
         let has_name = |slot: usize| self.descriptors[slot].borrow().is_some_and(sys::has_name);
         let pin = |slot| self.pin_if(state, slot, |_| has_name(slot));
-        pin(latest).or_else(|| pin(latest ^ 1))
+        pin(best).or_else(|| pin(best ^ 1))
     }
 
     #[inline(always)]
@@ -149,6 +149,31 @@ impl State {
             bounds.open.load(Relaxed) && bounds.contain(Second::exact(at))
         };
         [latest, latest ^ 1].into_iter().find(holds)
+    }
+
+    /// The slot that takes the lines of `at`: the open one with the latest period that has begun by then, or else with the earliest of
+    /// those that have not. Of two with the same period, the one that was filled last.
+    fn nearest(&self, at: i64) -> usize {
+        let latest = self.latest.load(Relaxed) & 1;
+        let rank = |slot: usize| {
+            let bounds = &self.bounds[slot];
+            let start = bounds.start.load(Relaxed);
+            (bounds.open.load(Relaxed), start <= at, if start <= at { start } else { start.saturating_neg() })
+        };
+        if rank(latest) >= rank(latest ^ 1) { latest } else { latest ^ 1 }
+    }
+
+    /// The slot that a file is put into next: a closed one, or else the one with the earlier period. Of two that are alike, the one that was
+    /// not filled last.
+    fn next_slot(&self) -> usize {
+        let latest = self.latest.load(Relaxed) & 1;
+        let rank = |slot: usize| {
+            let bounds = &self.bounds[slot];
+            (bounds.open.load(Relaxed), bounds.start.load(Relaxed))
+        };
+        let (last, other) = (rank(latest), rank(latest ^ 1));
+        let is_earlier = last.0 && other.0 && last.1 < other.1;
+        if is_earlier || !last.0 && other.0 { latest } else { latest ^ 1 }
     }
 }
 
@@ -305,7 +330,7 @@ impl Rolling<'_> {
     }
 
     fn install_as(&self, care: u32, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
-        let slot = (self.state.latest.load(Relaxed) & 1) ^ 1;
+        let slot = self.state.next_slot();
         if !self.close(slot) {
             return Ok(false);
         }
@@ -332,18 +357,22 @@ impl Rolling<'_> {
     }
 
     /// Lets go of a file whose period `at` is `grace` seconds or more away from, in either direction, or in whose place another
-    /// has been opened.
+    /// has been opened; not of the one that takes the lines of `at`.
     pub(crate) fn let_go_of_ended(&self, at: i64, grace: i64) -> io::Result<()> {
-        let latest = self.state.latest.load(Relaxed) & 1;
-        let slot = latest ^ 1;
+        let kept = self.state.nearest(at);
+        let slot = kept ^ 1;
         let bounds = &self.state.bounds[slot];
         if !bounds.open.load(Relaxed) {
             return Ok(());
         }
         let (start, end) = (bounds.start.load(Relaxed), bounds.end.load(Relaxed));
         let far = at >= end.saturating_add(grace) || at < start.saturating_sub(grace);
-        let replaced = self.state.bounds[latest].start.load(Relaxed) == start;
-        if (far || replaced) && self.close(slot) { self.let_go(slot) } else { Ok(()) }
+        let replaced = self.state.bounds[kept].start.load(Relaxed) == start;
+        if !(far || replaced) || !self.close(slot) {
+            return Ok(());
+        }
+        self.state.latest.store(kept, Relaxed);
+        self.let_go(slot)
     }
 
     /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there. If somebody

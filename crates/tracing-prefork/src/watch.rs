@@ -28,12 +28,14 @@ enum Look {
 }
 
 impl Inner {
-    /// Runs at the first event of each second.
+    /// Runs at each event whose second is not that of the event before: looks at the first event of each second.
     #[cold]
     pub(crate) fn each_second(self: &Arc<Self>, at: i64) {
-        let duties = self.duties();
-        duties.checked.store(at, Relaxed);
-        match self.look_at_file(at) {
+        let now = self.clock.exact_second();
+        if !self.duties().begins_second(at, now) {
+            return;
+        }
+        match self.look_at_file(at, now) {
             Ok(Look::Reopened(found)) => {
                 self.report_at(Operation::Reopen, at, found.into());
                 self.after_rollover(at);
@@ -50,10 +52,10 @@ impl Inner {
 
     /// If the path of `at` does not lead to the file that is open for it, opens it anew. If that fails, lines go on into the
     /// open one as long as it has a name.
-    fn look_at_file(&self, at: i64) -> io::Result<Look> {
+    fn look_at_file(&self, at: i64, now: i64) -> io::Result<Look> {
         let Some(rolling) = self.slots.try_roll() else { return Ok(Look::Busy) };
         // A failure keeps a file open longer than need be: the next rollover replaces it.
-        let _ = rolling.let_go_of_ended(at, GRACE);
+        let _ = rolling.let_go_of_ended(now, GRACE);
         let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
         if !rolling.leads_to(at, open) {
             // The program closed our descriptor, and has its number for something of its own. The next event opens the file anew.
@@ -66,13 +68,13 @@ impl Inner {
         if found == Some(open) {
             return Ok(Look::AsItWas);
         }
-        if self.duties().may_open(at).is_err() {
+        if self.duties().retry.may_open(at).is_err() {
             rolling.abandon_nameless(at);
             return Ok(Look::AsItWas);
         }
         match self.fill_slot(&rolling, at) {
             Ok(true) => {
-                let _ = rolling.let_go_of_ended(at, GRACE);
+                let _ = rolling.let_go_of_ended(now, GRACE);
                 self.counters().files_reopened.fetch_add(1, Relaxed);
                 let found = found.map_or(io::ErrorKind::NotFound, |_| io::ErrorKind::AlreadyExists);
                 Ok(Look::Reopened(found))
@@ -88,8 +90,8 @@ impl Inner {
     /// Does at once what happens by itself within a second.
     pub(crate) fn reopen(self: &Arc<Self>) -> Result<(), Error> {
         let at = self.clock.exact_second();
-        self.duties().opened(at, None);
-        let looked = self.wait(|| match self.look_at_file(at) {
+        self.duties().retry.succeeded();
+        let looked = self.wait(|| match self.look_at_file(at, at) {
             Ok(Look::Busy) => None,
             looked => Some(looked),
         });

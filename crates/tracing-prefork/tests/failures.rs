@@ -2,11 +2,13 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, Told, names, read, telling};
+use common::{DAY, Hand, NOW, Told, alone, names, read, telling};
 use std::fs;
 use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread;
 use tracing_prefork::{Appender, Operation, Rotation};
+use tracing_subscriber::fmt::MakeWriter;
 
 fn reporting(hand: &Hand) -> (Told, tracing_prefork::Builder) {
     telling(hand.builder().rotation(Rotation::DAILY))
@@ -48,6 +50,91 @@ fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_ever_mor
         assert!(text.contains(part), "{text:?} does not say {part:?}");
     }
     assert_eq!((logs.stats().lines, logs.stats().lines_lost), (111, 0));
+}
+
+#[test]
+fn the_file_before_is_the_latest_one_also_when_a_late_line_has_opened_an_older_one_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    let mut late = logs.make_writer();
+    late.write_all(b"begun on the first day, ").expect("kept");
+    for day in 0..3 {
+        hand.set(NOW + day * DAY, 0);
+        log(&logs, "on its day").expect("writes");
+    }
+    late.write_all(b"ended on the third").expect("kept");
+    drop(late);
+    fs::create_dir(directory.path().join("app.2026-11-24.log")).expect("a directory in the way");
+    for second in 0..30 {
+        hand.set(NOW + 3 * DAY + second, 0);
+        log(&logs, "of the fourth day").expect("writes");
+    }
+    let expected = "on its day\n".to_owned() + &"of the fourth day\n".repeat(30);
+    assert_eq!(read(directory.path(), "app.2026-11-23.log"), expected);
+    let first = read(directory.path(), "app.2026-11-21.log");
+    assert_eq!(first, "on its day\nbegun on the first day, ended on the third\n");
+}
+
+#[test]
+fn another_late_line_does_not_take_the_place_of_the_file_before() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    let begin = |text: &str| {
+        let mut late = logs.make_writer();
+        late.write_all(text.as_bytes()).expect("kept");
+        late
+    };
+    let first = begin("of the first day");
+    hand.set(NOW + DAY, 0);
+    let second = begin("of the second day");
+    hand.set(NOW + 3 * DAY, 0);
+    log(&logs, "on the fourth day").expect("writes");
+    fs::create_dir(directory.path().join("app.2026-11-25.log")).expect("a directory in the way");
+    hand.set(NOW + 4 * DAY, 0);
+    log(&logs, "1").expect("writes");
+    drop(first);
+    log(&logs, "2").expect("writes");
+    drop(second);
+    log(&logs, "3").expect("writes");
+    assert_eq!(read(directory.path(), "app.2026-11-24.log"), "on the fourth day\n1\n2\n3\n");
+    assert_eq!(read(directory.path(), "app.2026-11-21.log"), "of the first day\n");
+    assert_eq!(read(directory.path(), "app.2026-11-22.log"), "of the second day\n");
+}
+
+#[test]
+fn after_a_line_in_the_right_file_no_line_of_its_thread_goes_to_the_file_before() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    alone("after_a_line_in_the_right_file_no_line_of_its_thread_goes_to_the_file_before", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let (in_hook, told_in_hook) = mpsc::channel();
+        let (go_on, told_to_go_on) = mpsc::channel();
+        let wait = Mutex::new(told_to_go_on);
+        // The thread that rolls over is kept in the hook, and finds no descriptor when it comes out.
+        let header = move |_| {
+            if thread::current().name() == Some("rolls over") {
+                in_hook.send(()).expect("the test waits");
+                wait.lock().expect("unpoisoned").recv().expect("the test goes on");
+            }
+            "# first line".to_owned()
+        };
+        let logs = hand.builder().rotation(Rotation::DAILY).header(header).build(directory).expect("builds");
+        let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).expect("read");
+        hand.set(NOW + DAY, 0);
+        thread::scope(|scope| {
+            let rolls_over = thread::Builder::new().name("rolls over".to_owned());
+            let rolls_over = rolls_over.spawn_scoped(scope, || log(&logs, "of the other thread")).expect("starts");
+            told_in_hook.recv().expect("the other thread is in the hook");
+            log(&logs, "1").expect("writes");
+            setrlimit(Resource::RLIMIT_NOFILE, 3, limit).expect("no descriptor is left");
+            go_on.send(()).expect("the other thread waits");
+            rolls_over.join().expect("ends").expect("writes to the file before");
+            setrlimit(Resource::RLIMIT_NOFILE, 100.min(limit), limit).expect("there are descriptors again");
+            log(&logs, "2").expect("writes");
+        });
+        assert_eq!(read(directory, "app.2026-11-22.log"), "# first line\n1\n2\n");
+    });
 }
 
 #[test]

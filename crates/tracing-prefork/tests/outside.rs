@@ -73,6 +73,22 @@ fn a_file_that_was_removed_is_made_again_in_the_next_second() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_by_seconds_does_not_keep_a_removed_file_from_being_noticed() {
+    for back in [1, 5, 30, 59, 61, 3600] {
+        let mut scene = Scene::new(|builder| builder);
+        fs::remove_file(scene.path(TODAY)).expect("removed");
+        scene.second -= back;
+        scene.hand.set(scene.second, 0);
+        scene.log("after the step");
+        assert_eq!(scene.read(TODAY), "after the step\n", "set back by {back} s");
+        fs::remove_file(scene.path(TODAY)).expect("removed");
+        scene.next_second();
+        scene.log("a second later");
+        assert_eq!(scene.read(TODAY), "a second later\n", "set back by {back} s");
+    }
+}
+
+#[test]
 fn no_line_is_lost_when_a_file_is_renamed() {
     let mut scene = Scene::new(|builder| builder);
     for turn in 0..5 {

@@ -211,6 +211,36 @@ fn once_a_second_an_event_looks_at_its_file_and_at_the_link() {
 }
 
 #[test]
+fn late_lines_between_others_do_not_make_it_one_look_an_event() {
+    let test = "late_lines_between_others_do_not_make_it_one_look_an_event";
+    let calls = traced(test, |directory| {
+        let seconds = Arc::new(AtomicU64::new(1_795_262_400));
+        let clock = seconds.clone();
+        let clock = move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Relaxed));
+        let appender = daily(directory).clock(clock).build(directory).expect("an appender");
+        let log = |late: u64| {
+            seconds.fetch_sub(late, Relaxed);
+            let mut event = appender.make_writer();
+            event.write_all(b"begun then, ").expect("kept");
+            seconds.fetch_add(late, Relaxed);
+            event.write_all(b"written now\n").expect("kept");
+        };
+        (0..10).for_each(|_| log(0));
+        mark("begin late");
+        for _ in 0..10 {
+            seconds.fetch_add(1, Relaxed);
+            (0..100).for_each(|turn| log([0, 1, 30, 59, 3600][turn % 5]));
+        }
+        mark("end late");
+    });
+    let Some(calls) = calls else { return };
+    let calls = between(&calls, "late");
+    assert_eq!(calls.iter().filter(is_write).count(), 1000);
+    let others = others(calls);
+    assert_eq!(others.values().sum::<u64>(), 20, "{others:?}");
+}
+
+#[test]
 fn under_the_write_lock_an_event_takes_four_more_calls() {
     let test = "under_the_write_lock_an_event_takes_four_more_calls";
     let calls = traced(test, |directory| {

@@ -155,6 +155,8 @@ struct Side {
     disturbed: BTreeSet<String>,
     /// The second of the last event that looked.
     checked: i64,
+    /// The second of the clock at that time.
+    clock_checked: i64,
     /// Since it was built, in this process.
     written: u64,
     lost: u64,
@@ -241,6 +243,7 @@ impl Machine {
             cut: Vec::new(),
             disturbed: BTreeSet::new(),
             checked: 0,
+            clock_checked: 0,
             written: 0,
             lost: 0,
             pruned: 0,
@@ -341,7 +344,7 @@ impl Machine {
         let before = self.files(which)?;
         let logs = told(builder.build(&self.directory), "build")?;
         let side = &mut self.sides[which];
-        (side.written, side.lost, side.pruned, side.checked) = (0, 0, 0, 0);
+        (side.written, side.lost, side.pruned, side.checked, side.clock_checked) = (0, 0, 0, 0, 0);
         side.disturbed.clear();
         side.logs = Some(logs);
         let current = self.name_at(which, self.now())?;
@@ -481,10 +484,11 @@ impl Machine {
         drop(limit);
         drop(logs);
         self.look(which, &before, None)?;
+        let now = told(self.now().duration_since(UNIX_EPOCH), "time")?.as_secs() as i64;
         let side = &mut self.sides[which];
-        let looked = second > side.checked || second < side.checked - 60;
+        let looked = second > side.checked || second < side.checked && now != side.clock_checked;
         if looked {
-            side.checked = second;
+            (side.checked, side.clock_checked) = (second, now);
         }
         if tried_again {
             ensure!(room.is_some(), "a line was refused");
