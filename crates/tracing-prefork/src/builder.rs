@@ -2,7 +2,7 @@
 
 use crate::appender::Inner;
 use crate::calendar::Calendar;
-use crate::clock::{Clock, Moment};
+use crate::clock::Clock;
 use crate::compression::Compression;
 use crate::date_format::DateFormat;
 use crate::hand_over::Hook;
@@ -333,6 +333,7 @@ impl Builder {
     /// Let it name its period. Vector and the OpenTelemetry collector tell files apart by their first bytes, and would take two files that begin
     /// alike for one. With [`max_file_bytes`](Self::max_file_bytes), and with [`Rotation::NEVER`], the period is not enough for that: add
     /// the time, or a random number. It is called on the thread whose event begins the file; what it logs itself goes into the file before.
+    /// If it panics, the file begins without the line, and the panic is reported ([`Operation::UserCode`](crate::Operation::UserCode)).
     ///
     /// Files that exist get none: empty ones that somebody else has made, for example. In a child of a raw `clone(2)` it is not called: until another
     /// process has made the file, lines of such a child go to the file before.
@@ -415,10 +416,12 @@ impl Builder {
     }
 
     /// Is told of failures, at most once a minute for each [`Operation`](crate::Operation); the others are counted. Without it
-    /// they are written to standard error, a line each.
+    /// they are written to standard error, a line each. Standard error is never waited for: if a pipe is full, the report counts as
+    /// [suppressed](Error::suppressed), and the next failure is reported instead.
     ///
     /// Called on the thread that met the failure, in each process for itself, and perhaps during `build`, before there is a
-    /// subscriber. It may log: what fails then is counted and not reported.
+    /// subscriber. It may log: what fails then is counted and not reported. If it panics, the panic ends there: it is counted, and written to
+    /// standard error with what the hook was told.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -433,7 +436,8 @@ impl Builder {
         Self { on_error: OnError(Some(Box::new(hook))), ..self }
     }
 
-    /// Reads the time from `clock` instead of the system: for tests, which need not wait for midnight then.
+    /// Reads the time from `clock` instead of the system: for tests, which need not wait for midnight then. If it panics, that event has the
+    /// system's time, and the panic is reported ([`Operation::UserCode`](crate::Operation::UserCode)).
     pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self { clock: Clock::custom(clock), ..self }
     }
@@ -462,7 +466,7 @@ impl Builder {
         }
         let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
         let discipline = if self.lock_writes { Discipline::Locked } else { Discipline::Unlocked };
-        let now = Moment::from(self.clock.now());
+        let now = self.clock.moment();
 
         let date = match &self.date_format {
             None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
@@ -512,6 +516,7 @@ impl Builder {
             reporter: Reporter::new(self.on_error.0),
             slots: Slots::new(discipline).map_err(open)?,
         });
+        inner.clock.belongs_to(&inner);
         inner.start(now.secs).map_err(open)?;
         Ok(Appender::new(inner))
     }

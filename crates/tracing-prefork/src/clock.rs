@@ -1,7 +1,11 @@
 //! The clock of an appender, and an instant as its files see it.
 
-use crate::sys;
+use crate::appender::Inner;
+use crate::report::Operation;
+use crate::{sys, user_code};
 use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An instant: whole seconds since 1970-01-01 00:00 UTC, rounded down, and the rest of the second.
@@ -46,32 +50,60 @@ pub(crate) fn system_time(secs: i64) -> SystemTime {
     if secs < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
-/// Where an appender reads the time: the system's clock, or the one that the user handed over.
+/// Where an appender reads the time: the system's clock, or the one that the user handed over. If that panics, it is the system's time.
 #[derive(Default)]
-pub(crate) struct Clock(Option<Box<dyn Fn() -> SystemTime + Send + Sync>>);
+pub(crate) struct Clock {
+    custom: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
+    /// Who reports it then, and what there was to report before.
+    appender: OnceLock<Weak<Inner>>,
+    early: OnceLock<String>,
+}
 
 impl Clock {
     pub(crate) fn custom(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self(Some(Box::new(clock)))
+        Self { custom: Some(Box::new(clock)), ..Self::default() }
+    }
+
+    /// From now on that appender reports when the user's clock panics.
+    pub(crate) fn belongs_to(&self, appender: &Arc<Inner>) {
+        let _ = self.appender.set(Arc::downgrade(appender));
+        if let Some(early) = self.early.get() {
+            self.report(io::Error::other(early.clone()));
+        }
     }
 
     pub(crate) fn now(&self) -> SystemTime {
-        match &self.0 {
-            None => SystemTime::now(),
-            Some(clock) => clock(),
-        }
+        self.ask_user().unwrap_or_else(SystemTime::now)
     }
 
     /// The same as a moment. Half of the way from a `SystemTime` to seconds is checks that cost as much as printing the time.
     #[inline]
     pub(crate) fn moment(&self) -> Moment {
-        match &self.0 {
-            None => {
-                let (secs, nanos) = sys::now();
-                Moment { secs: secs.clamp(FIRST, LAST), nanos }
-            }
-            Some(clock) => Moment::from(clock()),
+        self.ask_user().map_or_else(Moment::of_the_system, Moment::from)
+    }
+
+    /// What the user's clock says. `None`: there is none, or it has panicked.
+    #[inline]
+    fn ask_user(&self) -> Option<SystemTime> {
+        let clock = self.custom.as_ref()?;
+        user_code::run("clock", clock).map_err(|error| self.report(error)).ok()
+    }
+
+    #[cold]
+    fn report(&self, error: io::Error) {
+        match self.appender.get().map(Weak::upgrade) {
+            Some(Some(appender)) => appender.report(Operation::UserCode, appender.pattern.directory(), error),
+            Some(None) => {}
+            None => drop(self.early.set(error.to_string())),
         }
+    }
+}
+
+impl Moment {
+    #[inline]
+    fn of_the_system() -> Self {
+        let (secs, nanos) = sys::now();
+        Self { secs: secs.clamp(FIRST, LAST), nanos }
     }
 }
 
@@ -98,7 +130,7 @@ impl Clock {
     /// 600 million readings.
     #[inline]
     pub(crate) fn rough_second(&self) -> Second {
-        match self.0 {
+        match self.custom {
             None => Second { at: sys::time(), behind: 1 },
             Some(_) => Second::exact(self.exact_second()),
         }
@@ -111,6 +143,6 @@ impl Clock {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "custom" } else { "system" })
+        f.write_str(if self.custom.is_some() { "custom" } else { "system" })
     }
 }

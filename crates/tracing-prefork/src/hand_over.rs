@@ -8,12 +8,11 @@ use crate::listing::{self, Found};
 use crate::name::{Pattern, Place};
 use crate::record::{self, Line, Record, State, Version};
 use crate::retention;
-use crate::sys::{self, ClosedFile, Creation, HousekeepingLock};
-use std::any::Any;
+use crate::sys::{ClosedFile, Creation, HousekeepingLock};
+use crate::user_code;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 type Answer = Result<(), Box<dyn Error + Send + Sync>>;
@@ -28,10 +27,7 @@ impl Hook {
     }
 
     fn call(&self, path: &Path, period: Period) -> io::Result<()> {
-        match sys::disturbed(|| catch_unwind(AssertUnwindSafe(|| (self.0)(path, period)))) {
-            Ok(answer) => answer.map_err(io::Error::other),
-            Err(panic) => Err(io::Error::other(format!("it has panicked: {}", message(&*panic)))),
-        }
+        user_code::run("on_rollover", || (self.0)(path, period))?.map_err(io::Error::other)
     }
 }
 
@@ -39,11 +35,6 @@ impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("hook")
     }
-}
-
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
 /// How far the hook has come with a file as it is now. What it has had before that was compressed it has had.
@@ -147,7 +138,10 @@ impl Round<'_> {
                     Ok(Offered::Done) => outcome.done += 1,
                     Err(error) => {
                         outcome.held += 1;
-                        outcome.failed = outcome.failed.or(Some((found.path.clone(), error)));
+                        match outcome.failed {
+                            None => outcome.failed = Some((found.path.clone(), error)),
+                            Some(_) => user_code::discard(error),
+                        }
                     }
                 }
                 if !self.turn.is_ours_still() {

@@ -1,12 +1,14 @@
 //! The first line of each new file.
 
 use crate::calendar::Period;
+use crate::{sys, user_code};
 use std::cell::Cell;
 use std::fmt;
+use std::io;
 
 thread_local! {
-    /// This thread is asking for a first line.
-    static ASKING: Cell<bool> = const { Cell::new(false) };
+    /// The generation of the process in which this thread is asking for a first line: a child that is forked meanwhile is not. 0 for none.
+    static ASKING: Cell<u64> = const { Cell::new(0) };
 }
 
 /// `Builder::header`.
@@ -19,26 +21,19 @@ impl Header {
 
     /// Whether this thread is asking for a first line: what the user's code logs then must not begin a file in its turn.
     pub(crate) fn is_asking() -> bool {
-        ASKING.get()
+        ASKING.get() == sys::generation()
     }
 
-    /// The first line of a period's file, with its newline; nothing if the user gives nothing.
-    pub(crate) fn of(&self, period: Period) -> Vec<u8> {
-        /// Ends it, also if the user's code panics.
-        struct Asked;
-        impl Drop for Asked {
-            fn drop(&mut self) {
-                ASKING.set(false);
-            }
-        }
-        ASKING.set(true);
-        let asked = Asked;
-        let mut line = (self.0)(period).into_bytes();
-        drop(asked);
+    /// The first line of a period's file, with its newline; nothing if the user gives nothing. An error if the user's code panics.
+    pub(crate) fn of(&self, period: Period) -> io::Result<Vec<u8>> {
+        let outer = ASKING.replace(sys::generation());
+        let line = user_code::run("header", || (self.0)(period));
+        ASKING.set(outer);
+        let mut line = line?.into_bytes();
         if !line.is_empty() && !line.ends_with(b"\n") {
             line.push(b'\n');
         }
-        line
+        Ok(line)
     }
 }
 

@@ -136,6 +136,7 @@ mod sync;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
 mod timer;
+mod user_code;
 mod watch;
 mod writer;
 mod zone;

@@ -1,6 +1,6 @@
 //! What went wrong: [`Error`] for the user's hook, [`Stats`] to read, and the limit on how often to speak.
 
-use crate::sys;
+use crate::{sys, user_code};
 use std::cell::Cell;
 use std::fmt;
 use std::io;
@@ -10,6 +10,8 @@ use std::time::Instant;
 
 /// Seconds between two reports of failures of one [`Operation`].
 const INTERVAL: u64 = 60;
+/// Seconds between two reports of which the first could not be made: standard error was full, or it was met in the hook itself.
+const AGAIN: u64 = 1;
 
 /// What an appender was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,10 +37,14 @@ pub enum Operation {
     /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover), which has failed or panicked, or could not be called. It is
     /// called again for that file.
     OnRollover,
+    /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file begins without its first
+    /// line; after one of [`clock`](crate::Builder::clock) the event has the system's time. (A panic of
+    /// [`on_error`](crate::Builder::on_error) is written to standard error, with what the hook was told.)
+    UserCode,
 }
 
 impl Operation {
-    const COUNT: usize = 8;
+    const COUNT: usize = 9;
 
     fn index(self) -> usize {
         match self {
@@ -50,6 +56,7 @@ impl Operation {
             Self::Link => 5,
             Self::Compression => 6,
             Self::OnRollover => 7,
+            Self::UserCode => 8,
         }
     }
 
@@ -72,6 +79,10 @@ impl Operation {
             Self::OnRollover => (
                 "cannot hand over",
                 "files wait for on_rollover, which is called again after some seconds, and then at least once an hour",
+            ),
+            Self::UserCode => (
+                "cannot use the program's own code for",
+                "no line is lost: a file begins without its first line, an event has the system's time",
             ),
         }
     }
@@ -239,8 +250,11 @@ impl Reporter {
         let due = may_tell
             && now >= reported + INTERVAL
             && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
-        if !due || !self.tell(counters, limit, operation, path, source) {
+        if due {
+            self.tell(counters, limit, operation, path, source);
+        } else {
             limit.suppressed.fetch_add(1, Relaxed);
+            user_code::discard(source);
         }
     }
 
@@ -257,29 +271,46 @@ impl Reporter {
     }
 
     /// Calls the hook, unless this thread is in it already: a hook may log, and that may fail again.
-    fn tell(&self, counters: &Counters, limit: &Limit, operation: Operation, path: &Path, source: io::Error) -> bool {
+    fn tell(&self, counters: &Counters, limit: &Limit, operation: Operation, path: &Path, source: io::Error) {
         thread_local! {
-            static TELLING: Cell<bool> = const { Cell::new(false) };
+            /// The generation of the process in which this thread is telling: a child that a hook forks is not. 0 for none.
+            static TELLING: Cell<u64> = const { Cell::new(0) };
         }
-        /// Ends it, also if the hook panics.
-        struct Told;
-        impl Drop for Told {
-            fn drop(&mut self) {
-                TELLING.set(false);
-            }
+        let outer = TELLING.replace(sys::generation());
+        let error =
+            Error { suppressed: limit.suppressed.swap(0, Relaxed), ..self.error(counters, operation, path, source) };
+        let told = outer != sys::generation()
+            && match &self.hook {
+                None => write(&text(&error)),
+                Some(hook) => user_code::run("on_error", || hook(&error))
+                    .or_else(|panic| {
+                        counters.errors.fetch_add(1, Relaxed);
+                        if write(&format!("{panic}; it was told: {}", text(&error))) { Ok(()) } else { Err(panic) }
+                    })
+                    .is_ok(),
+            };
+        TELLING.set(outer);
+        if !told {
+            limit.suppressed.fetch_add(error.suppressed + 1, Relaxed);
+            // In a child that was forked by the hook it is zero.
+            let sooner = |reported: u64| Some(reported.saturating_sub(INTERVAL - AGAIN));
+            let _ = limit.reported.fetch_update(Relaxed, Relaxed, sooner);
         }
-        if TELLING.replace(true) {
-            return false;
-        }
-        let _told = Told;
-        let suppressed = limit.suppressed.swap(0, Relaxed);
-        let error = Error { suppressed, ..self.error(counters, operation, path, source) };
-        match &self.hook {
-            Some(hook) => sys::disturbed(|| hook(&error)),
-            None => sys::write_to_stderr(&format!("tracing-prefork: {error}\n")),
-        }
-        true
+        user_code::discard(error);
     }
+}
+
+/// Writes a report to standard error, unless that would have to wait.
+fn write(report: &str) -> bool {
+    sys::write_to_stderr(&format!("tracing-prefork: {report}\n"))
+}
+
+/// An error's text, which may be of a type of the user's: what `on_rollover` fails with.
+fn text(error: &Error) -> String {
+    user_code::run("the error's text", || error.to_string()).unwrap_or_else(|panic| {
+        let (failed, next) = error.operation.sentence();
+        format!("{failed} {}: {panic}; {next}", error.path.display())
+    })
 }
 
 impl fmt::Debug for Reporter {

@@ -6,6 +6,7 @@ use crate::report::Operation;
 use crate::retry::Retry;
 use crate::slots::Rolling;
 use crate::sys::{self, Creation, LogPath, Opened};
+use std::cell::{Cell, OnceCell};
 use std::fs;
 use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
 use std::path::Path;
@@ -130,9 +131,18 @@ impl Inner {
 
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.
     pub(crate) fn open(&self, path: &LogPath, at: i64) -> io::Result<Opened> {
-        let header = || self.header.as_ref().map_or_else(Vec::new, |header| header.of(self.pattern.period_at(at)));
+        // Asked once, however often the file is tried.
+        let (line, panicked) = (OnceCell::new(), Cell::new(None));
+        let ask = |header: &Header| {
+            let asked = header.of(self.pattern.period_at(at));
+            asked.unwrap_or_else(|error| {
+                panicked.set(Some(error));
+                Vec::new()
+            })
+        };
+        let header = || line.get_or_init(|| self.header.as_ref().map_or_else(Vec::new, ask)).clone();
         // In a raw clone the user's code must not run, and what it logs itself must not ask it again. Such lines go elsewhere until the
-        // file is there.
+        // file is there: they make no directory for it.
         let may_create = self.header.is_none() || !self.duties().bare.load(Relaxed) && !Header::is_asking();
         let creation = may_create.then_some(Creation { mode: self.mode, header: &header, now: self.clock.now() });
         let mut tries = 0..100;
@@ -140,7 +150,10 @@ impl Inner {
             match sys::open_log(path, creation, self.slots.discipline) {
                 // Not in a raw clone: making directories allocates.
                 Err(error)
-                    if error.kind() == NotFound && !self.duties().bare.load(Relaxed) && tries.next().is_some() =>
+                    if error.kind() == NotFound
+                        && may_create
+                        && !self.duties().bare.load(Relaxed)
+                        && tries.next().is_some() =>
                 {
                     match fs::create_dir_all(path.directory()) {
                         // One of them was removed again before the next was made in it: empty ones are pruning's to remove.
@@ -151,6 +164,9 @@ impl Inner {
                 opened => break opened?,
             }
         };
+        if let Some(error) = panicked.take() {
+            self.report(Operation::UserCode, path.as_path(), error);
+        }
         // Whoever makes a period's file sees to the housekeeping. A child that has just been forked and finds it there need not.
         if opened.created {
             self.duties().chores_wanted.store(true, Relaxed);

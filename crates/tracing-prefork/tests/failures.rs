@@ -235,7 +235,7 @@ fn a_hook_that_panics_is_called_again() {
     let logs = builder.build(directory.path()).expect("builds");
     fs::create_dir(directory.path().join("app.2026-11-22.log")).expect("a directory in the way");
     hand.set(NOW + DAY, 0);
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| log(&logs, "a line"))).expect_err("the hook panics");
+    log(&logs, "a line").expect("writes");
     fs::remove_file(directory.path().join("latest")).expect("removed");
     fs::create_dir(directory.path().join("latest")).expect("a directory in the way");
     hand.set(NOW + 2 * DAY, 0);

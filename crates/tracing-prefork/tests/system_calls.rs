@@ -321,3 +321,40 @@ fn the_count_sees_what_a_careless_writer_does() {
     assert_eq!(calls.iter().filter(is_write).count() as u64, 2 * EVENTS);
     assert_eq!(others(calls).values().sum::<u64>(), EVENTS / 100, "{:?}", others(calls));
 }
+
+#[test]
+fn a_header_that_logs_itself_is_asked_once_and_makes_no_directory() {
+    static LOGS: std::sync::OnceLock<Appender> = std::sync::OnceLock::new();
+    static DAY: AtomicU64 = AtomicU64::new(0);
+    let calls = traced("a_header_that_logs_itself_is_asked_once_and_makes_no_directory", |directory| {
+        let header = |_| {
+            if let Some(mut logs) = LOGS.get() {
+                // Where the directory is gone, there is no file that it could go to.
+                let _ = writeln!(logs, "from within");
+            }
+            "# begins".to_owned()
+        };
+        let day = || SystemTime::UNIX_EPOCH + Duration::from_secs(86_400 * (20_000 + DAY.load(Relaxed)));
+        let builder = Appender::builder().rotation(Rotation::DAILY).clock(day).header(header);
+        let mut logs = LOGS.get_or_init(|| builder.build(directory).expect("an appender"));
+        DAY.store(1, Relaxed);
+        mark("begin header");
+        writeln!(logs, "a line").expect("written");
+        mark("end header");
+        // Where the directory is gone too, it is made once.
+        fs::remove_dir_all(directory).expect("removed");
+        DAY.store(2, Relaxed);
+        mark("begin gone");
+        writeln!(logs, "a line").expect("written");
+        mark("end gone");
+        assert!(fs::read_to_string(logs.path()).expect("the log").starts_with("# begins\n"));
+    });
+    let Some(calls) = calls else { return };
+    let count = |calls: &[Call], name: &str| calls.iter().filter(|call| call.name.starts_with(name)).count();
+    let with_the_directory = between(&calls, "header");
+    assert_eq!(count(with_the_directory, "mkdir"), 0, "{:?}", others(with_the_directory));
+    assert!(count(with_the_directory, "open") <= 6, "{:?}", others(with_the_directory));
+    let without = between(&calls, "gone");
+    assert!(count(without, "mkdir") <= 2, "{:?}", others(without));
+    assert!(count(without, "open") <= 12, "{:?}", others(without));
+}

@@ -10,6 +10,7 @@ mod locks;
 mod path;
 mod priority;
 mod processor;
+mod stderr;
 mod tail;
 mod unnamed;
 
@@ -19,12 +20,13 @@ pub(crate) use files::{
     Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity, identity_at, identity_of,
     is_held, open_log, open_or_create,
 };
-pub(crate) use fork::{ForkWiped, libc_knows};
+pub(crate) use fork::{ForkWiped, generation, libc_knows};
 pub(crate) use job_lock::HousekeepingLock;
 pub(crate) use locks::{Discipline, Unlocked, WriteLock};
 pub(crate) use path::LogPath;
 pub(crate) use priority::at_lowest_priority;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
+pub(crate) use stderr::write_to_stderr;
 pub(crate) use tail::{cut, end_fragment, end_line, may_grow, size, tail};
 pub(crate) use unnamed::{Unnamed, free_bytes};
 
@@ -32,7 +34,6 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};
 use std::cell::Cell;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
@@ -83,14 +84,6 @@ fn nanos(time: SystemTime) -> u64 {
     }
 }
 
-/// Writes to standard error in one `write(2)`. Unlike `eprintln!` it takes no lock, which a forked child could
-/// have inherited locked, and never panics.
-pub(crate) fn write_to_stderr(text: &str) {
-    // SAFETY: descriptor 2 is borrowed for this one call; if the process has closed it, the kernel says EBADF.
-    let stderr = unsafe { BorrowedFd::borrow_raw(2) };
-    let _ = nix::unistd::write(stderr, text.as_bytes());
-}
-
 /// Starts a short-lived thread in which no signal handler of the program runs. Its stack is of the size that std gives, for the
 /// user's hook.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
@@ -109,11 +102,21 @@ thread_local! {
 }
 
 /// Calls the user's code with the signal mask that a thread of the user's would have: what it starts inherits that, and could not be told to
-/// end otherwise.
+/// end otherwise. `work` must not panic. Within it the mask is the user's own to change, also for what is called from there.
+#[inline]
 pub(crate) fn disturbed<T>(work: impl FnOnce() -> T) -> T {
-    let own = DISTURBED.get().and_then(|mask| mask.thread_swap_mask(SigmaskHow::SIG_SETMASK).ok());
+    match DISTURBED.take() {
+        None => work(),
+        Some(mask) => disturbed_by(mask, work),
+    }
+}
+
+#[cold]
+fn disturbed_by<T>(mask: SigSet, work: impl FnOnce() -> T) -> T {
+    let own = mask.thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let done = work();
     let _ = own.map(|own| own.thread_set_mask());
+    DISTURBED.set(Some(mask));
     done
 }
 

@@ -1,0 +1,70 @@
+//! Standard error: without waiting for whoever reads it, and without a signal where nobody does.
+
+use super::files;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::write;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Writes a text to standard error in one system call that does not wait. Unlike `eprintln!` it takes no lock, which a forked child could
+/// have inherited locked, and never panics. `false`: it could not be written, because the pipe is full, for example.
+pub(crate) fn write_to_stderr(text: &str) -> bool {
+    // SAFETY: descriptor 2 is borrowed for these calls; if the process has closed it, the kernel says EBADF.
+    let stderr = unsafe { BorrowedFd::borrow_raw(2) };
+    let Ok(stat) = fstat(stderr) else { return false };
+    let written = without_sigpipe(|| match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        SFlag::S_IFSOCK => write_if_ready(stderr, text.as_bytes()),
+        SFlag::S_IFIFO | SFlag::S_IFCHR => write_to_pipe(stderr, text.as_bytes()),
+        _ => write(stderr, text.as_bytes()),
+    });
+    written.is_ok()
+}
+
+/// Writes to a pipe or a terminal. O_NONBLOCK is not set on the descriptor itself, because other processes share that flag (`fcntl(2)`): the pipe
+/// is opened once more.
+fn write_to_pipe(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+    match files::open("/proc/self/fd/2", flags, Mode::empty()) {
+        Ok(again) => write(again, text),
+        // Nobody reads (`fifo(7)`).
+        Err(Errno::ENXIO) => Err(Errno::EPIPE),
+        // No /proc, or another user's pipe.
+        Err(_) => write_if_ready(stderr, text),
+    }
+}
+
+/// A pipe that is ready takes PIPE_BUF bytes at least without waiting, and a socket more, unless another process is faster.
+fn write_if_ready(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
+    let mut look = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut look, PollTimeout::ZERO)?;
+    match look[0].revents() {
+        Some(ready) if ready.contains(PollFlags::POLLOUT) => write(stderr, &text[..text.len().min(libc::PIPE_BUF)]),
+        _ => Err(Errno::EAGAIN),
+    }
+}
+
+/// Writes without the signal that a write to a pipe without a reader sends to the thread: its default action ends the process (`pipe(7)`).
+fn without_sigpipe(write: impl FnOnce() -> nix::Result<usize>) -> nix::Result<usize> {
+    let mut sigpipe = SigSet::empty();
+    sigpipe.add(Signal::SIGPIPE);
+    let mask = sigpipe.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    // One that is pending already is the program's.
+    let theirs = is_pending(Signal::SIGPIPE);
+    let written = write();
+    while written == Err(Errno::EPIPE) && !theirs && is_pending(Signal::SIGPIPE) {
+        let _ = sigpipe.wait();
+    }
+    mask.thread_set_mask()?;
+    written
+}
+
+fn is_pending(signal: Signal) -> bool {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `set` is filled in if the call succeeds.
+    unsafe { libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), signal as libc::c_int) == 1 }
+}

@@ -1,0 +1,290 @@
+//! The user's own code: `on_error`, `header`, `clock` and `on_rollover` may panic, log and fork.
+
+mod common;
+
+use common::{DAY, Hand, NOW, alone, log, names, operations, read, telling};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, dup2_stderr, fork};
+use std::fs::{self, File};
+use std::io::Write;
+use std::panic::panic_any;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
+use tracing_prefork::{Appender, Builder, Operation, Rotation};
+
+/// What a hook may panic with: its `Drop` panics too.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the payload's own fault");
+    }
+}
+
+fn daily(hand: &Hand) -> Builder {
+    hand.builder().rotation(Rotation::DAILY)
+}
+
+/// Where the file of the next day is to be, there is a directory.
+fn obstruct(directory: &Path) {
+    fs::create_dir(directory.join("app.2026-11-22.log")).expect("a directory in the way");
+}
+
+/// What `work` has this process write to standard error.
+fn stderr_of(directory: &Path, work: impl FnOnce()) -> String {
+    let path = directory.join("stderr");
+    let before = nix::unistd::dup(std::io::stderr()).expect("duplicated");
+    dup2_stderr(File::create(&path).expect("created")).expect("set");
+    work();
+    dup2_stderr(before).expect("set back");
+    fs::read_to_string(path).expect("there")
+}
+
+/// Runs `work` in a child, and says whether it returned `true` there.
+fn in_a_child(work: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child only logs, and ends by _exit.
+    match unsafe { fork() }.expect("forks") {
+        ForkResult::Parent { child } => waitpid(child, None).expect("ends") == WaitStatus::Exited(child, 0),
+        ForkResult::Child => {
+            let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(false);
+            // SAFETY: nothing of the parent's is to run.
+            unsafe { nix::libc::_exit(i32::from(!good)) }
+        }
+    }
+}
+
+#[test]
+fn an_error_hook_that_panics_fails_no_event_and_its_report_goes_to_standard_error() {
+    alone("an_error_hook_that_panics_fails_no_event_and_its_report_goes_to_standard_error", &[], |directory| {
+        let logs_in = directory.join("logs");
+        let hand = Hand::at(NOW);
+        let builder = daily(&hand).on_error(|error| match error.operation() {
+            Operation::Rollover => panic!("the hook's own fault"),
+            _ => panic_any(Bomb),
+        });
+        let logs = builder.latest_symlink("latest").build(&logs_in).expect("builds");
+        obstruct(&logs_in);
+        let told = stderr_of(directory, || {
+            hand.set(NOW + DAY, 0);
+            log(&logs, "a line");
+            assert_eq!(logs.stats().errors, 2, "the failure, and the panic");
+            fs::remove_file(logs_in.join("latest")).expect("removed");
+            fs::create_dir(logs_in.join("latest")).expect("a directory in the way");
+            hand.set(NOW + 2 * DAY, 0);
+            log(&logs, "another");
+        });
+        assert_eq!(read(&logs_in, "app.2026-11-21.log"), "a line\n");
+        assert_eq!(read(&logs_in, "app.2026-11-23.log"), "another\n");
+        let ours: Vec<_> = told.lines().filter(|line| line.starts_with("tracing-prefork: ")).collect();
+        assert_eq!(ours.len(), 2, "{told}");
+        assert!(ours[0].contains("on_error has panicked: the hook's own fault"), "{told}");
+        assert!(ours[0].contains("cannot open") && ours[0].contains("app.2026-11-22.log"), "{told}");
+        assert!(ours[1].contains("on_error has panicked") && ours[1].contains("cannot renew"), "{told}");
+    });
+}
+
+#[test]
+fn a_header_that_panics_costs_its_line_alone_and_is_reported() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let calls = AtomicUsize::new(0);
+    let (told, builder) = telling(daily(&hand).header(move |_| match calls.fetch_add(1, Relaxed) {
+        0 => panic_any(Bomb),
+        1 => panic!("no first line"),
+        _ => "# begins".to_owned(),
+    }));
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "a line");
+    for day in [1, 2] {
+        hand.set(NOW + day * DAY, 0);
+        log(&logs, "another");
+    }
+    assert_eq!(read(directory.path(), "app.2026-11-21.log"), "a line\n");
+    assert_eq!(read(directory.path(), "app.2026-11-22.log"), "another\n");
+    assert_eq!(read(directory.path(), "app.2026-11-23.log"), "# begins\nanother\n");
+    assert_eq!(logs.stats().errors, 2);
+    assert_eq!(operations(&told), [Operation::UserCode], "the second within a minute is counted");
+    let text = told.lock().expect("unpoisoned")[0].1.clone();
+    assert!(text.contains("app.2026-11-21.log: header has panicked"), "{text}");
+}
+
+#[test]
+fn a_clock_that_panics_is_replaced_by_that_of_the_system_for_that_event() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW - 4000 * DAY);
+    let broken = Arc::new(AtomicUsize::new(0));
+    let (clock, panics) = (hand.clone(), broken.clone());
+    let (told, builder) = telling(Appender::builder().filename_prefix("app").rotation(Rotation::DAILY));
+    let builder = builder.clock(move || match panics.load(Relaxed) {
+        0 => clock.now(),
+        1 => panic!("stopped"),
+        _ => panic_any(Bomb),
+    });
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "by hand");
+    let by_hand = logs.path();
+    for kind in [1, 2] {
+        broken.store(kind, Relaxed);
+        log(&logs, "by the system");
+        log(&logs, &format!("in {} pieces", 3));
+        use tracing_subscriber::fmt::time::FormatTime;
+        let mut text = String::new();
+        let mut writer = tracing_subscriber::fmt::format::Writer::new(&mut text);
+        logs.timer().format_time(&mut writer).expect("prints");
+        assert!(text.starts_with("20"), "{text}");
+    }
+    broken.store(0, Relaxed);
+    log(&logs, "by hand again");
+    assert_eq!(fs::read_to_string(by_hand).expect("there"), "by hand\nby hand again\n");
+    let files = names(directory.path());
+    let lines = |name: &String| read(directory.path(), name).lines().count();
+    assert_eq!(files[1..].iter().map(lines).sum::<usize>(), 4, "{files:?}");
+    assert!(logs.stats().errors >= 6, "{:?}", logs.stats());
+    assert_eq!(operations(&told), [Operation::UserCode]);
+    let text = told.lock().expect("unpoisoned")[0].1.clone();
+    assert!(text.contains("clock has panicked: stopped"), "{text}");
+}
+
+#[test]
+fn a_clock_that_panics_at_build_is_reported_and_the_system_knows_the_time() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let first = AtomicBool::new(true);
+    let clock = move || if first.swap(false, Relaxed) { panic!("stopped") } else { common::at(NOW) };
+    let (told, builder) = telling(Appender::builder().filename_prefix("app").clock(clock));
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "a line");
+    assert_eq!(read(directory.path(), "app"), "a line\n");
+    assert_eq!(operations(&told), [Operation::UserCode]);
+}
+
+#[test]
+fn a_hook_whose_panic_cannot_be_dropped_is_called_for_each_file_and_reported() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    for day in 17..=20 {
+        fs::write(directory.path().join(format!("app.2026-11-{day}.log")), "x\n").expect("written");
+    }
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let notes = calls.clone();
+    let builder = daily(&hand).on_error(|_| {}).on_rollover(move |finished, _| {
+        notes.lock().expect("unpoisoned").push(common::hook::name(finished));
+        panic_any(Bomb)
+    });
+    let logs = builder.build(directory.path()).expect("builds");
+    let error = logs.hand_over().expect_err("each call fails");
+    assert_eq!(error.operation(), Operation::OnRollover);
+    let expected: Vec<_> = (17..=20).map(|day| format!("app.2026-11-{day}.log")).collect();
+    assert_eq!(*calls.lock().expect("unpoisoned"), expected);
+}
+
+#[test]
+fn an_error_of_a_hook_whose_text_and_drop_panic_ends_nothing() {
+    #[derive(Debug)]
+    struct Failed;
+    impl std::fmt::Display for Failed {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic_any(Bomb)
+        }
+    }
+    impl Drop for Failed {
+        fn drop(&mut self) {
+            panic_any(Bomb)
+        }
+    }
+    impl std::error::Error for Failed {}
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let builder = daily(&hand).try_on_rollover(move |_, _| {
+        counted.fetch_add(1, Relaxed);
+        Err(Failed)
+    });
+    for day in 17..=20 {
+        fs::write(directory.path().join(format!("app.2026-11-{day}.log")), "x\n").expect("written");
+    }
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "starts the thread");
+    common::eventually("the failure is counted", || logs.stats().errors > 0);
+    assert_eq!(calls.load(Relaxed), 4, "each file");
+}
+
+#[test]
+fn a_child_that_the_header_forks_makes_the_file_with_its_first_line() {
+    alone("a_child_that_the_header_forks_makes_the_file_with_its_first_line", &[], |directory| {
+        static LOGS: OnceLock<Appender> = OnceLock::new();
+        static FORKS: AtomicBool = AtomicBool::new(false);
+        let hand = Hand::at(NOW);
+        let path = directory.join("app.2026-11-22.log");
+        let builder = daily(&hand).header(move |_| {
+            if let Some(logs) = LOGS.get()
+                && FORKS.swap(false, Relaxed)
+            {
+                let made = in_a_child(|| {
+                    log(logs, "of the child");
+                    fs::read_to_string(&path).expect("made") == "# begins\nof the child\n"
+                });
+                assert!(made, "the child makes the file");
+            }
+            "# begins".to_owned()
+        });
+        let logs = LOGS.get_or_init(|| builder.build(directory).expect("builds"));
+        FORKS.store(true, Relaxed);
+        hand.set(NOW + DAY, 0);
+        log(logs, "of the parent");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "# begins\nof the child\nof the parent\n");
+        assert_eq!(logs.stats().errors, 0);
+    });
+}
+
+#[test]
+fn a_child_that_the_error_hook_forks_is_told_of_failures_of_its_own() {
+    alone("a_child_that_the_error_hook_forks_is_told_of_failures_of_its_own", &[], |directory| {
+        static LOGS: OnceLock<Appender> = OnceLock::new();
+        static TOLD: AtomicUsize = AtomicUsize::new(0);
+        let hand = Hand::at(NOW);
+        let builder = daily(&hand).on_error(|_| {
+            if TOLD.fetch_add(1, Relaxed) == 0 {
+                let told = in_a_child(|| {
+                    let _ = (&mut LOGS.get().expect("built")).write_all(b"of the child\n");
+                    TOLD.load(Relaxed) > 1
+                });
+                assert!(told, "the child's own failure");
+            }
+        });
+        let logs = LOGS.get_or_init(|| builder.build(directory).expect("builds"));
+        obstruct(directory);
+        hand.set(NOW + DAY, 0);
+        log(logs, "of the parent");
+        assert_eq!(logs.stats().errors, 1, "no panic of the hook");
+    });
+}
+
+#[test]
+fn a_signal_that_a_hook_blocks_stays_blocked_while_another_hook_runs_in_it() {
+    alone("a_signal_that_a_hook_blocks_stays_blocked_while_another_hook_runs_in_it", &[], |directory| {
+        static LOGS: OnceLock<Appender> = OnceLock::new();
+        static BLOCKED: OnceLock<bool> = OnceLock::new();
+        let hand = Hand::at(NOW);
+        fs::write(directory.join("app.2026-11-20.log"), "x\n").expect("written");
+        let clock = hand.clone();
+        let builder = daily(&hand)
+            .on_error(|_| {
+                let _ = BLOCKED.set(SigSet::thread_get_mask().expect("read").contains(Signal::SIGUSR2));
+            })
+            .on_rollover(move |_, _| {
+                let mut mask = SigSet::empty();
+                mask.add(Signal::SIGUSR2);
+                mask.thread_block().expect("blocked");
+                clock.set(NOW + DAY, 0);
+                log(LOGS.get().expect("built"), "cannot open its file");
+            });
+        let logs = LOGS.get_or_init(|| builder.build(directory).expect("builds"));
+        obstruct(directory);
+        log(logs, "starts the thread");
+        common::eventually("the error hook is called", || BLOCKED.get().is_some());
+        assert_eq!(BLOCKED.get(), Some(&true));
+    });
+}
