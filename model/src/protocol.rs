@@ -12,7 +12,7 @@ use crate::clock::Second;
 use crate::seat::{self, SHARED};
 use crate::slots::{Rolling, Slots};
 use crate::sync::{Broken, set_broken};
-use crate::sys::{self, Discipline, FileId, Kernel, Opened};
+use crate::sys::{self, Discipline, FileId, Kernel, NoFile, Opened};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
@@ -32,7 +32,7 @@ fn span(period: usize) -> Span {
 }
 
 fn file(period: usize) -> Opened {
-    Opened { file: (), id: FileId(period), torn: false }
+    Opened { file: NoFile, id: FileId(period), torn: false }
 }
 
 /// An appender, as far as the model needs it, with the files of the periods 0 and 1 open.
@@ -138,7 +138,7 @@ impl Logs {
             under_lock: UnsafeCell::new(0),
         };
         for period in [0, 1] {
-            logs.roll(|rolling| assert!(rolling.install(span(period), 0, file(period)).expect("installed")));
+            logs.roll(|rolling| assert!(rolling.install(span(period), 0, file(period))));
             drop(logs.slots.pin(&logs.slots.state, time(period)).expect("open").try_turn());
         }
         logs
@@ -176,7 +176,7 @@ impl Logs {
         }
         self.roll(|rolling| {
             if !rolling.has(time(period).at) {
-                rolling.install(span(period), 0, file(period)).expect("nothing fails");
+                rolling.install(span(period), 0, file(period));
             }
         });
         if !self.try_log(period) {
@@ -185,7 +185,7 @@ impl Logs {
     }
 
     fn let_go(&self, period: usize) {
-        self.roll(|rolling| rolling.let_go_of_ended(time(period).at + LENGTH, GRACE).expect("let go"));
+        self.roll(|rolling| rolling.let_go_of_ended(time(period).at + LENGTH, GRACE));
     }
 
     fn lines(&self) -> usize {
@@ -241,7 +241,7 @@ fn two_rollovers_to_different_periods() {
 #[test]
 fn a_file_that_is_full_and_the_next_of_its_period() {
     let move_on: fn(&Logs) = |logs| {
-        logs.roll(|rolling| rolling.install(span(1), 1, file(1)).expect("nothing fails"));
+        logs.roll(|rolling| rolling.install(span(1), 1, file(1)));
         logs.let_go(0);
     };
     for setup in BOTH {
@@ -270,7 +270,7 @@ fn letting_go_waits_for_a_late_line_and_a_rollover_for_both() {
 fn a_slot_that_could_not_be_closed_is_open_again() {
     let roll: fn(&Logs) = |logs| {
         logs.roll(|rolling| {
-            let installed = rolling.install(span(2), 0, file(2)).expect("nothing fails");
+            let installed = rolling.install(span(2), 0, file(2));
             // Nobody else changes a slot meanwhile, so this is not a matter of luck.
             assert_eq!(logs.try_log(0), !installed);
             assert_eq!(logs.try_log(2), installed);
@@ -289,7 +289,7 @@ fn a_slot_that_could_not_be_closed_is_open_again() {
 fn a_kernel_that_refuses_its_barriers_lets_nothing_be_exchanged_that_once() {
     let setup = Setup { refuses: true, ..EXPEDITED };
     let roll: fn(&Logs) = |logs| {
-        let installed = logs.roll(|rolling| rolling.install(span(2), 0, file(2)).expect("nothing fails"));
+        let installed = logs.roll(|rolling| rolling.install(span(2), 0, file(2)));
         assert_eq!(installed, Some(false));
     };
     // Setting up rolls over before the kernel has agreed.
@@ -383,7 +383,7 @@ fn a_rollover_right_after_a_refused_barrier_relies_on_time() {
     let setup = Setup { refuses: true, ..EXPEDITED };
     let roll_twice: fn(&Logs) = |logs| {
         for _ in 0..2 {
-            logs.roll(|rolling| rolling.install(span(2), 0, file(2)).expect("nothing fails"));
+            logs.roll(|rolling| rolling.install(span(2), 0, file(2)));
         }
     };
     setup.run([(1, TRY_LATE), (2, roll_twice)], |_| ());

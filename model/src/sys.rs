@@ -25,9 +25,13 @@ pub(crate) enum Discipline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(pub(crate) usize);
 
+/// What is open is told by its [`FileId`].
+#[derive(Debug)]
+pub(crate) struct NoFile;
+
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) file: (),
+    pub(crate) file: NoFile,
     pub(crate) id: FileId,
     pub(crate) torn: bool,
 }
@@ -52,34 +56,24 @@ impl Descriptor {
         self.0.with_mut(|place| unsafe { *place = file });
     }
 
-    pub(crate) fn install(&self, (): (), id: FileId) -> io::Result<()> {
+    pub(crate) fn install(&self, _file: NoFile, id: FileId) {
         self.set(Some(id));
-        Ok(())
-    }
-
-    pub(crate) fn follow(&self, other: &Self) -> io::Result<()> {
-        self.set(other.get());
-        Ok(())
     }
 
     pub(crate) fn release(&self) {
         self.set(None);
     }
 
-    pub(crate) fn leave_to(&self, _other: &Self) -> bool {
-        false
-    }
-
     pub(crate) fn installed(&self) -> FileId {
         self.get().expect("something is installed")
     }
 
-    pub(crate) fn leads_to(&self, id: FileId) -> bool {
-        self.get() == Some(id)
+    pub(crate) fn is_intact(&self) -> bool {
+        self.get().is_some()
     }
 
-    pub(crate) fn file(&self) -> Option<FileId> {
-        self.get()
+    pub(crate) fn has_name(&self) -> bool {
+        self.get().is_some() && !NAMELESS.get()
     }
 
     pub(crate) fn borrow(&self) -> Option<BorrowedFd<'_>> {
@@ -108,10 +102,6 @@ thread_local! {
 /// From now on no file has a name.
 pub(crate) fn remove_all_names(removed: bool) {
     NAMELESS.set(removed);
-}
-
-pub(crate) fn has_name(_file: impl AsFd) -> bool {
-    !NAMELESS.get()
 }
 
 pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {

@@ -126,15 +126,13 @@ impl Inner {
         line: &[u8],
         at: i64,
     ) -> Result<(), Unwritten> {
-        // The descriptor is closed, or leads to something else: the program closed what it does not own, as a daemon does
-        // on its way. Leave the number alone and open the file anew.
-        if let Err(error) = &outcome
-            && matches!(error.raw_os_error(), Some(EBADF | ESPIPE))
-        {
+        // The program closed what it does not own, as a daemon does on its way, and may have the number for something else.
+        if !pin.is_intact() {
             drop(pin);
             self.counters().lines_failed.fetch_add(1, Relaxed);
-            if let Some(rolling) = self.slots.try_roll() {
-                rolling.forget();
+            let lost = self.slots.try_roll().is_some_and(|rolling| rolling.forget());
+            if lost {
+                self.report_lost_descriptor(at);
             }
             return self.append_apart(line, at);
         }
@@ -232,7 +230,5 @@ fn is_want_of_room(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT))
 }
 
-const EBADF: i32 = Errno::EBADF as i32;
-const ESPIPE: i32 = Errno::ESPIPE as i32;
 const ENOSPC: i32 = Errno::ENOSPC as i32;
 const EDQUOT: i32 = Errno::EDQUOT as i32;

@@ -256,7 +256,7 @@ impl Inner {
         if chore != Chore::Prune
             && let Some(rolling) = self.slots.try_roll()
         {
-            let _ = rolling.let_go_of_ended(at, GRACE);
+            rolling.let_go_of_ended(at, GRACE);
         }
         let outcome = self.work(chore, &turn, true, at);
         let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;

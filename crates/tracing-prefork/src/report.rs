@@ -23,7 +23,7 @@ pub enum Operation {
     Rollover,
     /// Finding the open file where it was. Somebody has renamed, removed or replaced it ([`io::ErrorKind::NotFound`] if nothing had
     /// its name, else [`io::ErrorKind::AlreadyExists`]), and a new one has been opened under that name. Lines of up to a second
-    /// before are in the other.
+    /// before are in the other. Or the program has closed the appender's descriptor (`EBADF`).
     Reopen,
     /// Having the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written without it until
     /// it is free.
@@ -70,7 +70,8 @@ impl Operation {
             }
             Self::Reopen => (
                 "had to reopen",
-                "somebody has renamed, removed or replaced the file; lines go into a new one of its name",
+                "somebody has renamed, removed or replaced the file, and lines go into a new one of its name; or the program \
+                 has closed its descriptor, and it is opened again",
             ),
             Self::Lock => ("cannot lock", "lines are written without the lock until it can be had again"),
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
@@ -168,7 +169,7 @@ pub struct Stats {
     pub errors: u64,
     /// Files opened because an event's time, or a full file, asked for another one; the first counts too.
     pub rollovers: u64,
-    /// Files opened again because somebody had renamed, removed or replaced the open one.
+    /// Files opened again because somebody had renamed, removed or replaced the open one, or the program had closed it.
     pub files_reopened: u64,
     /// Old files removed.
     pub files_pruned: u64,

@@ -124,7 +124,7 @@ impl Inner {
     /// `false`: somebody still writes to that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
         let attempt = self.duties().retry.begin();
-        let filled = self.open_for(at, 0).and_then(|(file, index)| self.install(rolling, at, index, file));
+        let filled = self.open_for(at, 0).map(|(file, index)| self.install(rolling, at, index, file));
         self.duties().retry.end(attempt, at, filled.as_ref().err());
         filled
     }
@@ -201,7 +201,7 @@ impl Inner {
         // until tomorrow.
         let wanted = opened.created && self.finishes_files() || self.hook.is_some();
         if let Some(rolling) = self.slots.try_roll() {
-            rolling.install(self.pattern.calendar().span(at), index, opened)?;
+            rolling.install(self.pattern.calendar().span(at), index, opened);
         }
         self.counters().rollovers.fetch_add(1, Relaxed);
         self.duties().chores_wanted.store(wanted, Relaxed);

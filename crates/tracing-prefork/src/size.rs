@@ -87,7 +87,7 @@ impl Inner {
         let opened = self.open_for(at, length);
         let moved = match opened {
             Ok((_, next)) if next == index => Ok(None),
-            Ok((file, next)) => self.install(&rolling, at, next, file).map(Some),
+            Ok((file, next)) => Ok(Some(self.install(&rolling, at, next, file))),
             Err(error) => Err(error),
         };
         match moved {
@@ -116,16 +116,16 @@ impl Inner {
     }
 
     /// Puts one of the period's files into the slot that is not in use. `false`: somebody still writes there.
-    pub(crate) fn install(&self, rolling: &Rolling<'_>, at: i64, index: u32, file: Opened) -> io::Result<bool> {
+    pub(crate) fn install(&self, rolling: &Rolling<'_>, at: i64, index: u32, file: Opened) -> bool {
         let span = self.pattern.calendar().span(at);
         if self.size_limit.is_none() {
             return rolling.install(span, index, file);
         }
-        let installed = rolling.install_full(span, index, file)?;
+        let installed = rolling.install_full(span, index, file);
         if installed {
             self.take_lines(rolling, at);
         }
-        Ok(installed)
+        installed
     }
 
     /// Has the open file take lines, unless others have gone on from there since it was opened: a thread's lines stay in the order of the files.

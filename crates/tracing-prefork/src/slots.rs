@@ -1,6 +1,6 @@
 //! The two slots: which file is open for which period, and how it is exchanged while others write.
 //!
-//! A slot is a descriptor number that the appender keeps for life, and the period of the file behind it. At a rollover
+//! A slot is a descriptor number of the appender's own, and the period of the file behind it. At a rollover
 //! the file of the new period is put into the slot that is not in use; the other keeps the period that has just
 //! ended for the lines that are still on their way. There is no lock on the way of an event:
 //!
@@ -95,8 +95,7 @@ impl Slots {
     pub(crate) fn pin_any(&self, at: i64) -> Option<Pin<'_>> {
         let state = &*self.state;
         let best = state.nearest(at);
-        let has_name = |slot: usize| self.descriptors[slot].borrow().is_some_and(sys::has_name);
-        let pin = |slot| self.pin_if(state, slot, |_| has_name(slot));
+        let pin = |slot: usize| self.pin_if(state, slot, |_| self.descriptors[slot].has_name());
         pin(best).or_else(|| pin(best ^ 1))
     }
 
@@ -114,8 +113,7 @@ impl Slots {
 
     /// For when nothing can be opened in a forked child: a file that its parent had open, if it still has a name.
     pub(crate) fn inherited(&self) -> Option<BorrowedFd<'_>> {
-        let mut ours = self.descriptors.iter().filter(|descriptor| descriptor.file().is_some());
-        ours.find_map(|descriptor| descriptor.borrow().filter(|file| sys::has_name(file)))
+        self.descriptors.iter().find(|descriptor| descriptor.has_name())?.borrow()
     }
 
     /// Which of the period's files is open for `at`.
@@ -236,6 +234,11 @@ impl<'a> Pin<'a> {
         self.descriptor.borrow()
     }
 
+    /// Whether the descriptor leads to the slot's file. Not if the program has closed it.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.descriptor.is_intact()
+    }
+
     /// Ends it without a write.
     pub(crate) fn withdraw(self) {
         self.raised.withdraw();
@@ -285,9 +288,10 @@ impl Rolling<'_> {
         self.state.slot_of(at).map(|slot| self.slots.descriptors[slot].installed())
     }
 
-    /// Whether the descriptor that is open for `at` still leads to that file.
-    pub(crate) fn leads_to(&self, at: i64, id: FileId) -> bool {
-        self.state.slot_of(at).is_some_and(|slot| self.slots.descriptors[slot].leads_to(id))
+    /// Whether the descriptors of all open slots lead to their files. Not if the program has closed one.
+    pub(crate) fn are_intact(&self) -> bool {
+        let mut slots = self.state.bounds.iter().zip(&self.slots.descriptors);
+        slots.all(|(bounds, descriptor)| !bounds.open.load(Relaxed) || descriptor.is_intact())
     }
 
     /// Has the file that is open for `at` take no more lines.
@@ -320,26 +324,23 @@ impl Rolling<'_> {
 
     /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there, and
     /// nothing has changed.
-    pub(crate) fn install(&self, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
+    pub(crate) fn install(&self, span: Span, index: u32, opened: Opened) -> bool {
         self.install_as(0, span, index, opened)
     }
 
     /// The same with a file that takes no lines before [`set_not_full`](Self::set_not_full) says so.
-    pub(crate) fn install_full(&self, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
+    pub(crate) fn install_full(&self, span: Span, index: u32, opened: Opened) -> bool {
         self.install_as(FULL, span, index, opened)
     }
 
-    fn install_as(&self, care: u32, span: Span, index: u32, opened: Opened) -> io::Result<bool> {
+    fn install_as(&self, care: u32, span: Span, index: u32, opened: Opened) -> bool {
         let slot = self.state.next_slot();
         if !self.close(slot) {
-            return Ok(false);
+            return false;
         }
         let first = self.nothing_open();
         let bounds = &self.state.bounds[slot];
-        self.slots.descriptors[slot].install(opened.file, opened.id)?;
-        if self.slots.descriptors[slot ^ 1].leave_to(&self.slots.descriptors[slot]) {
-            self.state.bounds[slot ^ 1].open.store(false, Release);
-        }
+        self.slots.descriptors[slot].install(opened.file, opened.id);
         let locked = if self.slots.discipline == Discipline::Locked { LOCKED } else { 0 };
         bounds.care.store(care | locked | u32::from(opened.torn), Relaxed);
         bounds.index.store(index, Relaxed);
@@ -349,30 +350,28 @@ impl Rolling<'_> {
         bounds.open.store(true, Release);
         self.state.latest.store(slot, Relaxed);
         if first {
-            // What the other descriptor still leads to was inherited through a fork. If it cannot be let go of now, the next
-            // rollover replaces it.
-            let _ = self.let_go(slot ^ 1);
+            // What the other descriptor still leads to was inherited through a fork.
+            self.slots.descriptors[slot ^ 1].release();
         }
-        Ok(true)
+        true
     }
 
     /// Lets go of a file whose period `at` is `grace` seconds or more away from, in either direction, or in whose place another
     /// has been opened; not of the one that takes the lines of `at`.
-    pub(crate) fn let_go_of_ended(&self, at: i64, grace: i64) -> io::Result<()> {
+    pub(crate) fn let_go_of_ended(&self, at: i64, grace: i64) {
         let kept = self.state.nearest(at);
         let slot = kept ^ 1;
         let bounds = &self.state.bounds[slot];
         if !bounds.open.load(Relaxed) {
-            return Ok(());
+            return;
         }
         let (start, end) = (bounds.start.load(Relaxed), bounds.end.load(Relaxed));
         let far = at >= end.saturating_add(grace) || at < start.saturating_sub(grace);
         let replaced = self.state.bounds[kept].start.load(Relaxed) == start;
-        if !(far || replaced) || !self.close(slot) {
-            return Ok(());
+        if (far || replaced) && self.close(slot) {
+            self.state.latest.store(kept, Relaxed);
+            self.slots.descriptors[slot].release();
         }
-        self.state.latest.store(kept, Relaxed);
-        self.let_go(slot)
     }
 
     /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there. If somebody
@@ -380,19 +379,15 @@ impl Rolling<'_> {
     pub(crate) fn abandon_nameless(&self, at: i64) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let descriptor = &self.slots.descriptors[slot];
-        if !descriptor.borrow().is_some_and(sys::has_name) && self.drain(slot) {
+        if !descriptor.has_name() && self.drain(slot) {
             descriptor.release();
         }
     }
 
-    /// Closes both slots, so that the next event opens its file anew.
-    pub(crate) fn forget(&self) {
-        self.close(0);
-        self.close(1);
-    }
-
-    fn let_go(&self, slot: usize) -> io::Result<()> {
-        self.slots.descriptors[slot].follow(&self.slots.descriptors[slot ^ 1])
+    /// Closes both slots, so that the next event opens its file anew. Says whether one was open and is not any more.
+    pub(crate) fn forget(&self) -> bool {
+        let was_open = |slot: usize| self.state.bounds[slot].open.load(Relaxed);
+        [0, 1].into_iter().filter(|slot| was_open(*slot) && self.close(*slot)).count() > 0
     }
 
     /// [`close`](Self::close) where others write without a pause: gives those that are at it 30 ms to finish.

@@ -1,7 +1,7 @@
 //! A look, once a second, whether the files are still where they should be; and the same at once, by hand.
 //!
 //! Others rename, remove and replace log files and the links to them, and the program closes descriptors that it does not know. One
-//! `lstat(2)` for each name and one `fstat(2)` a second is what noticing that costs: one at every event would cost more than the
+//! `statx(2)` for each name and one for each descriptor a second is what noticing that costs: one at every event would cost more than the
 //! event itself.
 
 use crate::Error;
@@ -10,6 +10,7 @@ use crate::latest::Link;
 use crate::report::Operation;
 use crate::rollover::GRACE;
 use crate::sys;
+use nix::errno::Errno;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,6 +24,8 @@ enum Look {
     NotOpen,
     /// It led to nothing, or to another file, which is open now.
     Reopened(io::ErrorKind),
+    /// The program has closed our descriptor. The next event opens the file anew.
+    Lost,
     /// Another thread rolls over, or still writes to the slot that is wanted.
     Busy,
 }
@@ -41,6 +44,7 @@ impl Inner {
                 self.after_rollover(at);
             }
             Ok(Look::AsItWas) => self.look_at_links(at),
+            Ok(Look::Lost) => self.report_lost_descriptor(at),
             Ok(Look::NotOpen | Look::Busy) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
@@ -54,14 +58,11 @@ impl Inner {
     /// open one as long as it has a name.
     fn look_at_file(&self, at: i64, now: i64) -> io::Result<Look> {
         let Some(rolling) = self.slots.try_roll() else { return Ok(Look::Busy) };
-        // A failure keeps a file open longer than need be: the next rollover replaces it.
-        let _ = rolling.let_go_of_ended(now, GRACE);
-        let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
-        if !rolling.leads_to(at, open) {
-            // The program closed our descriptor, and has its number for something of its own. The next event opens the file anew.
-            rolling.forget();
-            return Ok(Look::NotOpen);
+        rolling.let_go_of_ended(now, GRACE);
+        if !rolling.are_intact() {
+            return Ok(if rolling.forget() { Look::Lost } else { Look::Busy });
         }
+        let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
         let path = self.pattern.path_at(at, self.index(at))?;
         // Where nobody can tell (a directory that is closed to us) all is taken to be as it was.
         let found = sys::identity_at(&path).unwrap_or(Some(open));
@@ -74,7 +75,7 @@ impl Inner {
         }
         match self.fill_slot(&rolling, at) {
             Ok(true) => {
-                let _ = rolling.let_go_of_ended(now, GRACE);
+                rolling.let_go_of_ended(now, GRACE);
                 self.counters().files_reopened.fetch_add(1, Relaxed);
                 let found = found.map_or(io::ErrorKind::NotFound, |_| io::ErrorKind::AlreadyExists);
                 Ok(Look::Reopened(found))
@@ -85,6 +86,12 @@ impl Inner {
                 Err(error)
             }
         }
+    }
+
+    /// The program has closed a descriptor of ours, and may have its number for something of its own.
+    pub(crate) fn report_lost_descriptor(&self, at: i64) {
+        self.counters().files_reopened.fetch_add(1, Relaxed);
+        self.report_at(Operation::Reopen, at, Errno::EBADF.into());
     }
 
     /// Does at once what happens by itself within a second.

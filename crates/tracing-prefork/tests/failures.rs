@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, Told, alone, names, read, telling};
+use common::{DAY, Hand, NOW, Told, alone, limit, limited, names, read, telling};
 use std::fs;
 use std::io::Write;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -151,40 +151,29 @@ fn a_directory_that_was_removed_is_made_again() {
 
 #[test]
 fn a_line_that_is_lost_is_counted_reported_and_told_to_its_caller() {
-    // No write to /dev/full ever succeeds; but a device is not a log file, so a file is given its place behind our back.
-    let directory = tempfile::tempdir().expect("a directory");
-    let hand = Hand::at(NOW);
-    let (reports, builder) = reporting(&hand);
-    let logs = builder.build(directory.path()).expect("builds");
-    let slot = fs::read_dir("/proc/self/fd")
-        .expect("listed")
-        .filter_map(|entry| entry.ok())
-        .find(|entry| fs::read_link(entry.path()).is_ok_and(|file| file == logs.path()))
-        .expect("the log file is open");
-    let slot: i32 = slot.file_name().to_str().expect("a number").parse().expect("a number");
-    // Within the second: in the next one it would be noticed.
-    log(&logs, "the first line of the second").expect("writes");
-    let full = fs::OpenOptions::new().append(true).open("/dev/full").expect("opens");
-    // SAFETY: a descriptor of the log file, which stays open; what it leads to is exchanged for the test.
-    std::mem::forget(unsafe { nix::unistd::dup2_raw(&full, slot) }.expect("exchanged"));
-    for _ in 0..10 {
-        let error = log(&logs, "12345").expect_err("the disk is full");
-        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
-    }
-    let stats = logs.stats();
-    assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost, stats.errors), (1, 10, 60, 10));
-    let told = reports.lock().expect("unpoisoned");
-    let [(operation, text)] = &told[..] else { panic!("one report a minute: {told:?}") };
-    assert_eq!(*operation, Operation::Write);
-    for part in ["app.2026-11-21.log", "No space left", "1 lines (6 bytes) lost"] {
-        assert!(text.contains(part), "{text:?} does not say {part:?}");
-    }
-    drop(told);
-
-    // In the next second the number is found not to lead to the log, and left alone.
-    hand.set(NOW + 1, 0);
-    log(&logs, "written again").expect("writes");
-    assert_eq!(read(directory.path(), "app.2026-11-21.log").lines().last(), Some("written again"));
+    limited("a_line_that_is_lost_is_counted_reported_and_told_to_its_caller", |directory| {
+        let hand = Hand::at(NOW);
+        let (reports, builder) = reporting(&hand);
+        let logs = builder.build(directory).expect("builds");
+        log(&logs, "12345").expect("writes");
+        limit(6);
+        for _ in 0..10 {
+            let error = log(&logs, "12345").expect_err("the file may not grow");
+            assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
+        }
+        let stats = logs.stats();
+        assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost, stats.errors), (1, 10, 60, 10));
+        let told = reports.lock().expect("unpoisoned");
+        let [(operation, text)] = &told[..] else { panic!("one report a minute: {told:?}") };
+        assert_eq!(*operation, Operation::Write);
+        for part in ["app.2026-11-21.log", "File too large", "1 lines (6 bytes) lost"] {
+            assert!(text.contains(part), "{text:?} does not say {part:?}");
+        }
+        drop(told);
+        limit(u64::MAX);
+        log(&logs, "written").expect("writes");
+        assert_eq!(read(directory, "app.2026-11-21.log"), "12345\nwritten\n");
+    });
 }
 
 #[test]

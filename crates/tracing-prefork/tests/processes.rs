@@ -203,12 +203,15 @@ fn a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them() {
             for (number, _) in &ours {
                 nix::unistd::close(*number).expect("closed");
             }
-            // The lowest free numbers are given out again: to a socket and to a file of the daemon's own.
+            // A daemon that puts a socket and a file of its own at these very numbers.
             let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
             let mut own =
                 fs::File::options().create_new(true).read(true).write(true).open(directory.join("own")).expect("opens");
-            let numbers = [listener.as_raw_fd(), own.as_raw_fd()];
-            assert!(ours.iter().all(|(number, _)| numbers.contains(number)), "{ours:?} {numbers:?}");
+            let [(first, _), (second, _)] = ours[..] else { panic!("{ours:?}") };
+            for (number, file) in [(first, listener.as_raw_fd()), (second, own.as_raw_fd())] {
+                // SAFETY: the number is free, and what it is given stays open.
+                assert_eq!(unsafe { nix::libc::dup2(file, number) }, number);
+            }
             log(&logs, "the daemon");
             hand.set(NOW + 2 * DAY, 0);
             log(&logs, "rolled over");

@@ -1,10 +1,11 @@
 //! A log file whose period is over, looked at by whoever compresses it.
 
-use super::files::{self, FileId, identity_of};
+use super::files;
+use super::identity::{FileId, Status, identity_of};
 use super::locks::{self, Claim};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::Mode;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -23,8 +24,8 @@ impl ClosedFile {
             Err(Errno::ENOENT | Errno::ELOOP) => return Ok(None),
             opened => File::from(opened?),
         };
-        let stat = fstat(&file)?;
-        Ok(files::must_be_regular(&stat).is_ok().then(|| Self { file, id: stat.into() }))
+        let found = Status::of(&file)?;
+        Ok(found.must_be_regular().is_ok().then_some(Self { file, id: found.id }))
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -58,7 +59,7 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
         Err(Errno::ENOENT) => return Ok(None),
         opened => File::from(opened?),
     };
-    files::must_be_regular(&fstat(&file)?)?;
+    Status::of(&file)?.must_be_regular()?;
     Ok(Some(file))
 }
 

@@ -1,6 +1,7 @@
 //! One descriptor number for life, whatever file it leads to.
 
-use super::files::{FileId, identity};
+use super::identity::{FileId, has_name, identity};
+use super::numbers;
 use nix::errno::Errno;
 use nix::sys::uio::pwrite;
 use std::fs::File;
@@ -11,65 +12,49 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 /// A descriptor that changes its file by `dup3(2)`: whoever uses the number meanwhile writes to the file before or to
 /// the file after, never to a closed descriptor, nor to one that something else in the process has been given.
 ///
-/// Programs close descriptors that they do not know (a daemon does) and are then given the same numbers for their own
-/// files and sockets. So before the number is used for another file it is looked at: if it does not lead to one of our
-/// last two files, it is not ours any more and is left alone for good.
+/// Programs close descriptors that they do not know (a daemon does). The number lies where the kernel gives none to those who open
+/// something (`numbers`), and still the program may use it for a file or socket of its own. So before the number is used for another
+/// file it is looked at: if it does not lead to one of our last two files, it is not ours any more and is left alone for good.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     /// -1: none yet.
     number: AtomicI32,
     /// The last two files put here. Two, because a child may be forked between `dup3` and the note of it.
-    ours: [[AtomicU64; 2]; 2],
+    ours: [[AtomicU64; 3]; 2],
 }
 
 impl Descriptor {
     pub(crate) const fn none() -> Self {
-        Self { number: AtomicI32::new(-1), ours: [const { [const { AtomicU64::new(0) }; 2] }; 2] }
+        Self { number: AtomicI32::new(-1), ours: [const { [const { AtomicU64::new(0) }; 3] }; 2] }
     }
 
-    /// Lets this descriptor lead to `file`. One thread at a time: the one that rolls over.
-    pub(crate) fn install(&self, file: File, id: FileId) -> io::Result<()> {
+    /// Lets this descriptor lead to `file`. One thread at a time: the one that rolls over. Nobody may be writing.
+    pub(crate) fn install(&self, file: File, id: FileId) {
         let number = self.number.load(Relaxed);
-        let ours = self.is_ours(number);
+        // After the program closed it, the file may have been opened under that very number.
+        let ours = number != file.as_raw_fd() && self.is_ours(number);
         self.note(id);
-        if ours && number != file.as_raw_fd() {
-            duplicate(file.as_fd(), number)?;
-        } else {
-            self.number.store(file.into_raw_fd(), Relaxed);
+        if ours && duplicate(file.as_fd(), number).is_ok() {
+            return;
         }
-        Ok(())
-    }
-
-    /// Lets this descriptor lead to the file of `other`, so that its own is let go.
-    pub(crate) fn follow(&self, other: &Self) -> io::Result<()> {
-        if !self.is_ours(self.number.load(Relaxed)) {
-            self.number.store(-1, Relaxed);
-            return Ok(());
+        // There is no number yet, or the program closed it, or the limit on numbers (`RLIMIT_NOFILE`) has been lowered below it:
+        // `dup3(2)` says EBADF then.
+        let settled = numbers::settle(file, (number >= 0).then_some(number));
+        self.number.store(settled, Relaxed);
+        if settled != number {
+            give_up(number, ours);
         }
-        let (number, source) = (self.number.load(Relaxed), other.borrow().ok_or(Errno::EBADF)?);
-        self.note(identity(source)?);
-        Ok(duplicate(source, number)?)
     }
 
     /// Closes the file and gives the number up. Nobody may be using it.
     pub(crate) fn release(&self) {
         let number = self.number.swap(-1, Relaxed);
-        if self.is_ours(number) {
-            // SAFETY: ours by the check above, and used by nobody.
-            drop(unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(number) });
-        }
-    }
-
-    /// Gives the number up if `other` has it: after the program has closed both, a new file may have been given the number
-    /// that was this one's. Says whether it did.
-    pub(crate) fn leave_to(&self, other: &Self) -> bool {
-        let number = self.number.load(Relaxed);
-        number >= 0 && number == other.number.load(Relaxed) && self.number.swap(-1, Relaxed) >= 0
+        give_up(number, self.is_ours(number));
     }
 
     fn note(&self, id: FileId) {
         let [last, before] = &self.ours;
-        for ((newer, older), value) in last.iter().zip(before).zip([id.device, id.inode]) {
+        for ((newer, older), value) in last.iter().zip(before).zip([id.device, id.inode, id.birth]) {
             older.store(newer.load(Relaxed), Relaxed);
             newer.store(value, Relaxed);
         }
@@ -77,27 +62,24 @@ impl Descriptor {
 
     /// The file that was put here last.
     pub(crate) fn installed(&self) -> FileId {
-        let [device, inode] = self.ours[0].each_ref().map(|part| part.load(Relaxed));
-        FileId { device, inode }
+        read(&self.ours[0])
     }
 
-    /// Whether the number leads to that file now.
-    pub(crate) fn leads_to(&self, id: FileId) -> bool {
-        self.borrow().is_some_and(|file| identity(file).is_ok_and(|found| found == id))
+    /// Whether the number leads to the file that was put here last.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.borrow().is_some_and(|file| identity(file).is_ok_and(|found| found == self.installed()))
     }
 
-    /// The file that the number leads to now, if it still is one of ours.
-    pub(crate) fn file(&self) -> Option<FileId> {
-        self.borrow().filter(|_| self.is_ours(self.number.load(Relaxed))).and_then(|file| identity(file).ok())
+    /// Whether the number leads to one of our files still, and that has a name.
+    pub(crate) fn has_name(&self) -> bool {
+        self.is_ours(self.number.load(Relaxed)) && self.borrow().is_some_and(has_name)
     }
 
     fn is_ours(&self, number: RawFd) -> bool {
-        // SAFETY: looked at for one fstat(2) and not kept; a number that is closed gives EBADF.
+        // SAFETY: looked at for one system call and not kept; a number that is closed gives EBADF.
         number >= 0
-            && identity(unsafe { BorrowedFd::borrow_raw(number) }).is_ok_and(|id| {
-                let id = [id.device, id.inode];
-                self.ours.iter().any(|ours| ours.each_ref().map(|part| part.load(Relaxed)) == id)
-            })
+            && identity(unsafe { BorrowedFd::borrow_raw(number) })
+                .is_ok_and(|id| self.ours.iter().any(|ours| read(ours) == id))
     }
 
     /// The file that the number leads to, whatever it is.
@@ -122,12 +104,32 @@ impl Drop for Descriptor {
     }
 }
 
-/// On an `O_APPEND` descriptor Linux appends whatever the offset says (`pwrite(2)`, BUGS), and does not take the
-/// lock of the file position, which `write(2)` shares between threads: 640 ns a line instead of 876 with two threads.
+fn read(id: &[AtomicU64; 3]) -> FileId {
+    let [device, inode, birth] = id.each_ref().map(|part| part.load(Relaxed));
+    FileId { device, inode, birth }
+}
+
+/// Gives a number up, and closes it if it is `ours`.
+fn give_up(number: RawFd, ours: bool) {
+    if ours {
+        // SAFETY: ours, says the caller, and used by nobody.
+        drop(unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(number) });
+    }
+    numbers::give_up(number);
+}
+
+/// Where a line is said to go. On an `O_APPEND` descriptor Linux appends whatever the offset says (`pwrite(2)`, BUGS). Where the program
+/// has closed the descriptor and has the number for a file of its own, no byte of that file is overwritten: EFBIG on ext4; xfs, btrfs and
+/// tmpfs let a file be so large, and put the line behind a hole. The offset costs nothing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const FAR: nix::libc::off_t = nix::libc::off_t::MAX / 2;
+
+/// A positioned write does not take the lock of the file position, which `write(2)` shares between threads: 640 ns a line instead of
+/// 876 with two threads.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
 pub(crate) fn append(file: impl AsFd, line: &[u8]) -> io::Result<usize> {
-    Ok(super::again(|| pwrite(&file, line, 0))?)
+    Ok(super::again(|| pwrite(&file, line, FAR))?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]

@@ -1,36 +1,24 @@
 //! Opening and creating log files: regular files only, never through a symbolic link, never truncated.
 
+use super::identity::{FileId, Status, identity_at, identity_of};
 use super::lock_outcome::LockOutcome;
 use super::locks::{self, Discipline};
+use super::numbers;
 use super::path::LogPath;
 use super::tail::tail;
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{FileStat, SFlag, fchmod, fstat, lstat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::sys::stat::fchmod;
 use nix::unistd::linkat;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 pub(crate) use nix::sys::stat::Mode;
-
-/// Which file a descriptor or a path leads to (`st_dev`, `st_ino`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileId {
-    pub(crate) device: u64,
-    pub(crate) inode: u64,
-}
-
-impl From<FileStat> for FileId {
-    #[allow(clippy::unnecessary_cast, reason = "the widths differ between platforms")]
-    fn from(stat: FileStat) -> Self {
-        Self { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
-    }
-}
 
 /// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the name
 /// is refused instead of waited for.
@@ -48,14 +36,7 @@ pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> n
     if file.as_raw_fd() > 2 {
         return Ok(file);
     }
-    let above = fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(3))?;
-    // SAFETY: a fresh descriptor of ours.
-    Ok(unsafe { OwnedFd::from_raw_fd(above) })
-}
-
-/// The file a descriptor leads to.
-pub(crate) fn identity(file: impl AsFd) -> io::Result<FileId> {
-    Ok(fstat(file)?.into())
+    numbers::above(&file, 3)
 }
 
 /// A log file, opened for appending.
@@ -69,24 +50,6 @@ pub(crate) struct Opened {
     pub(crate) created: bool,
     /// It may end in a piece of a line, as a process that was killed leaves it.
     pub(crate) torn: bool,
-}
-
-/// The file that a path leads to, if there is one; a symbolic link is not followed. An error if nobody can tell.
-pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
-    match lstat(path.as_c_str()) {
-        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
-        found => Ok(Some(found?.into())),
-    }
-}
-
-/// The same for any path.
-pub(crate) fn identity_of(path: &Path) -> Option<FileId> {
-    lstat(path).ok().map(FileId::from)
-}
-
-/// Whether the file has a name in some directory still.
-pub(crate) fn has_name(file: impl AsFd) -> bool {
-    fstat(file).is_ok_and(|stat| stat.st_nlink > 0)
 }
 
 /// How a file that is not there is created.
@@ -118,9 +81,9 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
             },
             opened => (opened?, false),
         };
-        let stat = fstat(&file)?;
-        must_be_regular(&stat)?;
-        let (file, id) = (File::from(file), FileId::from(stat));
+        let found = Status::of(&file)?;
+        found.must_be_regular()?;
+        let (file, id) = (File::from(file), found.id);
         match locks::share(&file, discipline) {
             // A pruner holds it for the moment in which it removes the name; afterwards the name is free. Or a writer cuts a piece off.
             LockOutcome::Busy if attempt < 30 => thread::yield_now(),
@@ -130,7 +93,7 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path).is_ok_and(|found| found == Some(id)) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
-                return Ok(Opened { file, id, size: stat.st_size as u64, created, torn });
+                return Ok(Opened { file, id, size: found.size, created, torn });
             }
             _ => {}
         }
@@ -159,17 +122,6 @@ pub(crate) fn is_held(path: &Path) -> bool {
     open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()).unwrap_or(true))
 }
 
-pub(super) fn must_be_regular(stat: &FileStat) -> io::Result<()> {
-    let found = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
-        SFlag::S_IFREG => return Ok(()),
-        SFlag::S_IFDIR => "a directory",
-        SFlag::S_IFIFO => "a FIFO",
-        SFlag::S_IFSOCK => "a socket",
-        _ => "a device",
-    };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{found}, where a regular file is wanted")))
-}
-
 /// Opens a file of ours that holds no lines, for reading and writing, and creates it if need be.
 pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<File> {
     let open = || open(path, LOG.difference(OFlag::O_APPEND), Mode::empty());
@@ -180,7 +132,7 @@ pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<
         },
         opened => opened?,
     };
-    must_be_regular(&fstat(&file)?)?;
+    Status::of(&file)?.must_be_regular()?;
     Ok(file.into())
 }
 
@@ -279,12 +231,11 @@ pub(crate) fn claim_and_remove(
     if !matches!(claim, Ok(Some(_))) && !regardless() {
         return claim.map(|_| Removal::Held);
     }
-    let stat = fstat(&file)?;
-    let still_there = lstat(path).is_ok_and(|found| FileId::from(found) == FileId::from(stat));
-    if must_be_regular(&stat).is_err() || !still_there {
+    let found = Status::of(&file)?;
+    if found.must_be_regular().is_err() || identity_of(path) != Some(found.id) {
         return Ok(Removal::Gone);
     }
-    if needed(stat.into()) {
+    if needed(found.id) {
         return Ok(Removal::Held);
     }
     match nix::unistd::unlink(path) {

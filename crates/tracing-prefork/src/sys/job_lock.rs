@@ -1,6 +1,6 @@
 //! The lock behind which one process at a time, and one thread in it, does a job for all: prunes, compresses or hands over.
 
-use super::files::{self, Creation, FileId};
+use super::files::{self, Creation};
 use super::fork;
 use super::lock_outcome::LockOutcome;
 use super::locks::byte_lock;
@@ -40,8 +40,8 @@ impl InHand {
     /// `None`: another thread has it. Of two that come in the same instant, both may give way.
     fn try_take(path: &Path) -> Option<Self> {
         // Two paths may lead to one directory.
-        let directory = path.parent().and_then(|directory| stat(directory).ok()).map(FileId::from);
-        let place = directory.map_or(Err(path), |directory| Ok((directory.device, directory.inode, path.file_name())));
+        let directory = path.parent().and_then(|directory| stat(directory).ok());
+        let place = directory.map_or(Err(path), |found| Ok((found.st_dev, found.st_ino, path.file_name())));
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(place);
         let (generation, path) = (fork::generation() << 32, hash & u64::from(u32::MAX));
         let claim = |word: &&AtomicU64| {

@@ -4,9 +4,11 @@ mod closed;
 mod descriptor;
 mod files;
 mod fork;
+mod identity;
 mod job_lock;
 mod lock_outcome;
 mod locks;
+mod numbers;
 mod path;
 mod priority;
 mod processor;
@@ -16,11 +18,9 @@ mod unnamed;
 
 pub(crate) use closed::{ClosedFile, open_to_read, unlink};
 pub(crate) use descriptor::{Descriptor, append};
-pub(crate) use files::{
-    Creation, FileId, Mode, Opened, Removal, claim_and_remove, has_name, hold, identity, identity_at, identity_of,
-    is_held, open_log, open_or_create,
-};
+pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log, open_or_create};
 pub(crate) use fork::{ForkWiped, generation, libc_knows};
+pub(crate) use identity::{FileId, identity, identity_at, identity_of};
 pub(crate) use job_lock::HousekeepingLock;
 pub(crate) use locks::{Discipline, Unlocked, WriteLock};
 pub(crate) use path::LogPath;

@@ -1,6 +1,6 @@
 //! The end of a log file: a write that fell short leaves a piece of a line there, and whatever comes next must not be glued to it.
 
-use super::files::identity;
+use super::identity::identity;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::resource::{Resource, getrlimit};

@@ -1,0 +1,177 @@
+//! Which file a descriptor or a path leads to.
+
+use super::path::LogPath;
+use nix::NixPath;
+use nix::errno::Errno;
+use nix::sys::stat::{SFlag, fstat, lstat};
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+/// Tells files apart: device, inode, and the time at which the file was made.
+///
+/// A file system gives the inode of a removed file to the next one. The time of birth tells the two apart (`statx(2)`,
+/// `stx_btime`: ext4, xfs, btrfs, tmpfs). It is 0 where the kernel, a seccomp filter or the file system does not tell it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    /// In nanoseconds, modulo 2^64.
+    pub(crate) birth: u64,
+}
+
+/// An unknown time of birth equals any: a filter that is set later must not make a stranger of an open file.
+impl PartialEq for FileId {
+    fn eq(&self, other: &Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+            && (self.birth == other.birth || self.birth == 0 || other.birth == 0)
+    }
+}
+
+/// A file's identity and the rest of what is asked of it in the same system call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Status {
+    pub(crate) id: FileId,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// How many names it has.
+    pub(crate) links: u64,
+    kind: SFlag,
+}
+
+impl Status {
+    /// The file that a descriptor leads to.
+    pub(crate) fn of(file: impl AsFd) -> nix::Result<Self> {
+        born::of(&file).unwrap_or_else(|| fstat(file).map(Self::from))
+    }
+
+    /// The file that a path leads to; a symbolic link is not followed.
+    pub(crate) fn at<P: NixPath + ?Sized>(path: &P) -> nix::Result<Self> {
+        born::at(path).unwrap_or_else(|| lstat(path).map(Self::from))
+    }
+
+    pub(crate) fn must_be_regular(&self) -> io::Result<()> {
+        let found = match self.kind {
+            SFlag::S_IFREG => return Ok(()),
+            SFlag::S_IFDIR => "a directory",
+            SFlag::S_IFIFO => "a FIFO",
+            SFlag::S_IFSOCK => "a socket",
+            _ => "a device",
+        };
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{found}, where a regular file is wanted")))
+    }
+}
+
+impl From<nix::sys::stat::FileStat> for Status {
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between platforms")]
+    fn from(stat: nix::sys::stat::FileStat) -> Self {
+        Self {
+            id: FileId { device: stat.st_dev as u64, inode: stat.st_ino as u64, birth: 0 },
+            size: stat.st_size as u64,
+            links: stat.st_nlink as u64,
+            kind: SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT,
+        }
+    }
+}
+
+/// With the time of birth. `None`: no `statx(2)` here.
+#[cfg(all(
+    any(target_os = "linux", target_os = "android"),
+    any(target_env = "gnu", target_env = "musl", target_os = "android")
+))]
+mod born {
+    use super::{FileId, Status};
+    use nix::NixPath;
+    use nix::errno::Errno;
+    use nix::libc;
+    use nix::sys::stat::SFlag;
+    use std::ffi::CStr;
+    use std::mem::MaybeUninit;
+    use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+    pub(super) fn of(file: &impl AsFd) -> Option<nix::Result<Status>> {
+        statx(file.as_fd().as_raw_fd(), c"", libc::AT_EMPTY_PATH)
+    }
+
+    pub(super) fn at<P: NixPath + ?Sized>(path: &P) -> Option<nix::Result<Status>> {
+        match path.with_nix_path(|path| statx(libc::AT_FDCWD, path, libc::AT_SYMLINK_NOFOLLOW)) {
+            Ok(found) => found,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// By its number, since nix has no `statx`, and glibc has one only since 2.28.
+    fn statx(directory: RawFd, path: &CStr, flags: libc::c_int) -> Option<nix::Result<Status>> {
+        let mut found = MaybeUninit::<libc::statx>::zeroed();
+        let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
+        // SAFETY: the path ends in NUL and the kernel writes one `struct statx`.
+        let result =
+            unsafe { libc::syscall(libc::SYS_statx, directory, path.as_ptr(), flags, mask, found.as_mut_ptr()) };
+        match Errno::result(result) {
+            // No such call, or a seccomp filter that does not know it: `fstat` and `lstat` are older.
+            Err(Errno::ENOSYS | Errno::EPERM) => None,
+            Err(error) => Some(Err(error)),
+            // SAFETY: integers, zero before and filled by the kernel.
+            Ok(_) => Some(Ok(unsafe { found.assume_init() }.into())),
+        }
+    }
+
+    impl From<libc::statx> for Status {
+        #[allow(clippy::unnecessary_cast, reason = "the widths differ between platforms")]
+        fn from(found: libc::statx) -> Self {
+            let (born, is_known) = (found.stx_btime, found.stx_mask & libc::STATX_BTIME != 0);
+            let nanos = (born.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(born.tv_nsec.into());
+            Self {
+                id: FileId {
+                    device: libc::makedev(found.stx_dev_major, found.stx_dev_minor) as u64,
+                    inode: found.stx_ino,
+                    birth: if is_known { nanos } else { 0 },
+                },
+                size: found.stx_size,
+                links: found.stx_nlink.into(),
+                kind: SFlag::from_bits_truncate(found.stx_mode.into()) & SFlag::S_IFMT,
+            }
+        }
+    }
+}
+
+#[cfg(not(all(
+    any(target_os = "linux", target_os = "android"),
+    any(target_env = "gnu", target_env = "musl", target_os = "android")
+)))]
+mod born {
+    use super::Status;
+    use nix::NixPath;
+    use std::os::fd::AsFd;
+
+    pub(super) fn of(_file: &impl AsFd) -> Option<nix::Result<Status>> {
+        None
+    }
+
+    pub(super) fn at<P: NixPath + ?Sized>(_path: &P) -> Option<nix::Result<Status>> {
+        None
+    }
+}
+
+/// The file that a descriptor leads to.
+pub(crate) fn identity(file: impl AsFd) -> io::Result<FileId> {
+    Ok(Status::of(file)?.id)
+}
+
+/// The file that a path leads to, if there is one; a symbolic link is not followed. An error if nobody can tell.
+pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
+    match Status::at(path.as_c_str()) {
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+        found => Ok(Some(found?.id)),
+    }
+}
+
+/// The same for any path.
+pub(crate) fn identity_of(path: &Path) -> Option<FileId> {
+    Status::at(path).ok().map(|found| found.id)
+}
+
+/// Whether the file has a name in some directory still.
+pub(crate) fn has_name(file: impl AsFd) -> bool {
+    Status::of(file).is_ok_and(|found| found.links > 0)
+}

@@ -1,0 +1,243 @@
+//! Programs that close descriptors which they do not know, take their numbers, or lower the limit on numbers. Each test runs in a
+//! process of its own.
+
+mod common;
+
+use common::{DAY, Hand, NOW, Told, alone, log, names, operations, read, telling};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::statfs::{EXT4_SUPER_MAGIC, statfs};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+use tracing_prefork::{Appender, Operation, Rotation};
+
+/// The open descriptors of this process that lead into `directory`, and their paths.
+fn descriptors(directory: &Path) -> Vec<(RawFd, String)> {
+    let entries = fs::read_dir("/proc/self/fd").expect("listed").filter_map(|entry| entry.ok());
+    let open = entries.filter_map(|entry| {
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        let leads_to = fs::read_link(entry.path()).ok()?;
+        leads_to.starts_with(directory).then(|| (number, leads_to.to_str().unwrap_or_default().to_owned()))
+    });
+    open.collect()
+}
+
+fn numbers(directory: &Path) -> Vec<RawFd> {
+    descriptors(directory).into_iter().map(|(number, _)| number).collect()
+}
+
+/// What `closefrom(3)` does.
+fn close_from_3() {
+    for number in 3..5000 {
+        let _ = nix::unistd::close(number);
+    }
+}
+
+/// A file of the program's own.
+fn database(directory: &Path, name: &str) -> File {
+    let path = directory.join(name);
+    let mut file = File::options().create_new(true).read(true).write(true).open(path).expect("made");
+    file.write_all(b"the first bytes of a database").expect("written");
+    file
+}
+
+/// Gives a file the number that the program is said to use for it.
+fn put_at(number: RawFd, file: &File) -> OwnedFd {
+    // SAFETY: the number is closed, or a descriptor that the program has no right to close, which is what is tested.
+    unsafe { OwnedFd::from_raw_fd(nix::libc::dup2(file.as_raw_fd(), number)) }
+}
+
+fn is_at(number: RawFd, file: &File) -> bool {
+    let there = fs::metadata(format!("/proc/self/fd/{number}")).map(|found| (found.dev(), found.ino()));
+    let own = file.metadata().map(|found| (found.dev(), found.ino())).expect("open");
+    there.is_ok_and(|there| there == own)
+}
+
+fn daily(hand: &Hand, directory: &Path) -> (Told, Appender) {
+    let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY));
+    (told, builder.build(directory).expect("builds"))
+}
+
+const TODAY: &str = "app.2026-11-21.log";
+const UNCHANGED: &str = "the first bytes of a database";
+
+#[test]
+fn the_files_of_a_program_that_closed_everything_and_opened_its_own_stay_as_they_are() {
+    alone("the_files_of_a_program_that_closed_everything_and_opened_its_own_stay_as_they_are", &[], |directory| {
+        for (case, step) in [("same-second", 0), ("set-back", -50_i64)] {
+            let directory = directory.join(case);
+            let hand = Hand::at(NOW);
+            let (told, logs) = daily(&hand, &directory);
+            log(&logs, "before");
+            close_from_3();
+            let _own: Vec<_> = (0..8).map(|number| database(&directory, &format!("database.{number}"))).collect();
+            hand.set(NOW.saturating_add_signed(step), 0);
+            for number in 0..5 {
+                log(&logs, &number.to_string());
+            }
+            hand.set(NOW + DAY, 0);
+            log(&logs, "rolled over");
+            for number in 0..8 {
+                assert_eq!(read(&directory, &format!("database.{number}")), UNCHANGED, "{case}");
+            }
+            assert_eq!(read(&directory, TODAY), "before\n0\n1\n2\n3\n4\n", "{case}");
+            assert_eq!(read(&directory, "app.2026-11-22.log"), "rolled over\n", "{case}");
+            assert_eq!(operations(&told), [Operation::Reopen], "{case}");
+            let stats = logs.stats();
+            assert_eq!((stats.lines, stats.lines_lost, stats.files_reopened), (7, 0, 1), "{case}: {stats:?}");
+        }
+    });
+}
+
+#[test]
+fn appenders_never_get_the_number_that_another_one_has_lost() {
+    alone("appenders_never_get_the_number_that_another_one_has_lost", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let logs: Vec<_> = (0..5).map(|number| daily(&hand, &directory.join(number.to_string())).1).collect();
+        for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]] {
+            close_from_3();
+            // Twice each: the second line is the one for which a file is opened that stays open.
+            for appender in order.into_iter().flat_map(|appender| [appender, appender]) {
+                log(&logs[appender], &appender.to_string());
+            }
+        }
+        for appender in 0..5 {
+            let expected = format!("{appender}\n").repeat(6);
+            assert_eq!(read(&directory.join(appender.to_string()), TODAY), expected);
+        }
+    });
+}
+
+#[test]
+fn a_file_that_the_program_puts_at_the_very_number_of_a_log_is_not_overwritten() {
+    alone("a_file_that_the_program_puts_at_the_very_number_of_a_log_is_not_overwritten", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let (told, logs) = daily(&hand, directory);
+        log(&logs, "before");
+        let [number] = numbers(directory)[..] else { panic!("{:?}", descriptors(directory)) };
+        let own = database(directory, "database");
+        let at = put_at(number, &own);
+        log(&logs, "after");
+        let text = read(directory, "database");
+        if statfs(directory).expect("asked").filesystem_type() == EXT4_SUPER_MAGIC {
+            assert_eq!(text, UNCHANGED);
+            assert_eq!(read(directory, TODAY), "before\nafter\n");
+            assert_eq!(operations(&told), [Operation::Reopen]);
+        } else {
+            writeln!(std::io::stderr(), "SKIPPED in part: this file system lets files be as large as can be")
+                .expect("told");
+            assert!(text.starts_with(UNCHANGED), "{text}");
+        }
+        hand.set(NOW + 1, 0);
+        log(&logs, "in the next second");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "rolled over");
+        assert!(is_at(at.as_raw_fd(), &own), "the program's descriptor leads elsewhere");
+        assert!(read(directory, TODAY).ends_with("in the next second\n"));
+    });
+}
+
+#[test]
+fn a_file_that_has_got_the_inode_and_the_number_of_a_removed_log_is_not_taken_for_it() {
+    alone("a_file_that_has_got_the_inode_and_the_number_of_a_removed_log_is_not_taken_for_it", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let (_told, logs) = daily(&hand, directory);
+        log(&logs, "before");
+        let inode = fs::metadata(logs.path()).expect("there").ino();
+        let numbers = numbers(directory);
+        // The kernel sets times of birth at its ticks.
+        std::thread::sleep(Duration::from_millis(30));
+        fs::remove_file(logs.path()).expect("removed");
+        for number in &numbers {
+            nix::unistd::close(*number).expect("closed");
+        }
+        // Other processes make files as well.
+        let mut tries = (0..200).map(|number| database(directory, &format!("database.{number}")));
+        let Some(own) = tries.find(|own| own.metadata().expect("open").ino() == inode) else {
+            writeln!(std::io::stderr(), "SKIPPED: the inode was not given to the next file").expect("told");
+            return;
+        };
+        let kept: Vec<_> = numbers
+            .into_iter()
+            .filter(|number| *number != own.as_raw_fd())
+            .map(|number| put_at(number, &own))
+            .collect();
+        for day in 1..4 {
+            hand.set(NOW + day * DAY, 0);
+            log(&logs, "rolled over");
+        }
+        for number in kept.iter().map(|kept| kept.as_raw_fd()).chain([own.as_raw_fd()]) {
+            let there = fs::metadata(format!("/proc/self/fd/{number}")).expect("open").ino();
+            assert_eq!(there, inode, "{number} leads elsewhere: {:?}", descriptors(directory));
+        }
+        let path = fs::read_dir(directory).expect("listed").filter_map(|entry| entry.ok());
+        let path = path.map(|entry| entry.path()).find(|path| path.metadata().is_ok_and(|found| found.ino() == inode));
+        assert_eq!(fs::read_to_string(path.expect("there")).expect("read"), UNCHANGED);
+        assert_eq!(read(directory, "app.2026-11-24.log"), "rolled over\n");
+    });
+}
+
+/// From now on this process gets no number from `soft` on.
+fn limit_numbers(soft: u64) {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("read");
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("set");
+}
+
+fn logs_through_days(hand: &Hand, logs: &Appender, directory: &Path, days: std::ops::Range<u64>) {
+    for day in days {
+        hand.set(NOW + day * DAY, 0);
+        log(logs, &format!("day {day}"));
+        let open = descriptors(directory);
+        assert!(open.len() <= 2, "day {day}: {open:?}");
+    }
+}
+
+#[test]
+fn after_the_limit_on_numbers_is_lowered_each_line_is_in_the_file_of_its_day_and_no_number_leaks() {
+    alone(
+        "after_the_limit_on_numbers_is_lowered_each_line_is_in_the_file_of_its_day_and_no_number_leaks",
+        &[],
+        |directory| {
+            // Low numbers are taken when the appender is built, and free afterwards.
+            let taken: Vec<_> = (0..30).map(|_| File::open("/dev/null").expect("opens")).collect();
+            let hand = Hand::at(NOW);
+            let (told, logs) = daily(&hand, directory);
+            logs_through_days(&hand, &logs, directory, 0..2);
+            drop(taken);
+            // SAFETY: one thread runs code of ours; the child ends by `_exit`.
+            match unsafe { fork() }.expect("forks") {
+                ForkResult::Child => {
+                    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        limit_numbers(12);
+                        logs_through_days(&hand, &logs, directory, 1..6);
+                    }));
+                    // SAFETY: leaves without running the parent's exit handlers.
+                    unsafe { nix::libc::_exit(i32::from(ended.is_err())) }
+                }
+                ForkResult::Parent { child } => {
+                    assert_eq!(waitpid(child, None).expect("waits"), WaitStatus::Exited(child, 0), "the child failed");
+                }
+            }
+            limit_numbers(12);
+            logs_through_days(&hand, &logs, directory, 2..8);
+            // Some seconds into the day the file of the day before is let go.
+            hand.set(NOW + 7 * DAY + 60, 0);
+            log(&logs, "later");
+            let held = logs.files().expect("listed").into_iter().filter(|file| file.open);
+            assert_eq!(held.map(|file| file.path).collect::<Vec<_>>(), [logs.path()], "leases leak");
+            for (day, name) in names(directory).iter().enumerate() {
+                let times = if (1..6).contains(&day) { 2 } else { 1 };
+                let expected = format!("day {day}\n").repeat(times) + if day == 7 { "later\n" } else { "" };
+                assert_eq!(read(directory, name), expected, "{name}");
+            }
+            assert_eq!((names(directory).len(), operations(&told)), (8, vec![]));
+            drop(logs);
+            assert_eq!(descriptors(directory), []);
+        },
+    );
+}
