@@ -335,6 +335,9 @@ impl Builder {
     /// the time, or a random number. It is called on the thread whose event begins the file; what it logs itself goes into the file before.
     /// If it panics, the file begins without the line, and the panic is reported ([`Operation::UserCode`](crate::Operation::UserCode)).
     ///
+    /// Where the file system or a security filter refuses links (`linkat(2)`, FAT), whoever makes a file appends the line afterwards: another
+    /// process may write a line before it, and there is none if the maker is killed in between.
+    ///
     /// Files that exist get none: empty ones that somebody else has made, for example. In a child of a raw `clone(2)` it is not called: until another
     /// process has made the file, lines of such a child go to the file before.
     ///

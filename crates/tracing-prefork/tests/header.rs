@@ -1,4 +1,4 @@
-//! The first line of each new file: there once, however many open it at the same time.
+//! How a new file gets its first line and its mode: once, however many open it at the same time.
 
 mod common;
 
@@ -6,6 +6,7 @@ use common::{DAY, Hand, NOW, alone, log, names, read};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
@@ -118,6 +119,110 @@ fn of_sixteen_processes_that_open_two_hundred_files_at_once_one_writes_each_firs
             let headers = text.lines().filter(|line| line.starts_with('#')).count();
             assert!(text.starts_with("# since ") && headers == 1, "{name}: {text}");
             assert_eq!(text.lines().count(), 1 + PROCESSES);
+        }
+    });
+}
+
+/// What the log files that this process has open are called.
+fn open_logs(directory: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir("/proc/self/fd").expect("listed").filter_map(|entry| entry.ok());
+    let paths = entries.filter_map(|entry| fs::read_link(entry.path()).ok());
+    let ours = paths.filter_map(|path| path.strip_prefix(directory).ok().map(|name| name.display().to_string()));
+    ours.collect()
+}
+
+#[test]
+fn an_open_log_is_seen_under_its_own_name() {
+    alone("an_open_log_is_seen_under_its_own_name", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand).file_mode(0o640).build(directory).expect("builds");
+        log(&logs, "a line");
+        assert_eq!(open_logs(directory), ["app.2026-11-21.log"]);
+    });
+}
+
+/// Mounts `directory/files` at `directory/mount` by FUSE. `None`, and a word about it, where that is not possible.
+fn mount_by_fuse(directory: &std::path::Path) -> Option<std::path::PathBuf> {
+    let [files, mount] = ["files", "mount"].map(|name| directory.join(name));
+    [&files, &mount].into_iter().for_each(|directory| fs::create_dir(directory).expect("made"));
+    let mounted = std::process::Command::new("bindfs").args([&files, &mount]).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        writeln!(std::io::stderr(), "SKIPPED: bindfs cannot mount").expect("told");
+        return None;
+    }
+    Some(mount)
+}
+
+#[test]
+fn on_a_file_system_in_user_space_lines_of_two_processes_are_whole() {
+    alone("on_a_file_system_in_user_space_lines_of_two_processes_are_whole", &[], |directory| {
+        let Some(mount) = mount_by_fuse(directory) else { return };
+        let written = std::panic::catch_unwind(|| {
+            let hand = Hand::at(NOW);
+            let logs = daily(&hand).file_mode(0o640).build(&mount).expect("builds");
+            let lines = |logs: &Appender, who: char| {
+                (0..3000).for_each(|_| log(logs, &who.to_string().repeat(100)));
+            };
+            // SAFETY: one thread; the child ends by `_exit`.
+            match unsafe { fork() }.expect("forks") {
+                ForkResult::Child => {
+                    let ended = std::panic::catch_unwind(|| {
+                        lines(&daily(&hand).file_mode(0o640).build(&mount).expect("builds"), 'b');
+                    });
+                    // SAFETY: leaves without running the parent's exit handlers.
+                    unsafe { nix::libc::_exit(i32::from(ended.is_err())) }
+                }
+                ForkResult::Parent { child } => {
+                    lines(&logs, 'a');
+                    waitpid(child, None).expect("waits");
+                }
+            }
+            let text = read(&mount, "app.2026-11-21.log");
+            let is_whole = |line: &&str| line.len() == 100 && line.bytes().all(|byte| byte == line.as_bytes()[0]);
+            let whole = text.lines().filter(is_whole).count();
+            assert_eq!((whole, text.lines().count()), (6000, 6001), "torn lines");
+        });
+        nix::mount::umount2(&mount, nix::mount::MntFlags::MNT_DETACH).expect("unmounted");
+        written.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked));
+    });
+}
+
+/// From now on `linkat(2)` says EPERM in this process, as some seccomp filters, and FAT, have it.
+fn refuse_links() {
+    use nix::libc;
+    let filter = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+    let mut filters = [
+        // The number of the system call is the first word.
+        filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, libc::SYS_linkat as u32),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filters.len() as u16, filter: filters.as_mut_ptr() };
+    // SAFETY: the program outlives the calls.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
+    }
+}
+
+#[test]
+fn where_links_are_refused_a_file_has_its_mode_and_its_first_line() {
+    alone("where_links_are_refused_a_file_has_its_mode_and_its_first_line", &[], |directory| {
+        refuse_links();
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().rotation(Rotation::DAILY).header(|_| "# first".into()).file_mode(0o664);
+        let logs = logs.build(directory).expect("builds");
+        log(&logs, "a line");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "another");
+        assert_eq!(read(directory, "app.2026-11-21.log"), "# first\na line\n");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "# first\nanother\n");
+        assert_eq!(common::all_names(directory), ["app.2026-11-21.log", "app.2026-11-22.log"]);
+        for name in names(directory) {
+            let mode = fs::metadata(directory.join(name)).expect("there").permissions().mode();
+            assert_eq!(mode & 0o7777, 0o664);
         }
     });
 }

@@ -77,7 +77,9 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
             Err(Errno::ENOENT) => match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
                 // Another process was faster: open what it made.
                 Err(Errno::EEXIST) => continue,
-                created => (created?, true),
+                // By its name, if its mode allows that: else `/proc` shows it as deleted, and FUSE takes it for another file, with
+                // a lock of its own, so that lines are not kept apart from those of others.
+                created => (created.and_then(|made| open(path.as_c_str(), LOG, Mode::empty()).or(Ok(made)))?, true),
             },
             opened => (opened?, false),
         };
@@ -137,17 +139,31 @@ pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<
 }
 
 /// Creates the file, or says EEXIST. It gets its name when its mode and its first line are there already, so nobody ever finds it
-/// without.
+/// without; but where links are refused, the one who creates it writes the first line afterwards.
 pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnedFd> {
     let header = (creation.header)();
     if creation.mode.is_none() && header.is_empty() {
-        return open(path, LOG | OFlag::O_CREAT | OFlag::O_EXCL, ANY);
+        return create_in_place(path, None, &[]);
     }
-    create_unnamed(path, creation.mode, &header).or_else(|error| match error {
+    let created = create_unnamed(path, creation.mode, &header).or_else(|error| match error {
         // What a file system, or a kernel, without O_TMPFILE answers (open(2)); ENOENT: no /proc to link through.
         Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => create_hidden(path, creation, &header),
         error => Err(error),
-    })
+    });
+    match created {
+        // What FAT, other file systems without links, and security filters answer (linkat(2)). If it is not the link that they refuse,
+        // they say so once more.
+        Err(Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EMLINK) => {
+            create_in_place(path, creation.mode, &header)
+        }
+        created => created,
+    }
+}
+
+fn create_in_place(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnedFd> {
+    let file = open(path, LOG | OFlag::O_CREAT | OFlag::O_EXCL, mode.unwrap_or(ANY))?;
+    furnish(&file, mode, header)?;
+    Ok(file)
 }
 
 /// What the umask leaves of it.
