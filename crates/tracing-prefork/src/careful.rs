@@ -4,6 +4,7 @@
 //! is written next must not be glued to that.
 
 use crate::appender::Inner;
+use crate::detour::is_want_of_room;
 use crate::report::Operation;
 use crate::slots::{Pin, Turn};
 use crate::sys::{self, Discipline, Unlocked, WriteLock};
@@ -99,14 +100,13 @@ impl Inner {
         if limit.is_some_and(|limit| !limit.has_room(size, line.len(), Discipline::Locked)) {
             return None;
         }
-        let outcome = sys::append(file, line);
-        if let Ok(written) = &outcome
-            && *written < line.len()
-            && lock.while_nobody_writes(|| sys::cut(file, size, *written).unwrap_or(false)) == Some(true)
-        {
-            return Some(Ok(0));
-        }
-        Some(outcome)
+        Some(match sys::append(file, line) {
+            Ok(written) if written < line.len() => {
+                let finish = || finish_or_cut(file, size, line, written);
+                lock.while_nobody_writes(finish).unwrap_or(Ok(written))
+            }
+            outcome => outcome,
+        })
     }
 
     /// Ends the piece of a line that a write of this process has left, as a line of its own. Says whether none can be there now.
@@ -215,6 +215,29 @@ fn append_without_lock(file: BorrowedFd<'_>, line: &[u8]) -> io::Result<usize> {
     let _unlocked = Unlocked::announce(file).ok_or(io::ErrorKind::TimedOut)?;
     end_of_others(file)?;
     sys::append(file, line)
+}
+
+/// A file of `size` bytes has got the first `written` bytes of a line, and nobody else writes: appends the rest, or else cuts off what is
+/// there of the line. An error if the disk or a quota is full, which a short write does not say.
+fn finish_or_cut(file: BorrowedFd<'_>, size: u64, line: &[u8], mut written: usize) -> io::Result<usize> {
+    if sys::size(file)? != size + written as u64 {
+        return Ok(written);
+    }
+    let failed = loop {
+        match sys::append(file, &line[written..]) {
+            Ok(0) => break io::ErrorKind::WriteZero.into(),
+            Ok(more) => written += more,
+            Err(error) => break error,
+        }
+        if written == line.len() {
+            return Ok(written);
+        }
+    };
+    match sys::cut(file, size, written) {
+        Ok(true) if is_want_of_room(&failed) => Err(failed),
+        Ok(true) => Ok(0),
+        _ => Ok(written),
+    }
 }
 
 /// If the file ends in a piece of a line, ends it. Returns the size of the file.

@@ -6,12 +6,15 @@ use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::size::TRIES;
 use crate::slots::Pin;
-use crate::sys::{self, Opened};
+use crate::sys::Opened;
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// So many short writes in a row are tried again: a disk that is full says so by then.
+const SHORT_WRITES: u32 = 2;
 
 /// A line that was not written whole.
 #[derive(Debug)]
@@ -145,49 +148,31 @@ impl Inner {
 
     /// If the disk is full, removes old files, as far as `min_log_files` allows, until there is room for the line. Whole lines that are in
     /// the file already are not written again.
-    fn make_room_for(&self, mut outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
+    fn make_room_for(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
         if self.min_log_files.is_none() {
             return outcome;
         }
-        let mut begin = 0;
-        // A write that was cut does not say why: it may be a file-size limit, and then to remove other files makes no room. So it is
-        // tried once more before one goes.
-        let mut is_known = outcome.is_err();
+        let (mut begin, mut outcome, mut short_writes) = (0, outcome, 0);
         loop {
-            if let Ok(written) = outcome {
-                if written == line.len() {
-                    return outcome;
+            let rest = &line[begin..];
+            match &outcome {
+                // It does not say why: no room, a file-size limit, or a limit on one write. So it is tried again before a file goes.
+                Ok(written) if *written < rest.len() && short_writes < SHORT_WRITES => {
+                    short_writes += 1;
+                    begin += rest[..*written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
                 }
-                begin = line[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+                Err(error) if is_want_of_room(error) && self.make_room() => short_writes = 0,
+                Ok(written) => return Ok(begin + written),
+                // The caller is told that the lines before `begin` are in the file, and does not try them again.
+                Err(_) => return if begin > 0 { Ok(begin) } else { outcome },
             }
-            if !is_full(&outcome) || is_known && !self.make_room() {
-                return outcome;
-            }
-            let room_was_made = std::mem::replace(&mut is_known, true);
-            let opened = match self.open_for(at, line.len() - begin) {
-                Ok((opened, _)) => opened,
-                // For want of room still: somebody else was at the lock, and had none to make.
-                Err(error) if !room_was_made || is_want_of_room(&error) => continue,
-                Err(_) => return outcome,
-            };
-            match self.append_unlimited(&opened, &line[begin..], at) {
-                Ok(length) => {
-                    let rest = line.len() - begin - length;
-                    outcome = Ok(begin + length);
-                    if !sys::may_grow(opened.file.as_fd(), rest) {
-                        return outcome;
-                    }
-                }
-                Err(error) => {
-                    let failed = Err(error);
-                    if !is_full(&failed) {
-                        return if outcome.is_ok() { outcome } else { failed };
-                    }
-                    // What the caller is told to be in the file, he does not try again.
-                    outcome = if begin > 0 { Ok(begin) } else { failed };
-                }
-            }
+            outcome = self.try_again(&line[begin..], at);
         }
+    }
+
+    fn try_again(&self, line: &[u8], at: i64) -> io::Result<usize> {
+        let (opened, _) = self.open_for(at, line.len())?;
+        self.append_unlimited(&opened, line, at)
     }
 
     /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB (`write(2)`).
@@ -218,15 +203,7 @@ impl Inner {
     }
 }
 
-/// Whether there may have been no room for the line.
-fn is_full(outcome: &io::Result<usize>) -> bool {
-    match outcome {
-        Ok(_) => true,
-        Err(error) => is_want_of_room(error),
-    }
-}
-
-fn is_want_of_room(error: &io::Error) -> bool {
+pub(crate) fn is_want_of_room(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT))
 }
 

@@ -184,3 +184,35 @@ fn a_file_size_limit_removes_no_files_because_that_would_make_no_room() {
         }
     });
 }
+
+#[test]
+fn a_limit_on_the_size_of_one_write_is_not_a_full_disk_and_removes_no_file() {
+    let test = "a_limit_on_the_size_of_one_write_is_not_a_full_disk_and_removes_no_file";
+    if let Some(directory) = std::env::var_os("TEST_WRITES_FALL_SHORT_IN") {
+        let directory = std::path::Path::new(&directory);
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY).min_log_files(1));
+        let logs = builder.build(directory).expect("builds");
+        log(&logs, &"x".repeat(100)).expect_err("no write takes more than 50 bytes");
+        assert_eq!(names(directory).len(), 6, "{:?}", logs.stats());
+        assert_eq!((logs.stats().lines, logs.stats().lines_lost, logs.stats().files_pruned), (0, 1, 0));
+        assert_eq!(operations(&told), [Operation::Write]);
+        return;
+    }
+    // The kernel's own limit is 2 GiB (`write(2)`). So that a test can reach it, each write is made to take 50 bytes.
+    let directory = tempfile::tempdir().expect("a directory");
+    (11..16).for_each(|day| fs::write(directory.path().join(format!("app.2026-11-{day}.log")), "x\n").expect("made"));
+    let outcome = std::process::Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=pwrite64:retval=50"])
+        .arg(std::env::current_exe().expect("this program"))
+        .args([test, "--exact", "--nocapture"])
+        .env("TEST_WRITES_FALL_SHORT_IN", directory.path())
+        .output();
+    let Ok(output) = outcome.as_ref().inspect_err(|_| {
+        writeln!(std::io::stderr(), "SKIPPED: strace is not installed").expect("told");
+    }) else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}

@@ -27,7 +27,7 @@ pub(crate) use path::LogPath;
 pub(crate) use priority::at_lowest_priority;
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
 pub(crate) use stderr::write_to_stderr;
-pub(crate) use tail::{cut, end_fragment, end_line, may_grow, size, tail};
+pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
 pub(crate) use unnamed::{Unnamed, free_bytes};
 
 use nix::errno::Errno;

@@ -3,7 +3,6 @@
 use super::identity::identity;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{Mode, fstat};
 use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::{pread, pwrite};
@@ -131,13 +130,6 @@ fn glued(file: BorrowedFd<'_>, tail: &[u8], start: u64, line: &[u8], written: us
 /// How many bytes the file has.
 pub(crate) fn size(file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(fstat(file)?.st_size as u64)
-}
-
-/// Whether this process may let the file grow by so many bytes. A file-size limit (`RLIMIT_FSIZE`) cuts a write as a full disk does.
-#[allow(clippy::unnecessary_cast, reason = "rlim_t is not 64 bits wide everywhere")]
-pub(crate) fn may_grow(file: BorrowedFd<'_>, by: usize) -> bool {
-    let limit = getrlimit(Resource::RLIMIT_FSIZE).map_or(u64::MAX, |(limit, _)| limit as u64);
-    size(file).is_ok_and(|size| size.saturating_add(by as u64) <= limit)
 }
 
 /// Cuts the last `written` bytes off again, if the file has had `size` before them and nothing has come behind them.
