@@ -9,7 +9,8 @@ use std::str::FromStr;
 /// The time zone in which file names, rollovers and the [timer](crate::Appender::timer) count.
 ///
 /// The zone's data is read once, at build, and kept: no event reads a file, an environment variable or a lock, and a later
-/// `chroot` or change of `TZ` changes nothing. A zone that cannot be found is an error at build, never UTC in silence.
+/// `chroot` or change of `TZ` changes nothing. A zone that cannot be found is an error at build, never UTC in silence. UTC needs no data, by
+/// whatever name; for an image without any data of zones (the package `tzdata` on most systems) there is the feature `bundled-zones`.
 ///
 /// ```
 /// use tracing_prefork::Zone;
@@ -25,14 +26,16 @@ pub enum Zone {
     /// Coordinated Universal Time, written `UTC`. The default, as in `tracing_appender::rolling`.
     #[default]
     Utc,
-    /// The system's zone, written `local`: what the environment variable `TZ` says, as `tzset(3)` reads it, else `/etc/localtime`.
+    /// The system's zone, written `local`: what the environment variable `TZ` says, as `tzset(3)` reads it, else `/etc/localtime`, else UTC
+    /// (`localtime(5)`).
     #[cfg(feature = "local-time")]
     Local,
     /// A fixed number of seconds east of UTC, written `+05:30`. Whole minutes, less than 24 hours either
     /// way, because that is what an RFC 3339 timestamp can say; [`build`](crate::Builder::build) refuses others.
     Fixed(i32),
     /// A zone of the IANA database by its name, written so: `Asia/Shanghai`. Read from the directory that `TZDIR` names, else
-    /// `/usr/share/zoneinfo` or the system's other places for it.
+    /// `/usr/share/zoneinfo` or the system's other places for it, and with the feature `bundled-zones` from what this crate was built with, which
+    /// comes last.
     #[cfg(feature = "local-time")]
     Named(String),
 }

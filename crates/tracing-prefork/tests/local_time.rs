@@ -110,12 +110,12 @@ fn tz_with_nothing_but_a_colon_is_utc() {
 }
 
 #[test]
-fn without_tz_the_zone_is_that_of_etc_localtime_or_else_an_error_that_says_so() {
-    const NAME: &str = "without_tz_the_zone_is_that_of_etc_localtime_or_else_an_error_that_says_so";
+fn without_tz_the_zone_is_that_of_etc_localtime() {
+    const NAME: &str = "without_tz_the_zone_is_that_of_etc_localtime";
     alone(NAME, &[("TZ", None)], |directory| {
         let localtime = Path::new("/etc/localtime");
         if !localtime.exists() {
-            return refused(directory, Zone::Local, &["zone \"local\"", "TZ is not set", "/etc/localtime: "]);
+            return local_is(directory, UTC);
         }
         // The same data, found another way.
         let copy = directory.join("Copy");
@@ -238,5 +238,71 @@ fn a_built_appender_works_after_chroot() {
         assert_eq!(names(&logs), BERLIN.map(|date| format!("app.{date}.log")));
         // So that this test can end as the others do.
         nix::unistd::chdir("/").expect("changes the directory");
+    });
+}
+
+/// Runs `test` in a process that sees a root directory without any zone data, of which it may say something in `/etc/localtime`.
+fn without_zone_data(name: &str, tz: Option<&str>, test: impl FnOnce()) {
+    alone(name, &[("TZ", tz), ("TZDIR", None)], |directory| {
+        if !nix::unistd::Uid::effective().is_root() {
+            std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: chroot(2) is for root\n").expect("told");
+            return;
+        }
+        fs::create_dir(directory.join("etc")).expect("made");
+        nix::unistd::chroot(directory).expect("changes the root");
+        nix::unistd::chdir("/").expect("changes the directory");
+        test();
+    });
+}
+
+#[test]
+fn utc_needs_no_data_by_whatever_name() {
+    without_zone_data("utc_needs_no_data_by_whatever_name", None, || {
+        for name in
+            ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "UCT", "Etc/Universal", "Zulu", "GMT0", "Etc/GMT+0", "Etc/GMT-0"]
+        {
+            let logs = build(Zone::Named(name.to_owned()), Path::new("/logs")).expect(name);
+            assert_eq!(names(&logs), UTC.map(|date| format!("app.{date}.log")), "{name}");
+            // SAFETY: the process has one thread that runs code of ours.
+            unsafe { env::set_var("TZ", name) };
+            let logs = build(Zone::Local, Path::new("/logs")).expect(name);
+            assert_eq!(names(&logs), UTC.map(|date| format!("app.{date}.log")), "TZ={name}");
+        }
+    });
+}
+
+#[test]
+fn no_tz_and_no_etc_localtime_is_utc() {
+    without_zone_data("no_tz_and_no_etc_localtime_is_utc", None, || {
+        local_is(Path::new("/"), UTC);
+    });
+}
+
+#[test]
+fn etc_localtime_that_names_a_zone_without_data_is_found_elsewhere_or_an_error_but_never_utc() {
+    const NAME: &str = "etc_localtime_that_names_a_zone_without_data_is_found_elsewhere_or_an_error_but_never_utc";
+    without_zone_data(NAME, None, || {
+        std::os::unix::fs::symlink("../usr/share/zoneinfo/Europe/Berlin", "/etc/localtime").expect("a link");
+        if cfg!(feature = "bundled-zones") {
+            local_is(Path::new("/"), BERLIN);
+        } else {
+            refused(Path::new("/"), Zone::Local, &["/etc/localtime", "tzdata", "bundled-zones"]);
+        }
+    });
+}
+
+#[test]
+fn a_zone_without_data_is_bundled_or_its_error_names_the_package() {
+    const NAME: &str = "a_zone_without_data_is_bundled_or_its_error_names_the_package";
+    without_zone_data(NAME, Some("Asia/Kathmandu"), || {
+        if cfg!(feature = "bundled-zones") {
+            local_is(Path::new("/"), KATHMANDU);
+            let named = build(Zone::Named("Europe/Berlin".to_owned()), Path::new("/logs")).expect("builds");
+            assert_eq!(names(&named), BERLIN.map(|date| format!("app.{date}.log")));
+            fs::remove_dir_all("/logs").expect("removed");
+            refused(Path::new("/"), Zone::Named("Mars/Phobos".to_owned()), &["Mars/Phobos", "there is no such zone"]);
+        } else {
+            refused(Path::new("/"), Zone::Local, &["TZ=Asia/Kathmandu", "tzdata", "bundled-zones"]);
+        }
     });
 }
