@@ -148,7 +148,8 @@ impl Builder {
     /// the two passes of the hour that is repeated when a zone sets its clock back are told apart.
     ///
     /// With slashes in it the files stand in directories below the log directory, which are made when needed and removed when
-    /// pruning has emptied them.
+    /// pruning has emptied them. A symbolic link in the place of one of these is refused, not followed; the log directory itself may be
+    /// reached through one.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -171,7 +172,8 @@ impl Builder {
     ///
     /// Only regular files go whose whole name is one that this appender gives, never one of the current or of a later
     /// period, and never one that a process still has open to write to: that one goes a few seconds later, or,
-    /// if an idle process holds it, 24 hours after its period and its last line.
+    /// if an idle process holds it, 24 hours after its period and its last line. Where the disk has no room for a new file, the oldest goes
+    /// before it is made.
     pub fn max_log_files(self, n: usize) -> Self {
         Self { max_log_files: Some(n), ..self }
     }
@@ -234,7 +236,7 @@ impl Builder {
     }
 
     /// When a disk or a quota is full, removes old files, the oldest first and down to this many with the current one, until the line in hand can be
-    /// written.
+    /// written, or a new file be made: also at build, and where inodes are what is missing.
     ///
     /// Without it the line is lost, and its caller told so; no file goes but those that [`max_log_files`](Self::max_log_files) gives up anyway.
     /// What may go is the same. The thread that met the failure does it, behind the lock that all processes of the pattern share.

@@ -2,11 +2,11 @@
 
 use crate::BuildError;
 use crate::calendar::Calendar;
-use crate::clock::Moment;
+use crate::clock::{self, Moment};
 use crate::compression::LONGEST_ENDING;
 use crate::date_format::DateFormat;
 use crate::latest::{Kind, Link};
-use crate::name::Pattern;
+use crate::name::{LAST_INDEX, Pattern};
 use crate::rotation::Rotation;
 use crate::sys::Mode;
 use crate::zone::Offsets;
@@ -22,14 +22,18 @@ pub(crate) fn custom_format(value: &str, rotation: &Rotation) -> Result<DateForm
 
 /// Tries the format on the next hundred periods, on some of each of the next hundred days, and on some of a hundred years.
 pub(crate) fn tells_periods_apart(date: &DateFormat, calendar: &Calendar, now: i64) -> Result<(), String> {
+    // No event has a time beyond the last second (`Moment`).
     let check = |at| {
+        if at > clock::LAST {
+            return Ok(());
+        }
         let (label, offset) = calendar.label_and_offset(at);
         date.check(label, offset)
     };
     let mut at = now;
     for _ in 0..100 {
         check(at)?;
-        at = calendar.span(at).end;
+        at = calendar.span(at.min(clock::LAST)).end;
     }
     // Neither is a whole number of minutes, so all minutes and seconds come up.
     (0..1000).try_for_each(|step| check(now + step * 8_641))?;
@@ -72,7 +76,7 @@ pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<O
 /// The whole name must be one that a file can have.
 pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let too_long = |source| BuildError::Directory { path: pattern.directory().to_owned(), source };
-    let path = pattern.path_at(now.secs, if pattern.is_numbered() { u32::MAX } else { 0 }).map_err(too_long)?;
+    let path = pattern.path_at(now.secs, if pattern.is_numbered() { LAST_INDEX } else { 0 }).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();
     let longest = name.split('/').map(str::len).max().unwrap_or(0);
     let ending = if pattern.archives { LONGEST_ENDING } else { 0 };

@@ -161,7 +161,7 @@ impl Inner {
                     short_writes += 1;
                     begin += rest[..*written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
                 }
-                Err(error) if is_want_of_room(error) && self.make_room() => short_writes = 0,
+                Err(error) if is_want_of_room(error) && self.make_room(self.min_log_files) => short_writes = 0,
                 Ok(written) => return Ok(begin + written),
                 // The caller is told that the lines before `begin` are in the file, and does not try them again.
                 Err(_) => return if begin > 0 { Ok(begin) } else { outcome },

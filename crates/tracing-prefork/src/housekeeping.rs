@@ -3,6 +3,7 @@
 
 use crate::Error;
 use crate::appender::Inner;
+use crate::detour::is_want_of_room;
 use crate::hand_over::{Queue, Round};
 use crate::record::{self, Record};
 use crate::report::Operation;
@@ -10,6 +11,7 @@ use crate::rollover::GRACE;
 use crate::sys::{self, Creation, HousekeepingLock};
 use crate::{archive, retention};
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -269,7 +271,11 @@ impl Inner {
 
     /// Makes the files now that could not be made any more when the disk is full: the locks of what can make room then, and the hook's record.
     pub(crate) fn make_files(&self) {
-        let take = |chore| HousekeepingLock::try_take(&self.lock_path(chore), self.creation());
+        let ask = |chore| HousekeepingLock::try_take(&self.lock_path(chore), self.creation());
+        let take = |chore| match ask(chore) {
+            Err(error) if is_want_of_room(&error) && self.make_room(self.min_log_files) => ask(chore),
+            taken => taken,
+        };
         let report = |chore: Chore, error| self.report(chore.operation(), &self.lock_path(chore), error);
         if self.min_log_files.is_some()
             && let Err(error) = take(Chore::Prune)
@@ -284,10 +290,10 @@ impl Inner {
         }
     }
 
-    /// The disk is full: removes the oldest file, if more than `min_log_files` are there, or waits until another process has. In place,
-    /// because the line in hand is lost otherwise. Says whether there may be room now.
-    pub(crate) fn make_room(&self) -> bool {
-        let Some(min) = self.min_log_files.filter(|_| !self.duties().bare.load(Relaxed)) else { return false };
+    /// The disk is full: removes the oldest file, if more than `keep` are there, or waits until another process has. In place, because the
+    /// line in hand is lost otherwise. Says whether there may be room now.
+    pub(crate) fn make_room(&self, keep: Option<NonZeroUsize>) -> bool {
+        let Some(keep) = keep.filter(|_| !self.duties().bare.load(Relaxed)) else { return false };
         let stuck = &self.duties().pruner_stuck;
         let path = self.lock_path(Chore::Prune);
         let mut waited = false;
@@ -302,18 +308,9 @@ impl Inner {
         let lock = if stuck.load(Relaxed) { ask() } else { self.wait(ask) };
         stuck.store(lock.is_none(), Relaxed);
         match lock {
-            Some(Ok(Some(_lock))) if !waited => {
-                match retention::remove_oldest(&self.pattern, &self.links, min, self.clock.exact_second()) {
-                    Ok(removed) => {
-                        self.counters().files_pruned.fetch_add(removed.into(), Relaxed);
-                        removed
-                    }
-                    Err(error) => {
-                        self.report(Operation::Retention, self.pattern.directory(), error);
-                        false
-                    }
-                }
-            }
+            Some(Ok(Some(_lock))) if !waited => self.remove_oldest(keep),
+            // Where there is no room for the lock either, each process goes without: `keep` files stay all the same.
+            Some(Err(error)) if is_want_of_room(&error) => self.remove_oldest(keep),
             Some(Err(error)) => {
                 self.report(Operation::Retention, &path, error);
                 false
@@ -325,6 +322,19 @@ impl Inner {
     /// How the housekeeping's own files are created.
     fn creation(&self) -> Creation<'static> {
         Creation::empty(self.mode, self.clock.now())
+    }
+
+    fn remove_oldest(&self, keep: NonZeroUsize) -> bool {
+        match retention::remove_oldest(&self.pattern, &self.links, keep, self.clock.exact_second()) {
+            Ok(removed) => {
+                self.counters().files_pruned.fetch_add(removed.into(), Relaxed);
+                removed
+            }
+            Err(error) => {
+                self.report(Operation::Retention, self.pattern.directory(), error);
+                false
+            }
+        }
     }
 
     fn record_path(&self) -> PathBuf {

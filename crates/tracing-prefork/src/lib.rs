@@ -126,6 +126,7 @@ mod retention;
 mod retry;
 pub mod rolling;
 mod rollover;
+mod room;
 mod rotation;
 mod seat;
 #[cfg(feature = "serde")]

@@ -6,6 +6,10 @@ use std::io;
 use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
+/// Files of a period are numbered one after the other. Retention and the user's hook remove some, and others keep a few; a number that is further
+/// from the one before it than this was given by somebody else: a date, a time, a process.
+const LARGEST_GAP: u32 = 1_000_000;
+
 /// A regular file or a link whose name is one of the pattern's, or a hidden one of ours.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -33,7 +37,66 @@ pub(crate) struct Listing {
 pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Listing> {
     let mut listing = Listing::default();
     walk(pattern, pattern.directory(), "", pattern.depth(), now, &mut listing)?;
+    if pattern.is_numbered() {
+        leave_out_strays(&mut listing.found);
+    }
     Ok(listing)
+}
+
+impl Found {
+    /// Which file of the pattern this is, or is an archive of.
+    fn file(&self) -> Option<Place> {
+        self.place.or(self.archive_of)
+    }
+}
+
+/// The last of some numbers, which are in order, before one that is too far from the others.
+fn last_before_gap(indices: impl IntoIterator<Item = u32>) -> Option<u32> {
+    let mut indices = indices.into_iter();
+    let first = indices.next()?;
+    let near = |last: &mut u32, index| (index - *last <= LARGEST_GAP).then(|| *last = index).map(|()| index);
+    Some(indices.scan(first, near).last().unwrap_or(first))
+}
+
+/// Takes files whose numbers lie far from those of their period's others for those of somebody else.
+fn leave_out_strays(found: &mut [Found]) {
+    let mut places: Vec<_> = found.iter().filter_map(Found::file).collect();
+    places.sort_unstable_by_key(|place| place.order());
+    for period in places.chunk_by(|one, other| one.span == other.span) {
+        let (Some(last), Some(highest)) = (last_before_gap(period.iter().map(|place| place.index)), period.last())
+        else {
+            continue;
+        };
+        if last < highest.index {
+            let is_stray = |place: Place| place.span == highest.span && place.index > last;
+            for stray in found.iter_mut().filter(|found| found.file().is_some_and(is_stray)) {
+                (stray.place, stray.archive_of) = (None, None);
+            }
+        }
+    }
+}
+
+/// The number of the last file of the period of `at`, and whether that is the file itself and not its archive. Looks into one directory only.
+pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, bool)>> {
+    let first = pattern.path_at(at, 0)?;
+    let entries = match fs::read_dir(first.directory()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    let first = first.as_path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let Some(index) = entry.file_name().to_str().and_then(|name| pattern.index_of_name(first, name)) else {
+            continue;
+        };
+        if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
+            found.push(index);
+        }
+    }
+    found.sort_unstable();
+    let last = last_before_gap(found.iter().map(|(index, _)| *index));
+    Ok(found.into_iter().rev().find(|(index, _)| Some(*index) == last))
 }
 
 fn walk(

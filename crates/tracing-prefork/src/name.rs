@@ -26,6 +26,15 @@ impl Place {
     }
 }
 
+/// The highest number that a file of a period has: nine digits. A file with this number has no successor and takes all further lines.
+pub(crate) const LAST_INDEX: u32 = 999_999_999;
+
+/// The number that a file's name shows: `parse` alone would take a `+` and leading zeros.
+fn read_index(digits: &str) -> Option<u32> {
+    let strict = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    digits.parse().ok().filter(|index| strict && *index <= LAST_INDEX)
+}
+
 /// What an appender calls its files.
 #[derive(Debug)]
 pub(crate) struct Pattern {
@@ -112,7 +121,7 @@ impl Pattern {
         let whole = self.span_of_date(text, now).map(|span| Place { span, index: 0 });
         let place = whole.or_else(|| {
             let (date, index) = text.rsplit_once('.').filter(|_| self.numbered)?;
-            Some(Place { span: self.span_of_date(date, now)?, index: index.parse().ok()? })
+            Some(Place { span: self.span_of_date(date, now)?, index: read_index(index)? })
         })?;
         // Written anew, it must be the very same name.
         (self.path_at(place.span.start.max(clock::FIRST), place.index).ok()?.file_name() == name.as_bytes())
@@ -132,6 +141,18 @@ impl Pattern {
     /// The place of the file whose archive is called `name`.
     pub(crate) fn place_of_archive(&self, name: &str, now: i64) -> Option<Place> {
         self.archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
+    }
+
+    /// Which file of a period, whose first file is called `first`, has that name in the same directory, and whether it is the file itself and
+    /// not its archive. Reads no date, so that a large directory is looked through quickly.
+    pub(crate) fn index_of_name(&self, first: &str, name: &str) -> Option<(u32, bool)> {
+        let before = first.strip_suffix(&*self.after)?;
+        let index = |name: &str| match name.strip_prefix(before)?.strip_suffix(&*self.after)? {
+            "" => Some(0),
+            number => read_index(number.strip_prefix('.')?),
+        };
+        let plain = index(name).map(|index| (index, true));
+        plain.or_else(|| Some((index(plain_name(name).filter(|_| self.archives)?)?, false)))
     }
 
     /// The period of `at`, for users.

@@ -36,6 +36,8 @@ pub(crate) struct Duties {
     pub(crate) lock_report: AtomicI32,
     /// A thread of this process stays in the middle of a write under the write lock.
     pub(crate) turn_stuck: AtomicBool,
+    /// The second of the last event for which the open file had room, by `max_file_bytes`.
+    pub(crate) had_room: AtomicI64,
     /// The housekeeping lock has not been free for a second when there was no room for a line.
     pub(crate) pruner_stuck: AtomicBool,
     /// A file has been created, so that there may be one too many, and one that is finished.
@@ -124,13 +126,14 @@ impl Inner {
     /// `false`: somebody still writes to that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
         let attempt = self.duties().retry.begin();
-        let filled = self.open_for(at, 0).map(|(file, index)| self.install(rolling, at, index, file));
+        let filled = self.open_with_room(at, 0).map(|(file, index)| self.install(rolling, at, index, file));
         self.duties().retry.end(attempt, at, filled.as_ref().err());
         filled
     }
 
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has emptied.
     pub(crate) fn open(&self, path: &LogPath, at: i64) -> io::Result<Opened> {
+        self.leads_through_no_link(path)?;
         // Asked once, however often the file is tried.
         let (line, panicked) = (OnceCell::new(), Cell::new(None));
         let ask = |header: &Header| {
@@ -174,6 +177,20 @@ impl Inner {
         Ok(opened)
     }
 
+    /// A link in the place of a directory of the date is refused, as one in the place of the file is: whoever can make it chooses which files
+    /// are written and removed, and what is seen by two names would be removed by the older one.
+    fn leads_through_no_link(&self, path: &LogPath) -> io::Result<()> {
+        match path.directories_below().find(|directory| sys::is_link(directory)) {
+            None => Ok(()),
+            Some(_) if self.duties().bare.load(Relaxed) => Err(nix::errno::Errno::ELOOP.into()),
+            Some(link) => {
+                let reason =
+                    format!("{} is a symbolic link, which is not followed below the log directory", link.display());
+                Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
+            }
+        }
+    }
+
     /// Does, for the new period of `at`, what one process has to do for all.
     #[cold]
     pub(crate) fn after_rollover(self: &Arc<Self>, at: i64) {
@@ -196,12 +213,13 @@ impl Inner {
     pub(crate) fn start(self: &Arc<Self>, at: i64) -> io::Result<()> {
         self.duties().started.store(true, Relaxed);
         self.slots.state.pins.expedite();
-        let (opened, index) = self.open_for(at, 0)?;
+        let (opened, index) = self.open_first(at)?;
         // What takes longer waits for the first event: that may start a thread. What a process that was killed has not handed over, nobody else may
         // until tomorrow.
         let wanted = opened.created && self.finishes_files() || self.hook.is_some();
         if let Some(rolling) = self.slots.try_roll() {
             rolling.install(self.pattern.calendar().span(at), index, opened);
+            self.set_last(at);
         }
         self.counters().rollovers.fetch_add(1, Relaxed);
         self.duties().chores_wanted.store(wanted, Relaxed);

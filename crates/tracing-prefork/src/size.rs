@@ -5,6 +5,7 @@
 
 use crate::appender::Inner;
 use crate::listing;
+use crate::name::LAST_INDEX;
 use crate::report::Operation;
 use crate::slots::{Pin, Rolling};
 use crate::sys::{self, Discipline, Opened};
@@ -77,6 +78,7 @@ impl Inner {
         let Some((size, index)) = rolling.size(at) else { return false };
         let has_room = |size| limit.has_room(size, length, self.slots.discipline);
         if has_room(size) && !rolling.is_full(at) {
+            self.set_last(at);
             return true;
         }
         if self.duties().retry.may_open(at).is_err() {
@@ -84,7 +86,7 @@ impl Inner {
         }
         rolling.set_full(at);
         let attempt = self.duties().retry.begin();
-        let opened = self.open_for(at, length);
+        let opened = self.open_with_room(at, length);
         let moved = match opened {
             Ok((_, next)) if next == index => Ok(None),
             Ok((file, next)) => Ok(Some(self.install(&rolling, at, next, file))),
@@ -123,6 +125,7 @@ impl Inner {
         }
         let installed = rolling.install_full(span, index, file);
         if installed {
+            self.set_last(at);
             self.take_lines(rolling, at);
         }
         installed
@@ -130,7 +133,7 @@ impl Inner {
 
     /// Has the open file take lines, unless others have gone on from there since it was opened: a thread's lines stay in the order of the files.
     fn take_lines(&self, rolling: &Rolling<'_>, at: i64) {
-        rolling.set_not_full(at, |index| !self.is_there(at, index + 1));
+        rolling.set_not_full(at, |index| index == LAST_INDEX || !self.is_there(at, index + 1));
     }
 
     fn is_there(&self, at: i64, index: u32) -> bool {
@@ -143,7 +146,7 @@ impl Inner {
         let mut index = self.last_index(at)?;
         for _ in 1..TRIES {
             let opened = self.open(&self.pattern.path_at(at, index)?, at)?;
-            if limit.has_room(opened.size, length, self.slots.discipline) {
+            if index == LAST_INDEX || limit.has_room(opened.size, length, self.slots.discipline) {
                 return Ok((opened, index));
             }
             index += 1;
@@ -155,22 +158,33 @@ impl Inner {
     fn last_index(&self, at: i64) -> io::Result<u32> {
         if !self.duties().may_allocate() {
             // In a raw clone, without a listing.
-            return Ok((0..).take_while(|index| self.is_there(at, *index)).last().unwrap_or(0));
+            return Ok(self.last_in_a_row(at, 0));
         }
-        let span = self.pattern.calendar().span(at);
-        let found = match listing::list(&self.pattern, at) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-            listed => listed?.found,
-        };
-        let places = found.into_iter().filter_map(|file| Some((file.place.or(file.archive_of)?, file.place.is_some())));
-        let last =
-            places.filter(|(place, _)| place.span == span).map(|(place, is_plain)| (place.index, is_plain)).max();
-        Ok(match last {
+        if let Some(known) = self.slots.index(at).filter(|index| self.was_last(at) && self.is_there(at, *index)) {
+            return Ok(self.last_in_a_row(at, known));
+        }
+        Ok(match listing::last_index(&self.pattern, at)? {
             None => 0,
             Some((index, true)) => index,
             // An archive: nothing comes after what is in it.
-            Some((index, false)) => index + 1,
+            Some((index, false)) => (index + 1).min(LAST_INDEX),
         })
+    }
+
+    /// The last of the period's files that follow `index` without a gap.
+    fn last_in_a_row(&self, at: i64, index: u32) -> u32 {
+        (index..LAST_INDEX).find(|index| !self.is_there(at, index + 1)).unwrap_or(LAST_INDEX)
+    }
+
+    /// Notes that the open file had room now, so that it was the period's last one.
+    pub(crate) fn set_last(&self, at: i64) {
+        self.duties().had_room.store(at, Relaxed);
+    }
+
+    /// Whether the open file was the last one so recently that none of those after it can have been made, filled, let go of and pruned since.
+    fn was_last(&self, at: i64) -> bool {
+        let seen = self.duties().had_room.load(Relaxed);
+        (seen..=seen.saturating_add(1)).contains(&at)
     }
 
     /// Which of the period's files is open, if one is.

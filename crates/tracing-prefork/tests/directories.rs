@@ -303,3 +303,33 @@ fn a_closed_directory_that_may_hold_log_files_is_reported_and_the_others_are_pru
         assert_eq!(logs.prune().expect("prunes"), 0);
     });
 }
+
+#[test]
+fn a_directory_of_the_date_that_is_a_symbolic_link_is_refused_at_build_and_at_the_rollover() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let link = directory.path().join("2026");
+    symlink(elsewhere.path(), &link).expect("a link");
+    let error = dated(&hand, Rotation::DAILY, BY_MONTH).build(directory.path()).expect_err("refused");
+    common::says(&error.to_string(), &["2026", "symbolic link"]);
+    assert_eq!(common::all_names(elsewhere.path()), [""; 0], "nothing was written through the link");
+
+    // One level further down, while the process runs.
+    fs::remove_file(&link).expect("removed");
+    let (told, builder) = common::telling(dated(&hand, Rotation::DAILY, BY_MONTH));
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "a line");
+    symlink(elsewhere.path(), link.join("12")).expect("a link");
+    hand.set(NOW + 11 * DAY, 0);
+    log(&logs, "goes to the file before");
+    assert_eq!(read(directory.path(), "2026/11/app-21.log"), "a line\ngoes to the file before\n");
+    assert_eq!(common::all_names(elsewhere.path()), [""; 0]);
+    common::says(&told.lock().expect("unpoisoned")[0].1, &["2026/12/app-02.log", "symbolic link"]);
+    // The log directory itself may be reached through one.
+    fs::remove_file(link.join("12")).expect("removed");
+    let through = elsewhere.path().join("logs");
+    symlink(directory.path(), &through).expect("a link");
+    log(&dated(&hand, Rotation::DAILY, BY_MONTH).build(&through).expect("builds"), "through the link");
+    assert_eq!(read(directory.path(), "2026/12/app-02.log"), "through the link\n");
+}

@@ -216,3 +216,69 @@ fn a_limit_on_the_size_of_one_write_is_not_a_full_disk_and_removes_no_file() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
+
+/// Old files of a daily pattern, of 20 000 bytes each; whatever room is left is taken away, and with `inodes` the last of these too.
+fn fill(directory: &std::path::Path, inodes: bool) {
+    for day in 11..=20 {
+        fs::write(directory.join(format!("app.2026-11-{day}.log")), vec![b'x'; 20_000]).expect("written");
+    }
+    if inodes {
+        (0..).map_while(|number| fs::write(directory.join(format!("other-{number}")), "").ok()).count();
+    } else {
+        let mut filler = fs::File::create(directory.join("filler")).expect("made");
+        while filler.write_all(&[b'x'; 4096]).is_ok() {}
+    }
+}
+
+#[test]
+fn on_a_disk_that_is_full_at_the_start_room_is_made_as_for_a_line() {
+    alone("on_a_disk_that_is_full_at_the_start_room_is_made_as_for_a_line", &[], |directory| {
+        if !small_disk(directory, "size=400k,nr_inodes=40") {
+            return;
+        }
+        let hand = Hand::at(NOW);
+        for (inodes, keep) in [(false, 3), (false, 20), (true, 3), (true, 20)] {
+            let builder = hand.builder().rotation(Rotation::DAILY).header(|_| "# a header".to_owned());
+            // Either option makes room: `max_log_files` for the new file alone.
+            let builder = if keep == 3 { builder.min_log_files(3) } else { builder.max_log_files(10) };
+            fill(directory, inodes);
+            let (told, builder) = telling(builder);
+            let logs = builder.build(directory).unwrap_or_else(|error| panic!("inodes {inodes}: {error}"));
+            log(&logs, "a line").expect("there is room");
+            assert_eq!(read(directory, TODAY), "# a header\na line\n");
+            assert!((8..=10).contains(&logs.files().expect("listed").len()), "no more has gone than need be");
+            // There may be no room for the lock; that is no reason to do without the log.
+            assert!(operations(&told).iter().all(|told| *told == Operation::Retention), "{inodes}: {:?}", told.lock());
+            drop(logs);
+            for name in common::all_names(directory) {
+                fs::remove_file(directory.join(name)).expect("removed");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_running_process_without_inodes_makes_room_for_the_new_file() {
+    alone("a_running_process_without_inodes_makes_room_for_the_new_file", &[], |directory| {
+        if !small_disk(directory, "size=400k,nr_inodes=40") {
+            return;
+        }
+        for min in [true, false] {
+            let hand = Hand::at(NOW);
+            let builder = hand.builder().rotation(Rotation::DAILY);
+            let builder = if min { builder.min_log_files(3) } else { builder.max_log_files(11) };
+            let (told, builder) = telling(builder);
+            let logs = builder.build(directory).expect("builds");
+            log(&logs, "a line").expect("writes");
+            fill(directory, true);
+            hand.set(NOW + DAY, 0);
+            log(&logs, "tomorrow").expect("writes");
+            assert_eq!(read(directory, "app.2026-11-22.log"), "tomorrow\n", "min_log_files: {min}");
+            assert_eq!(operations(&told), []);
+            drop(logs);
+            for name in common::all_names(directory) {
+                fs::remove_file(directory.join(name)).expect("removed");
+            }
+        }
+    });
+}

@@ -416,3 +416,27 @@ fn every_process_has_the_same_periods_whenever_it_was_started() {
         }
     }
 }
+
+#[test]
+fn the_longest_pieces_of_time_are_accepted_with_a_date_format_too() {
+    let longest = [
+        Rotation::DAILY.every(36_500),
+        Rotation::DAILY.every(36_500).at(23, 59),
+        Rotation::WEEKLY.every(5200),
+        Rotation::weekly_on(Weekday::Wednesday).every(5200).at(4, 0),
+        Rotation::MONTHLY.every(1200),
+        Rotation::HOURLY.every(24),
+    ];
+    for rotation in longest {
+        let format = if rotation == Rotation::HOURLY.every(24) { "%Y%m%d-%H" } else { "%Y%m%d" };
+        for year in [1970, 2026, 9000, 9998] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let now = common::at(((year - 1970) * 31_556_952_i64 + 86_400) as u64);
+            let builder = Appender::builder().rotation(rotation.clone()).date_format(format).clock(move || now);
+            let logs = builder.build(directory.path()).unwrap_or_else(|error| panic!("{rotation} in {year}: {error}"));
+            let files = logs.files().expect("listed");
+            assert_eq!(files.len(), 1, "{rotation} in {year}: its name leads back to its period");
+            assert!(files[0].period.start <= now, "{rotation} in {year}");
+        }
+    }
+}

@@ -327,3 +327,25 @@ fn has_lock(path: &Path) -> bool {
     nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETLK(&mut lock)).expect("asked");
     lock.l_type != nix::libc::F_UNLCK as nix::libc::c_short
 }
+
+#[test]
+fn numbers_that_lie_far_from_the_others_or_beyond_all_are_not_taken_for_files_of_ours() {
+    let endings: &[&str] = if cfg!(feature = "gzip") { &["", ".gz", ".zst"] } else { &[""] };
+    for number in ["4294967294", "4294967295", "18446744073709551616", "1000000000", "20261121"] {
+        for ending in endings {
+            let directory = tempfile::tempdir().expect("a directory");
+            let stray = format!("app.2026-11-21.{number}.log{ending}");
+            write_files(directory.path(), &[&stray, "app.2026-11-21.log"]);
+            let builder = daily(&Hand::at(NOW)).max_file_bytes(1000).max_log_files(3).lock_writes(true);
+            #[cfg(feature = "gzip")]
+            let builder =
+                if ending.is_empty() { builder } else { builder.compress(tracing_prefork::Compression::Gzip) };
+            let logs = builder.build(directory.path()).expect("builds");
+            (0..50).for_each(|line| log(&logs, &format!("{line:099}")));
+            logs.prune().expect("prunes");
+            let found = logs.files().expect("listed");
+            assert!(found.iter().all(|file| file.bytes <= 1000 && file.index < 10), "{stray}: {found:?}");
+            assert_eq!(read(directory.path(), &stray), "x\n");
+        }
+    }
+}

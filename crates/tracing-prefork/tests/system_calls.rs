@@ -358,3 +358,25 @@ fn a_header_that_logs_itself_is_asked_once_and_makes_no_directory() {
     assert!(count(without, "mkdir") <= 2, "{:?}", others(without));
     assert!(count(without, "open") <= 12, "{:?}", others(without));
 }
+
+#[test]
+fn a_size_rollover_lists_no_directory_in_the_thread_of_the_event() {
+    let test = "a_size_rollover_lists_no_directory_in_the_thread_of_the_event";
+    let calls = traced(test, |directory| {
+        let clock = || SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_249_981);
+        let builder = Appender::builder().rotation(Rotation::DAILY).filename_prefix("app").filename_suffix("log");
+        let mut logs = builder.max_file_bytes(50_000).clock(clock).build(directory).expect("builds");
+        let line = [b'x'; 99].as_slice();
+        let mut write = |lines| (0..lines).for_each(|_| logs.write_all(&[line, b"\n"].concat()).expect("writes"));
+        write(1);
+        mark("begin rollovers");
+        write(5000);
+        mark("end rollovers");
+        assert!(logs.files().expect("listed").len() > 6);
+    });
+    if let Some(calls) = calls {
+        let listed: Vec<_> =
+            between(&calls, "rollovers").iter().filter(|call| call.name.contains("getdents")).collect();
+        assert!(listed.is_empty(), "{listed:?}");
+    }
+}

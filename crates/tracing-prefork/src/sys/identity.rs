@@ -166,6 +166,11 @@ pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
     }
 }
 
+/// Whether it is a symbolic link.
+pub(crate) fn is_link(path: &Path) -> bool {
+    Status::at(path).is_ok_and(|status| status.kind == SFlag::S_IFLNK)
+}
+
 /// The same for any path.
 pub(crate) fn identity_of(path: &Path) -> Option<FileId> {
     Status::at(path).ok().map(|found| found.id)

@@ -20,7 +20,7 @@ pub(crate) use closed::{ClosedFile, open_to_read, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log, open_or_create};
 pub(crate) use fork::{ForkWiped, generation, libc_knows};
-pub(crate) use identity::{FileId, identity, identity_at, identity_of};
+pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link};
 pub(crate) use job_lock::HousekeepingLock;
 pub(crate) use locks::{Discipline, Unlocked, WriteLock};
 pub(crate) use path::LogPath;

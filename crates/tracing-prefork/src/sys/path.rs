@@ -40,6 +40,12 @@ impl LogPath {
         self.as_path().parent().unwrap_or(Path::new("/"))
     }
 
+    /// The directories below the log directory that lead to the file, the outermost first.
+    pub(crate) fn directories_below(&self) -> impl Iterator<Item = &Path> {
+        let slashes = (self.name..self.len).filter(|&at| self.bytes[at] == b'/');
+        slashes.map(|at| Path::new(OsStr::from_bytes(&self.bytes[..at])))
+    }
+
     pub(crate) fn file_name(&self) -> &[u8] {
         &self.bytes[self.name..self.len]
     }
