@@ -23,6 +23,14 @@ pub enum BuildError {
     NoLogFiles,
     /// `max_file_bytes(0)`: a file holds a line at least.
     NoBytes,
+    /// The first line of a file leaves no room for another below `max_file_bytes`.
+    #[non_exhaustive]
+    Header {
+        /// How long it is, with its newline.
+        length: u64,
+        /// What a file may hold.
+        max_file_bytes: u64,
+    },
     /// The permissions are not such that the owner can read and write, or more than permissions.
     #[non_exhaustive]
     FileMode {
@@ -79,6 +87,12 @@ impl fmt::Display for BuildError {
                 f.write_str("max_log_files(0) or min_log_files(0): the current file is always kept; the least is 1")
             }
             Self::NoBytes => f.write_str("max_file_bytes(0): a file holds a line at least; the least is 1"),
+            Self::Header { length, max_file_bytes } => {
+                write!(
+                    f,
+                    "header of {length} bytes: it leaves no room for a line below max_file_bytes({max_file_bytes})"
+                )
+            }
             Self::FileMode { mode } => {
                 write!(
                     f,

@@ -335,6 +335,8 @@ impl Builder {
     /// Let it name its period. Vector and the OpenTelemetry collector tell files apart by their first bytes, and would take two files that begin
     /// alike for one. With [`max_file_bytes`](Self::max_file_bytes), and with [`Rotation::NEVER`], the period is not enough for that: add
     /// the time, or a random number. It is called on the thread whose event begins the file; what it logs itself goes into the file before.
+    /// With [`max_file_bytes`](Self::max_file_bytes) it is also called once by `build`, which refuses a line that leaves no room for another; one that
+    /// does so later is reported and left out.
     /// If it panics, the file begins without the line, and the panic is reported ([`Operation::UserCode`](crate::Operation::UserCode)).
     ///
     /// Where the file system or a security filter refuses links (`linkat(2)`, FAT), whoever makes a file appends the line afterwards: another
@@ -502,6 +504,11 @@ impl Builder {
             checks::link_name(link, &self.links[..index], &pattern)?;
         }
 
+        let mut header = self.header;
+        if let (Some(header), Some(max)) = (&mut header, self.max_file_bytes) {
+            checks::header(header, max, pattern.period_at(now.secs))?;
+        }
+
         fs::create_dir_all(pattern.directory())
             .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
         let open = |source| BuildError::Open { path: path.clone(), source };
@@ -511,7 +518,7 @@ impl Builder {
             pattern,
             clock: self.clock,
             mode,
-            header: self.header,
+            header,
             hook: self.hook,
             limits,
             min_log_files,

@@ -96,8 +96,7 @@ impl Inner {
         line: &[u8],
         limited: bool,
     ) -> Option<io::Result<usize>> {
-        let limit = self.size_limit.as_ref().filter(|_| limited);
-        if limit.is_some_and(|limit| !limit.has_room(size, line.len(), Discipline::Locked)) {
+        if limited && !self.has_room(size, line.len()) {
             return None;
         }
         Some(match sys::append(file, line) {

@@ -1,10 +1,11 @@
 //! What the options may be, and what they come to: called by `build`, before anything is opened.
 
 use crate::BuildError;
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Period};
 use crate::clock::{self, Moment};
 use crate::compression::LONGEST_ENDING;
 use crate::date_format::DateFormat;
+use crate::header::Header;
 use crate::latest::{Kind, Link};
 use crate::name::{LAST_INDEX, Pattern};
 use crate::rotation::Rotation;
@@ -56,6 +57,17 @@ pub(crate) fn file_mode(mode: u32) -> Result<Mode, BuildError> {
         return Err(BuildError::FileMode { mode });
     }
     Ok(Mode::from_bits_truncate(mode as _))
+}
+
+/// The first line of this period's file must leave room for another. Later ones are looked at when they are made.
+pub(crate) fn header(header: &mut Header, max_file_bytes: u64, period: Period) -> Result<(), BuildError> {
+    // If the user's code panics, that is reported when the file is made.
+    let length = header.of(period).map_or(0, |line| line.len() as u64);
+    if length >= max_file_bytes {
+        return Err(BuildError::Header { length, max_file_bytes });
+    }
+    header.limit = max_file_bytes;
+    Ok(())
 }
 
 /// A prefix or a suffix becomes a part of a file's name.

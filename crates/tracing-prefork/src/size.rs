@@ -48,16 +48,22 @@ impl SizeLimit {
     }
 
     /// Whether a file of `size` bytes takes another line of `length`. Under the write lock the limit is exact; a line that is longer than it
-    /// has a file to itself.
-    pub(crate) fn has_room(&self, size: u64, length: usize, discipline: Discipline) -> bool {
+    /// has a file to itself: one that is `empty` but for its first line.
+    fn has_room(&self, size: u64, length: usize, empty: bool, discipline: Discipline) -> bool {
         match discipline {
             Discipline::Unlocked => size < self.max,
-            Discipline::Locked => size == 0 || size + length as u64 <= self.max,
+            Discipline::Locked => empty || size + length as u64 <= self.max,
         }
     }
 }
 
 impl Inner {
+    /// Whether a file of `size` bytes takes another line of `length`.
+    pub(crate) fn has_room(&self, size: u64, length: usize) -> bool {
+        let empty = size == 0 || self.header.as_ref().is_some_and(|header| header.is_all_of(size));
+        self.size_limit.as_ref().is_none_or(|limit| limit.has_room(size, length, empty, self.slots.discipline))
+    }
+
     /// Adds what a thread has written to what all have, and looks at the size of the file when it is time.
     #[cold]
     pub(crate) fn look_at_size(self: &Arc<Self>, pin: Pin<'_>, at: i64) {
@@ -73,11 +79,10 @@ impl Inner {
     /// thread writes to the full one. `false`: not now; the line finds its own way.
     #[cold]
     pub(crate) fn move_on(self: &Arc<Self>, at: i64, length: usize) -> bool {
-        let (Some(limit), Some(rolling)) = (&self.size_limit, self.slots.try_roll()) else { return false };
+        let (Some(_), Some(rolling)) = (&self.size_limit, self.slots.try_roll()) else { return false };
         self.slots.state.bytes.store(0, Relaxed);
         let Some((size, index)) = rolling.size(at) else { return false };
-        let has_room = |size| limit.has_room(size, length, self.slots.discipline);
-        if has_room(size) && !rolling.is_full(at) {
+        if self.has_room(size, length) && !rolling.is_full(at) {
             self.set_last(at);
             return true;
         }
@@ -142,11 +147,13 @@ impl Inner {
 
     /// Opens that of the period's files which takes the next line, of `length` bytes: the last one, if it has room.
     pub(crate) fn open_for(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
-        let Some(limit) = &self.size_limit else { return Ok((self.open(&self.pattern.path_at(at, 0)?, at)?, 0)) };
+        if self.size_limit.is_none() {
+            return Ok((self.open(&self.pattern.path_at(at, 0)?, at)?, 0));
+        }
         let mut index = self.last_index(at)?;
         for _ in 1..TRIES {
             let opened = self.open(&self.pattern.path_at(at, index)?, at)?;
-            if index == LAST_INDEX || limit.has_room(opened.size, length, self.slots.discipline) {
+            if index == LAST_INDEX || self.has_room(opened.size, length) {
                 return Ok((opened, index));
             }
             index += 1;

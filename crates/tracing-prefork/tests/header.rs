@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, alone, log, names, read};
+use common::{DAY, Hand, NOW, alone, at, log, names, operations, read, refused, says, telling};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 use std::fs;
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
-use tracing_prefork::{Appender, Builder, Period, Rotation};
+use tracing_prefork::{Appender, Builder, Operation, Period, Rotation};
 
 fn since(period: Period) -> String {
     format!("# since {}", period.start.duration_since(UNIX_EPOCH).expect("after 1970").as_secs())
@@ -225,4 +225,54 @@ fn where_links_are_refused_a_file_has_its_mode_and_its_first_line() {
             assert_eq!(mode & 0o7777, 0o664);
         }
     });
+}
+
+#[test]
+fn a_header_that_leaves_no_room_for_a_line_is_refused() {
+    let of = |length: usize| Hand::at(NOW).builder().max_file_bytes(1000).header(move |_| "x".repeat(length));
+    says(&refused(of(999)), &["header", "1000 bytes", "max_file_bytes(1000)"]);
+    says(&refused(of(5000).lock_writes(true)), &["header", "5001 bytes", "max_file_bytes(1000)"]);
+    let directory = tempfile::tempdir().expect("a directory");
+    of(998).build(directory.path()).expect("there is room for a line");
+}
+
+#[test]
+fn a_header_that_grows_beyond_the_limit_is_left_out_and_reported() {
+    for locked in [false, true] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let midnight = at(NOW - NOW % DAY);
+        let grows = move |period: Period| "x".repeat(if period.start > midnight { 5000 } else { 100 });
+        let builder = hand.builder().rotation(Rotation::DAILY).max_file_bytes(1000).lock_writes(locked).header(grows);
+        let (told, builder) = telling(builder);
+        let logs = builder.build(directory.path()).expect("builds");
+        log(&logs, "a line");
+        hand.set(NOW + DAY, 0);
+        (0..20).for_each(|number| log(&logs, &format!("{number:099}")));
+        let files = names(directory.path());
+        assert!(files.len() <= 5, "{files:?}");
+        assert_eq!(logs.stats().lines, 21);
+        assert_eq!(operations(&told), [Operation::UserCode], "one report a minute");
+        says(&told.lock().expect("unpoisoned")[0].1, &["app.2026-11-22.log", "header", "5001 bytes"]);
+        assert!(!read(directory.path(), "app.2026-11-22.log").contains('x'));
+    }
+}
+
+#[test]
+fn a_line_that_does_not_fit_behind_the_header_has_a_file_to_itself() {
+    for locked in [false, true] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let build = || hand.builder().max_file_bytes(1000).lock_writes(locked).header(|_| "h".repeat(899));
+        let logs = build().build(directory.path()).expect("builds");
+        let other = build().build(directory.path()).expect("builds");
+        for number in 0..10 {
+            log(&logs, &format!("{number:0199}"));
+            log(&other, &format!("{number:0199}"));
+        }
+        let files = names(directory.path());
+        assert!(files.len() <= 21, "one file an event at most: {}", files.len());
+        let lines: usize = files.iter().map(|name| read(directory.path(), name).lines().count() - 1).sum();
+        assert_eq!(lines, 20);
+    }
 }
