@@ -31,6 +31,14 @@ pub enum BuildError {
         /// What a file may hold.
         max_file_bytes: u64,
     },
+    /// A limit that would keep nothing but the current file, or two that contradict each other.
+    #[non_exhaustive]
+    Limit {
+        /// The options with their values, such as `max_total_bytes(0)`.
+        value: String,
+        /// What is wrong with it, and what to give instead.
+        reason: &'static str,
+    },
     /// The permissions are not such that the owner can read and write, or more than permissions.
     #[non_exhaustive]
     FileMode {
@@ -93,6 +101,7 @@ impl fmt::Display for BuildError {
                     "header of {length} bytes: it leaves no room for a line below max_file_bytes({max_file_bytes})"
                 )
             }
+            Self::Limit { value, reason } => write!(f, "{value}: {reason}"),
             Self::FileMode { mode } => {
                 write!(
                     f,

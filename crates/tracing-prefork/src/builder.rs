@@ -170,15 +170,20 @@ impl Builder {
 
     /// Keeps this many files, the current one included, and removes older ones: at build and after each rollover.
     ///
-    /// Only regular files go whose whole name is one that this appender gives, never one of the current or of a later
+    /// Only regular files go whose whole name is one that this appender gives, never one of the current or of the next
     /// period, and never one that a process still has open to write to: that one goes a few seconds later, or,
     /// if an idle process holds it, 24 hours after its period and its last line. Where the disk has no room for a new file, the oldest goes
     /// before it is made.
+    ///
+    /// Files that begin more than an hour in the future, which a clock that was ahead has made, are reported, do not count for any limit, and go 24 hours
+    /// after their last line.
     pub fn max_log_files(self, n: usize) -> Self {
         Self { max_log_files: Some(n), ..self }
     }
 
-    /// Removes files whose period ended so long ago, by the date in their name: at build and after each rollover.
+    /// Removes files whose period ended, and that were last written to, so long ago: at build and after each rollover. A second is the least.
+    ///
+    /// Of a file that a machine wrote before its clock was set, in 1970, the age begins when it is first found.
     ///
     /// What may go is the same as with [`max_log_files`](Self::max_log_files). Together with that and with
     /// [`max_total_bytes`](Self::max_total_bytes), a file goes if any of them says so.
@@ -204,8 +209,8 @@ impl Builder {
     /// in which something is logged.
     ///
     /// What may go is the same as with [`max_log_files`](Self::max_log_files): never the current file, so that it alone may be larger. With
-    /// [`max_file_bytes`](Self::max_file_bytes), as much as it may still grow is kept free, so that the limit holds at all times but for
-    /// what held files and the bound named there add.
+    /// [`max_file_bytes`](Self::max_file_bytes), which it must not be below, as much as it may still grow is kept free, so that the limit holds at
+    /// all times but for what held files and the bound named there add.
     pub fn max_total_bytes(self, n: u64) -> Self {
         Self { max_total_bytes: Some(n), ..self }
     }
@@ -237,6 +242,7 @@ impl Builder {
 
     /// When a disk or a quota is full, removes old files, the oldest first and down to this many with the current one, until the line in hand can be
     /// written, or a new file be made: also at build, and where inodes are what is missing.
+    /// Not above [`max_log_files`](Self::max_log_files).
     ///
     /// Without it the line is lost, and its caller told so; no file goes but those that [`max_log_files`](Self::max_log_files) gives up anyway.
     /// What may go is the same. The thread that met the failure does it, behind the lock that all processes of the pattern share.
@@ -315,8 +321,8 @@ impl Builder {
 
     /// The same with a hard link, which `tail -F` follows without polling: through a symbolic link it looks once a second,
     /// and misses files of a shorter period. Leave the name out of a log shipper's glob, or it reads every line twice. A file that
-    /// has the name is taken for the link only if it is one of the log files; so when somebody has removed all of those by hand
-    /// while no process ran, remove the link too.
+    /// has the name is taken for the link only if it is one of the log files, or a copy of the beginning of one, of a day ago or more, as a
+    /// backup makes it; so when somebody has removed all of those by hand while no process ran, remove the link too.
     pub fn latest_hard_link(mut self, name: impl Into<String>) -> Self {
         self.links.push(Link::new(Kind::Hard, name.into()));
         self
@@ -472,6 +478,7 @@ impl Builder {
             return Err(BuildError::NoBytes);
         }
         let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
+        checks::limits(&limits, min_log_files, self.max_file_bytes)?;
         let discipline = if self.lock_writes { Discipline::Locked } else { Discipline::Unlocked };
         let now = self.clock.moment();
 

@@ -8,9 +8,11 @@ use crate::date_format::DateFormat;
 use crate::header::Header;
 use crate::latest::{Kind, Link};
 use crate::name::{LAST_INDEX, Pattern};
+use crate::retention::Limits;
 use crate::rotation::Rotation;
 use crate::sys::Mode;
 use crate::zone::Offsets;
+use std::num::NonZeroUsize;
 use std::path::{self, Path, PathBuf};
 
 pub(crate) fn custom_format(value: &str, rotation: &Rotation) -> Result<DateFormat, BuildError> {
@@ -68,6 +70,36 @@ pub(crate) fn header(header: &mut Header, max_file_bytes: u64, period: Period) -
     }
     header.limit = max_file_bytes;
     Ok(())
+}
+
+/// Limits that nobody means: a 0 where there is no value (a variable of the environment that is not set), or two that contradict each other.
+pub(crate) fn limits(
+    limits: &Limits,
+    least: Option<NonZeroUsize>,
+    max_file_bytes: Option<u64>,
+) -> Result<(), BuildError> {
+    let error = |value: String, reason| Err(BuildError::Limit { value, reason });
+    match (limits.age, limits.bytes, max_file_bytes) {
+        (_, Some(0), _) => error(
+            "max_total_bytes(0)".to_owned(),
+            "every file but the current one would be removed; give the bytes to keep, or leave the option out to keep all",
+        ),
+        (Some(age), _, _) if age.as_secs() == 0 => error(
+            format!("max_age({})", if age.is_zero() { "0".to_owned() } else { format!("{age:?}") }),
+            "every file would be removed as soon as its period is over; give a second at least, or leave the option out to keep all",
+        ),
+        (_, Some(total), Some(file)) if total < file => error(
+            format!("max_total_bytes({total}) below max_file_bytes({file})"),
+            "the current file alone may be larger than all files together; raise the one or lower the other",
+        ),
+        _ => match (least, limits.files) {
+            (Some(least), Some(most)) if least > most => error(
+                format!("min_log_files({least}) above max_log_files({most})"),
+                "so many files are never there; raise the one or lower the other",
+            ),
+            _ => Ok(()),
+        },
+    }
 }
 
 /// A prefix or a suffix becomes a part of a file's name.

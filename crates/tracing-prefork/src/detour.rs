@@ -51,8 +51,10 @@ impl Inner {
             (None, Ok(_)) => self.append_apart(line, at),
             (None, Err(error)) => self.append_anywhere(line, at, copy_of(error)),
         };
-        if matches!(rolled, Ok(Rolled::Forward)) {
-            self.after_rollover(at);
+        match rolled {
+            Ok(Rolled::Forward) => self.after_rollover(at),
+            Ok(Rolled::Back) => self.after_rollover_back(at),
+            Ok(Rolled::No) | Err(_) => {}
         }
         appended
     }

@@ -1,6 +1,7 @@
 //! Handing finished files over to the user's hook, `on_rollover`. When, and by which process, is in `housekeeping`; what stays known of
 //! it, in `record`.
 
+use crate::age;
 use crate::calendar::Period;
 use crate::compression::{archives_of, plain_name};
 use crate::housekeeping::Outcome;
@@ -165,7 +166,7 @@ impl Round<'_> {
             Stage::Called(line) => self.all || line.is_due(self.now),
             Stage::New => true,
         };
-        let finished = !unpacked && !is_held(found)? || retention::has_rested(place.span, &found.path, self.now);
+        let finished = !unpacked && !is_held(found)? || age::has_rested(place.span, &found.path, self.now);
         if !due || !finished {
             return Ok(Offered::NotYet);
         }

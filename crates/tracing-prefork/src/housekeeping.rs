@@ -55,6 +55,8 @@ pub(crate) struct Outcome {
     pub(crate) failed: Option<(PathBuf, io::Error)>,
     /// The first file that was removed although the hook had not done its work with it.
     pub(crate) unseen: Option<PathBuf>,
+    /// A file of the future.
+    pub(crate) ahead: Option<PathBuf>,
 }
 
 impl Inner {
@@ -154,6 +156,7 @@ impl Inner {
                     self.report(chore.operation(), &path, error);
                 }
                 self.report_unseen(outcome.unseen);
+                self.report_ahead(chore, outcome.ahead);
             }
             Err(error) => {
                 self.report(chore.operation(), self.pattern.directory(), error);
@@ -169,6 +172,18 @@ impl Inner {
         }
     }
 
+    /// Once, until none is there any more.
+    fn report_ahead(&self, chore: Chore, found: Option<PathBuf>) {
+        if chore.operation() != Operation::Retention {
+            return;
+        }
+        let reported = self.duties().ahead_reported.swap(found.is_some(), Relaxed);
+        if let Some(path) = found.filter(|_| !reported) {
+            let text = "it is of the future, made by a clock that was ahead: it does not count, and goes a day after its last write";
+            self.report(Operation::Retention, &path, io::Error::other(text));
+        }
+    }
+
     /// `all`: also what has failed so recently that it is not tried again by itself.
     fn work(&self, chore: Chore, turn: &HousekeepingLock, all: bool, at: i64) -> io::Result<Outcome> {
         let Self { pattern, links, clock, .. } = self;
@@ -180,7 +195,7 @@ impl Inner {
                 let tried = |record: &io::Result<_>| chore == Chore::PruneTried || record.is_err();
                 let queue = |record: io::Result<_>| Queue::new(tried(&record), record.unwrap_or_default(), at);
                 let queue = self.hook.as_ref().map(|_| queue(record()));
-                let pruned = retention::prune(pattern, links, &self.limits, queue.as_ref(), at)?;
+                let pruned = retention::prune(pattern, links, &self.limits, queue.as_ref(), clock, at)?;
                 (pruned, &self.counters().files_pruned)
             }
             Chore::Compress => {
@@ -263,6 +278,7 @@ impl Inner {
         let outcome = self.work(chore, &turn, true, at);
         let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;
         self.report_unseen(outcome.unseen);
+        self.report_ahead(chore, outcome.ahead);
         match outcome.failed {
             None => Ok(outcome.done),
             Some((path, failed)) => Err(error(&path, failed)),
@@ -325,7 +341,7 @@ impl Inner {
     }
 
     fn remove_oldest(&self, keep: NonZeroUsize) -> bool {
-        match retention::remove_oldest(&self.pattern, &self.links, keep, self.clock.exact_second()) {
+        match retention::remove_oldest(&self.pattern, &self.links, keep, &self.clock) {
             Ok(removed) => {
                 self.counters().files_pruned.fetch_add(removed.into(), Relaxed);
                 removed

@@ -1,16 +1,18 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
+use crate::age::{self, is_left_behind};
 use crate::clock::{AHEAD, Clock, FIRST};
+use crate::copy;
 use crate::listing;
 use crate::name::{Pattern, Place};
-use crate::sys::{self, FileId, LogPath, unique_hidden};
+use crate::sys::{self, FileId, LogPath, parse_hidden, unique_hidden};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 /// How often something under a hard link's name must be found to be none of the files before it is believed.
@@ -25,7 +27,15 @@ pub(crate) struct Link {
     inode: AtomicU64,
     /// A mark of what has the link's name, as it was when it was looked at last; 0 for nothing.
     seen: AtomicU64,
+    /// When the period began that this process wanted the link to lead to last.
+    wanted: AtomicI64,
+    /// What becomes of temporary names.
+    temporary: AtomicU8,
 }
+
+const UNKNOWN: u8 = 0;
+const GOES: u8 = 1;
+const STAYS: u8 = 2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -37,7 +47,14 @@ pub(crate) enum Kind {
 
 impl Link {
     pub(crate) fn new(kind: Kind, name: String) -> Self {
-        Self { kind, name, inode: AtomicU64::new(0), seen: AtomicU64::new(0) }
+        Self {
+            kind,
+            name,
+            inode: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
+            wanted: AtomicI64::new(i64::MIN),
+            temporary: AtomicU8::new(UNKNOWN),
+        }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -54,36 +71,57 @@ impl Link {
     }
 
     /// [`lead`](Self::lead), and a note of what has come of it.
-    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, at: i64, index: u32) -> io::Result<()> {
-        let renewed = self.lead(pattern, clock, at, index);
+    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, to: To) -> io::Result<()> {
+        let renewed = self.lead(pattern, clock, to);
         self.seen.store(mark(&pattern.directory().join(&self.name)), Relaxed);
         renewed
     }
 
-    /// Lets the link lead to the file of `at`, unless it leads there, or to a later one, already.
+    /// Lets the link lead to a file, unless it leads there, or to a later one, already.
     ///
     /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
     /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
-    fn lead(&self, pattern: &Pattern, clock: &Clock, at: i64, index: u32) -> io::Result<()> {
+    fn lead(&self, pattern: &Pattern, clock: &Clock, To { at, index, put_back }: To) -> io::Result<()> {
         let path = pattern.directory().join(&self.name);
         let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
+        let mut looks = 1..LOOKS;
         loop {
             let now = clock.exact_second();
             let there = self.leads_to(&path, pattern, now)?;
-            if there
-                .is_some_and(|there| there.order() >= place.order() && there.span.start <= now.saturating_add(AHEAD))
-            {
+            if there.is_some_and(|there| self.is_right(there, place, now, put_back)) {
                 return Ok(());
             }
+            self.wanted.store(place.span.start, Relaxed);
             let replaced = self.replace(&path, &target, clock.now());
             if replaced.is_ok() && place.span.contains(clock.exact_second()) {
                 return Ok(());
             }
-            // Where it was to lead may be pruned meanwhile: then there are later files.
-            let newest = newest(pattern, now)?.filter(|newest| newest.order() > place.order());
-            let Some(newest) = newest else { return replaced };
-            (place, target) = (newest, pattern.path_at(newest.span.start.max(FIRST), newest.index)?);
+            let gone = replaced.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            match newest(pattern, clock)?.filter(|newest| newest.order() > place.order()) {
+                // Where it was to lead may be pruned meanwhile: then there are later files.
+                Some(newest) => {
+                    (place, target) = (newest, pattern.path_at(newest.span.start.max(FIRST), newest.index)?)
+                }
+                // Or compressed: then somebody else has renewed the link, or does it with the next file.
+                None if gone && looks.next().is_some() => {}
+                None if gone && !place.span.contains(clock.exact_second()) => return Ok(()),
+                None => return replaced,
+            }
         }
+    }
+
+    /// Whether a link that leads to `there` need not lead to `place`.
+    fn is_right(&self, there: Place, place: Place, now: i64, put_back: PutBack) -> bool {
+        if there.order() == place.order() {
+            self.wanted.store(place.span.start, Relaxed);
+        }
+        let is_own = there.span.start <= self.wanted.load(Relaxed);
+        let ahead = match (put_back, is_own) {
+            (PutBack::FarAhead, _) => AHEAD,
+            (PutBack::Own, true) => 0,
+            (PutBack::Own, false) | (PutBack::None, _) => i64::MAX,
+        };
+        there.order() >= place.order() && there.span.start <= now.saturating_add(ahead)
     }
 
     /// Which file the link leads to now. An error if there is something else under its
@@ -101,9 +139,10 @@ impl Link {
                     return Ok(target.to_str().and_then(|name| pattern.place_of_name(name, now)));
                 }
                 Kind::Hard if found.is_file() => {
-                    let mut files = listing::list(pattern, now)?.found.into_iter();
-                    let place = files.find_map(|file| file.place.filter(|_| file.inode == found.ino()));
-                    if place.is_some() || self.inode.load(Relaxed) == found.ino() {
+                    let files = listing::list(pattern, now)?.found;
+                    let place = files.iter().find_map(|file| file.place.filter(|_| file.inode == found.ino()));
+                    if place.is_some() || self.inode.load(Relaxed) == found.ino() || copy::is_one(path, &found, &files)
+                    {
                         return Ok(place);
                     }
                     // Between the two looks somebody may have renewed the link and pruned the file that it led to.
@@ -130,22 +169,87 @@ impl Link {
     }
 
     fn replace(&self, path: &Path, target: &LogPath, now: SystemTime) -> io::Result<()> {
-        let hidden = unique_hidden(path, now);
         // Until the link is there, which whoever prunes looks at.
-        let mut _held = None;
-        match self.kind {
-            Kind::Symbolic => symlink(OsStr::from_bytes(target.file_name()), &hidden)?,
-            Kind::Hard => {
-                _held = sys::hold(target)?;
-                fs::hard_link(target.as_path(), &hidden)?;
-                self.inode.store(fs::symlink_metadata(&hidden)?.ino(), Relaxed);
+        let _held = if self.kind == Kind::Hard { sys::hold(target)? } else { None };
+        if is_free(path) {
+            match self.make(path, target) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made,
             }
         }
+        if self.is_stuck(path, now) {
+            return Err(stuck());
+        }
+        let hidden = unique_hidden(path, now);
+        self.make(&hidden, target)?;
         let renamed = fs::rename(&hidden, path);
         // If both names lead to one file already, rename(2) does nothing and leaves the hidden one.
-        let _ = fs::remove_file(&hidden);
+        self.temporary.store(if remove(&hidden) { GOES } else { STAYS }, Relaxed);
         renamed
     }
+
+    fn make(&self, path: &Path, target: &LogPath) -> io::Result<()> {
+        match self.kind {
+            Kind::Symbolic => symlink(OsStr::from_bytes(target.file_name()), path),
+            Kind::Hard => {
+                fs::hard_link(target.as_path(), path)?;
+                self.inode.store(fs::symlink_metadata(path)?.ino(), Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the directory keeps temporary names for good, as one does to which names can only be added (`chattr +a`): then there shall be
+    /// one at most, and none by a program that is started again.
+    fn is_stuck(&self, path: &Path, now: SystemTime) -> bool {
+        if self.temporary.load(Relaxed) == UNKNOWN {
+            let names =
+                path.parent().and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten().flatten();
+            let is_left = |name: &OsStr| {
+                let parsed = name.to_str().and_then(|name| parse_hidden(name, now));
+                parsed.is_some_and(|(name, age)| name == self.name && is_left_behind(age))
+            };
+            let mut left = names.filter(|entry| is_left(&entry.file_name()));
+            let all_go = left.all(|entry| remove(&entry.path()));
+            self.temporary.store(if all_go { GOES } else { STAYS }, Relaxed);
+        }
+        self.temporary.load(Relaxed) == STAYS
+    }
+}
+
+/// Where a link is to lead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct To {
+    /// A second of the file's period.
+    pub(crate) at: i64,
+    /// Which of that period's files.
+    pub(crate) index: u32,
+    pub(crate) put_back: PutBack,
+}
+
+/// Which links are put back that lead to a file of the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PutBack {
+    None,
+    /// Those that lead further than clocks differ: another process may be first at a boundary.
+    FarAhead,
+    /// Those that this process wanted to lead there, before its clock was set back.
+    Own,
+}
+
+/// Removes a name. `false`: it stays.
+fn remove(name: &Path) -> bool {
+    fs::remove_file(name).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true)
+}
+
+fn is_free(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+fn stuck() -> io::Error {
+    let text =
+        "the directory lets no name be removed or replaced (chattr +a?), so a temporary name would stay for good";
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
 /// Tells what has a name from what had it before: by its kind, its inode, and, since a removed link's inode is given away again, when a
@@ -160,7 +264,11 @@ fn not_ours() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "something that is not this link has its name; move it away")
 }
 
-/// The newest file there is.
-fn newest(pattern: &Pattern, now: i64) -> io::Result<Option<Place>> {
-    Ok(listing::list(pattern, now)?.found.into_iter().filter_map(|file| file.place).max_by_key(|place| place.order()))
+/// The newest file there is, those of the future left out.
+fn newest(pattern: &Pattern, clock: &Clock) -> io::Result<Option<Place>> {
+    let found = listing::list(pattern, clock.exact_second())?.found;
+    let places = found.into_iter().filter_map(|file| file.place);
+    // Read again: by a clock that goes fast, others may have begun further files meanwhile.
+    let now = clock.exact_second();
+    Ok(places.filter(|place| !age::is_of_future(place.span, now)).max_by_key(|place| place.order()))
 }

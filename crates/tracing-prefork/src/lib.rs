@@ -99,6 +99,7 @@
 #[cfg(not(unix))]
 compile_error!("tracing-prefork needs a Unix: it relies on O_APPEND, fork and fcntl locks");
 
+mod age;
 mod appender;
 mod archive;
 mod build_error;
@@ -108,6 +109,7 @@ mod careful;
 mod checks;
 mod clock;
 mod compression;
+mod copy;
 mod date_format;
 mod detour;
 mod files;

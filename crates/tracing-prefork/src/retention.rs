@@ -3,8 +3,8 @@
 //! A file goes only if its whole name parses back to a period of this pattern, if that period is over, and if nobody
 //! holds a lease on it, which is to say that no process has it open for writing.
 
-use crate::calendar::Span;
-use crate::clock::{AHEAD, system_time};
+use crate::age::{self, ABANDONED};
+use crate::clock::{Clock, system_time};
 use crate::compression::plain_name;
 use crate::hand_over::{Queue, Waits};
 use crate::housekeeping::Outcome;
@@ -16,15 +16,7 @@ use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
-
-/// An idle process keeps the last file that it wrote open until its next event, and that must not keep the file for
-/// ever. So a held file may go when its period has been over, and nobody has written to it, for this long: the next
-/// event of whoever holds it belongs to another file.
-const ABANDONED: i64 = 24 * 3600;
-
-/// A hidden name is in use for microseconds; one that is this old was left by a process that was killed, and so was one of the future.
-const LEFT_BEHIND: i64 = 60;
+use std::time::Duration;
 
 /// How much may be kept. What any of them does not keep goes.
 #[derive(Debug)]
@@ -41,16 +33,12 @@ impl Limits {
         self.files.is_some() || self.age.is_some() || self.bytes.is_some()
     }
 
-    /// How many of the files go, of which the oldest come first.
-    fn surplus(&self, files: &[Kept], now: i64) -> usize {
+    /// How many of the files, of which the oldest come first, are too many.
+    fn surplus(&self, files: &[Kept]) -> usize {
         // A file and its archives count as one.
         let names = || files.chunk_by(|one, other| one.place == other.place);
         let too_many = |keep: NonZeroUsize| names().count().saturating_sub(keep.get());
         let by_number = self.files.map_or(0, |keep| names().take(too_many(keep)).map(<[_]>::len).sum());
-        let by_age = self.age.map_or(0, |age| {
-            let last = now.saturating_sub_unsigned(age.as_secs());
-            files.partition_point(|file| file.place.span.end <= last)
-        });
         let by_bytes = self.bytes.map_or(0, |bytes| {
             let mut room = bytes;
             let fits = |(from_last, file): &(usize, &Kept)| {
@@ -60,7 +48,11 @@ impl Limits {
             };
             files.len() - files.iter().rev().enumerate().take_while(fits).count()
         });
-        by_number.max(by_age).max(by_bytes)
+        by_number.max(by_bytes)
+    }
+
+    fn is_aged(&self, file: &Kept, now: i64) -> bool {
+        self.age.is_some_and(|age| age::is_aged(file.place.span, &file.path, age.as_secs(), now))
     }
 }
 
@@ -88,18 +80,21 @@ pub(crate) fn prune(
     links: &[Link],
     limits: &Limits,
     queue: Option<&Queue>,
+    clock: &Clock,
     now: i64,
 ) -> io::Result<Outcome> {
-    let (surplus, closed) = surplus(pattern, links, limits, now)?;
-    let mut outcome = Outcome { failed: closed, ..Outcome::default() };
-    for Kept { place, name, path, .. } in surplus {
-        let rested = || has_rested(place.span, &path, now);
+    let Surplus { files, ahead, closed } = surplus(pattern, links, limits, clock, now)?;
+    let mut outcome = Outcome { failed: closed, ahead, ..Outcome::default() };
+    for Kept { place, name, path, .. } in files {
+        let rested = || age::has_rested(place.span, &path, now);
         let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
         if waits == Waits::Yes {
             outcome.held += 1;
             continue;
         }
-        match remove(pattern, links, &path, || place.span.end <= now && rested()) {
+        match remove(pattern, links, &path, || {
+            (place.span.end <= now || age::is_of_future(place.span, now)) && rested()
+        }) {
             Ok(Removal::Removed) => {
                 outcome.done += 1;
                 if waits == Waits::InVain {
@@ -115,9 +110,9 @@ pub(crate) fn prune(
 }
 
 /// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has gone.
-pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, now: i64) -> io::Result<bool> {
+pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, clock: &Clock) -> io::Result<bool> {
     let limits = Limits { files: Some(keep), age: None, bytes: None, spare: 0 };
-    for Kept { path, .. } in surplus(pattern, links, &limits, now)?.0 {
+    for Kept { path, .. } in surplus(pattern, links, &limits, clock, clock.exact_second())?.files {
         if remove(pattern, links, &path, || false)? == Removal::Removed {
             return Ok(true);
         }
@@ -125,12 +120,19 @@ pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsiz
     Ok(false)
 }
 
-/// A directory that could not be read.
-type Closed = Option<(PathBuf, io::Error)>;
+/// The files that may go.
+#[derive(Debug)]
+struct Surplus {
+    files: Vec<Kept>,
+    /// A file of the future, whether it goes or not.
+    ahead: Option<PathBuf>,
+    /// A directory that could not be read.
+    closed: Option<(PathBuf, io::Error)>,
+}
 
-/// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one. Clears
-/// away what processes that were killed have left.
-fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::Result<(Vec<Kept>, Closed)> {
+/// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one. Files of the future do not
+/// count, and go when they have not been written to for a day. Clears away what processes that were killed have left.
+fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
     let mut files = Vec::new();
     let Listing { found, closed } = listing::list(pattern, now)?;
     for found in found {
@@ -144,10 +146,19 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, now: i64) -> io::
         }
     }
     files.sort_unstable_by_key(|file| (file.place.order(), file.is_plain));
-    let count = limits.surplus(&files, now);
+    // By a clock that goes fast, others may have begun further files since `now`.
+    let latest = clock.exact_second().max(now);
+    let present = files.partition_point(|file| !limits.is_set() || !age::is_of_future(file.place.span, latest));
+    let future = files.split_off(present);
+    let ahead = future.first().map(|file| file.path.clone());
+    let count = limits.surplus(&files);
     let places: Vec<_> = files.iter().map(|file| file.place).collect();
-    let surplus = files.into_iter().take(count).filter(|file| is_over(file.place, &places, now));
-    Ok((surplus.collect(), closed))
+    let goes = |(index, file): &(usize, Kept)| {
+        is_over(file.place, &places, now) && (*index < count || limits.is_aged(file, now))
+    };
+    let surplus = files.into_iter().enumerate().filter(goes).map(|(_, file)| file);
+    let files = surplus.chain(future.into_iter().filter(|file| age::has_rested_in_future(&file.path))).collect();
+    Ok(Surplus { files, ahead, closed })
 }
 
 /// Whether nothing more is written to a file: its period has ended, or another file of that period has followed. `places` are those of
@@ -168,14 +179,6 @@ fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() 
     Ok(removal)
 }
 
-/// Whether it is a day since the last line of a file that is over, and since the end of its period, if that has ended. Each of the two is the
-/// distance of two readings of one clock: the kernel sets the times of files by the system's, whatever clock the appender has, and where
-/// that was ahead, or a fast clock of a test has passed a day in a second, somebody may still write there.
-pub(crate) fn has_rested(span: Span, path: &Path, now: i64) -> bool {
-    let over = span.end > now || now.saturating_sub(span.end) >= ABANDONED;
-    over && fs::symlink_metadata(path).and_then(|found| found.modified()).is_ok_and(|when| is_past(when, ABANDONED))
-}
-
 /// Removes the directories that the file was the last in. Whoever is about to create a file there makes them again.
 pub(crate) fn remove_empty_directories(file: &Path, below: &Path) {
     let above = file.ancestors().skip(1).take_while(|directory| *directory != below);
@@ -191,15 +194,10 @@ pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link]
     let of_ours = pattern.place_of_name(&whole, now).is_some()
         || pattern.is_hidden(&whole)
         || links.iter().any(|link| link.name() == whole);
-    let is_old = age >= LEFT_BEHIND || age <= -AHEAD;
-    if of_ours && is_old {
+    if of_ours && age::is_left_behind(age) {
         let _ = fs::remove_file(&found.path);
     } else if plain_name(&whole).is_some_and(|plain| pattern.place_of_name(plain, now).is_some()) {
         // An archive that is being made. That takes as long as it takes, and whoever does it holds a lease.
         let _ = sys::claim_and_remove(&found.path, || age >= ABANDONED, |_| false);
     }
-}
-
-fn is_past(when: SystemTime, seconds: i64) -> bool {
-    SystemTime::now().duration_since(when).is_ok_and(|passed| passed.as_secs() as i64 >= seconds)
 }

@@ -40,6 +40,10 @@ pub(crate) struct Duties {
     pub(crate) had_room: AtomicI64,
     /// The housekeeping lock has not been free for a second when there was no room for a line.
     pub(crate) pruner_stuck: AtomicBool,
+    /// Links may lead to a file of the future, because the clock was set back.
+    pub(crate) links_in_doubt: AtomicBool,
+    /// Files of the future were there when the housekeeping looked last, which has been reported.
+    pub(crate) ahead_reported: AtomicBool,
     /// A file has been created, so that there may be one too many, and one that is finished.
     pub(crate) chores_wanted: AtomicBool,
     /// When to do the housekeeping again because a file was held, 0 for not at all; and how many seconds were left for that.
@@ -75,7 +79,10 @@ impl Duties {
         let begins = at > self.checked.load(Relaxed) || now != self.looked.load(Relaxed);
         if begins {
             self.checked.store(at, Relaxed);
-            self.looked.store(now, Relaxed);
+            // Was the clock set back, or before the fork perhaps? The next second looks at the links.
+            if now < self.looked.swap(now, Relaxed) || !self.started.load(Relaxed) {
+                self.links_in_doubt.store(true, Relaxed);
+            }
         }
         begins
     }

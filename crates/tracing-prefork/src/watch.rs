@@ -6,7 +6,7 @@
 
 use crate::Error;
 use crate::appender::Inner;
-use crate::latest::Link;
+use crate::latest::{Link, PutBack, To};
 use crate::report::Operation;
 use crate::rollover::GRACE;
 use crate::sys;
@@ -35,6 +35,7 @@ impl Inner {
     #[cold]
     pub(crate) fn each_second(self: &Arc<Self>, at: i64) {
         let now = self.clock.exact_second();
+        let in_doubt = self.duties().links_in_doubt.load(Relaxed);
         if !self.duties().begins_second(at, now) {
             return;
         }
@@ -43,7 +44,7 @@ impl Inner {
                 self.report_at(Operation::Reopen, at, found.into());
                 self.after_rollover(at);
             }
-            Ok(Look::AsItWas) => self.look_at_links(at),
+            Ok(Look::AsItWas) => self.look_at_links(at, in_doubt),
             Ok(Look::Lost) => self.report_lost_descriptor(at),
             Ok(Look::NotOpen | Look::Busy) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
@@ -115,22 +116,40 @@ impl Inner {
         Err(self.reporter.error(self.counters(), Operation::Rollover, &path, failed))
     }
 
-    /// Renews the links that somebody has changed.
-    fn look_at_links(&self, at: i64) {
-        if self.duties().bare.load(Relaxed) {
+    /// Renews the links that somebody has changed, and, if the clock may have been set back, those that this process has led to
+    /// a file of the future.
+    fn look_at_links(&self, at: i64, in_doubt: bool) {
+        let duties = self.duties();
+        if self.links.is_empty() || duties.bare.load(Relaxed) {
             return;
         }
-        for link in self.links.iter().filter(|link| link.has_changed(self.pattern.directory())) {
-            self.renew_link(link, at);
+        // A late line says nothing of the clock.
+        let is_now = || self.pattern.calendar().span(at).contains(self.clock.exact_second());
+        let in_doubt = in_doubt && is_now();
+        if in_doubt {
+            duties.links_in_doubt.store(false, Relaxed);
+        }
+        for link in self.links.iter().filter(|link| in_doubt || link.has_changed(self.pattern.directory())) {
+            self.renew_link(link, at, if in_doubt { PutBack::Own } else { PutBack::FarAhead });
         }
     }
 
     pub(crate) fn renew_links(&self, at: i64) {
-        self.links.iter().for_each(|link| self.renew_link(link, at));
+        self.links.iter().for_each(|link| self.renew_link(link, at, PutBack::FarAhead));
     }
 
-    fn renew_link(&self, link: &Link, at: i64) {
-        if let Err(error) = link.renew(&self.pattern, &self.clock, at, self.index(at)) {
+    /// The file of an earlier period has been opened than another that is open. That is for a late line, or the clock has been set back: even then
+    /// the file can be later than what links lead to.
+    pub(crate) fn after_rollover_back(&self, at: i64) {
+        let duties = self.duties();
+        duties.links_in_doubt.store(true, Relaxed);
+        if !duties.bare.load(Relaxed) {
+            self.links.iter().for_each(|link| self.renew_link(link, at, PutBack::None));
+        }
+    }
+
+    fn renew_link(&self, link: &Link, at: i64, put_back: PutBack) {
+        if let Err(error) = link.renew(&self.pattern, &self.clock, To { at, index: self.index(at), put_back }) {
             self.report(Operation::Link, &self.pattern.directory().join(link.name()), error);
         }
     }

@@ -2,11 +2,12 @@
 
 mod common;
 
-use common::{Hand, NOW, refused, says};
+use common::{Hand, NOW, all_names, refused, says, write_files};
 use nix::sys::stat::Mode;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 use tracing_prefork::{Appender, BuildError, Builder, Rotation, Zone, rolling};
 
 fn builder() -> Builder {
@@ -41,6 +42,29 @@ fn numbers_out_of_range_are_refused_with_the_number() {
     says(&refused(builder().file_mode(0o4660)), &["0o4660"]);
     says(&refused(builder().zone(Zone::Fixed(86_400))), &["86400", "24 hours"]);
     says(&refused(builder().zone(Zone::Fixed(90))), &["Fixed(90)", "whole number of minutes"]);
+}
+
+#[test]
+fn limits_that_keep_nothing_or_contradict_each_other_are_refused_and_nothing_is_removed() {
+    let refused = |builder: Builder, parts: &[&str]| {
+        let directory = tempfile::tempdir().expect("a directory");
+        write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log"]);
+        let error = builder.build(directory.path()).expect_err("refused");
+        assert!(matches!(error, BuildError::Limit { .. }), "{error:?}");
+        says(&error.to_string(), parts);
+        assert_eq!(all_names(directory.path()), ["app.2026-11-19.log", "app.2026-11-20.log"]);
+    };
+    refused(builder().max_total_bytes(0), &["max_total_bytes(0)", "leave the option out"]);
+    refused(builder().max_age(Duration::ZERO), &["max_age(0)", "leave the option out"]);
+    refused(builder().max_age(Duration::from_millis(999)), &["max_age(999ms)", "a second at least"]);
+    let many = builder().min_log_files(6).max_log_files(5);
+    refused(many, &["min_log_files(6)", "max_log_files(5)", "lower the other"]);
+    let large = builder().max_total_bytes(99).max_file_bytes(100);
+    refused(large, &["max_total_bytes(99)", "max_file_bytes(100)", "lower the other"]);
+    for allowed in [builder().min_log_files(5).max_log_files(5), builder().max_total_bytes(100).max_file_bytes(100)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        allowed.build(directory.path()).expect("builds");
+    }
 }
 
 #[test]

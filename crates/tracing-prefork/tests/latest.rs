@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 use tracing_prefork::{Appender, Builder, Operation, Rotation};
 
 fn daily(hand: &Hand) -> Builder {
@@ -143,4 +144,158 @@ fn a_file_that_a_hard_link_leads_to_keeps_its_name_until_the_link_is_renewed() {
     log(&logs, "the next day");
     assert_eq!(common::read(directory.path(), "latest"), "the next day\n");
     common::eventually("the old one goes", || !old.exists());
+}
+
+/// Both links and where they lead.
+fn lead(directory: &Path) -> [PathBuf; 2] {
+    let inode = |path: &Path| fs::metadata(path).map(|found| found.ino()).ok();
+    let hard = inode(&directory.join("latest.hard")).expect("there");
+    let name = names(directory)
+        .into_iter()
+        .find(|name| !name.starts_with("latest") && inode(&directory.join(name)) == Some(hard));
+    [target(directory), name.expect("a file").into()]
+}
+
+#[test]
+fn links_that_a_clock_led_ahead_lead_to_the_file_that_is_written_a_second_after_it_is_set_back() {
+    for ahead in [8 * 3600, 20 * 60, 2_303_000_000] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW + ahead);
+        let builder = hand.builder().rotation(Rotation::MINUTELY).on_error(|error| panic!("{error}"));
+        let builder = builder.latest_symlink("latest").latest_hard_link("latest.hard");
+        let logs = builder.build(directory.path()).expect("builds");
+        log(&logs, "ahead");
+        hand.set(NOW + ahead + 2, 0);
+        log(&logs, "ahead");
+        hand.set(NOW, 0);
+        log(&logs, "set right");
+        for (second, file) in [
+            (1, "app.2026-11-21-08-33.log"),
+            (60, "app.2026-11-21-08-34.log"),
+            (120, "app.2026-11-21-08-35.log"),
+            (180, "app.2026-11-21-08-36.log"),
+        ] {
+            hand.set(NOW + second, 0);
+            log(&logs, "as time goes by");
+            assert_eq!(lead(directory.path()), [Path::new(file), Path::new(file)], "{ahead} {second}");
+        }
+    }
+}
+
+#[test]
+fn links_follow_a_clock_that_is_ahead_for_a_moment_and_set_back_while_the_file_before_is_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let builder = hand.builder().rotation(Rotation::HOURLY).on_error(|error| panic!("{error}"));
+    let logs =
+        builder.latest_symlink("latest").latest_hard_link("latest.hard").build(directory.path()).expect("builds");
+    log(&logs, "right");
+    hand.set(NOW + 1800, 0);
+    log(&logs, "ahead, in the next hour");
+    assert_eq!(lead(directory.path())[0], Path::new("app.2026-11-21-09.log"));
+    for second in [2, 3] {
+        hand.set(NOW + second, 0);
+        log(&logs, "set right");
+    }
+    assert_eq!(lead(directory.path()), [Path::new("app.2026-11-21-08.log"), Path::new("app.2026-11-21-08.log")]);
+}
+
+#[test]
+fn a_hard_link_that_a_backup_made_a_file_of_its_own_is_renewed_after_a_day() {
+    let ago = |seconds| SystemTime::now() - Duration::from_secs(seconds);
+    let renewed = |content: &str, age, other_name: bool| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let link = directory.path().join("latest");
+        fs::write(directory.path().join("app.2026-11-20.log"), "one\ntwo\n").expect("written");
+        fs::write(&link, content).expect("written");
+        fs::File::options().write(true).open(&link).and_then(|file| file.set_modified(ago(age))).expect("set");
+        if other_name {
+            fs::hard_link(&link, directory.path().join("other")).expect("linked");
+        }
+        let logs = daily(&Hand::at(NOW)).latest_hard_link("latest").on_error(|_| {}).build(directory.path());
+        log(&logs.expect("builds"), "today");
+        let now = common::read(directory.path(), "latest");
+        assert!(now == content || now == "today\n", "{now}");
+        now != content
+    };
+    for copy in ["one\ntwo\n", "one\n", ""] {
+        assert!(renewed(copy, DAY + 1, false), "{copy:?}");
+        assert!(!renewed(copy, DAY - 60, false), "{copy:?}: somebody may be at work there");
+        assert!(!renewed(copy, DAY + 1, true), "{copy:?}: it has another name");
+    }
+    assert!(!renewed("one\ntwo\nthree\n", DAY + 1, false), "it holds more than the file");
+    assert!(!renewed("precious\n", DAY + 1, false));
+}
+
+/// A directory to which names can only be added, until the test has ended.
+struct OnlyAdded(PathBuf);
+
+impl OnlyAdded {
+    fn chattr(&self, flag: &str) -> bool {
+        let output = std::process::Command::new("chattr").arg(flag).arg(&self.0).output();
+        output.is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for OnlyAdded {
+    fn drop(&mut self) {
+        self.chattr("-a");
+    }
+}
+
+#[test]
+fn a_directory_to_which_names_can_only_be_added_gets_one_temporary_name_for_each_link() {
+    let test = "a_directory_to_which_names_can_only_be_added_gets_one_temporary_name_for_each_link";
+    let directory = tempfile::tempdir().expect("a directory");
+    let only_added = OnlyAdded(directory.path().to_owned());
+    if !only_added.chattr("+a") {
+        return writeln!(std::io::stderr(), "SKIPPED {test}: chattr +a is refused").expect("told");
+    }
+    let hand = Hand::at(NOW);
+    let build = || {
+        let builder = daily(&hand).latest_symlink("latest").latest_hard_link("latest.hard").on_error(|_| {});
+        builder.build(directory.path()).expect("builds")
+    };
+    let temporary = || all_names(directory.path()).into_iter().filter(|name| name.ends_with(".tmp")).count();
+    let mut counts = Vec::new();
+    let logs = build();
+    counts
+        .push((lead(directory.path()) == ["app.2026-11-21.log", "app.2026-11-21.log"].map(PathBuf::from), temporary()));
+    for day in 1..5 {
+        hand.set(NOW + day * DAY, 0);
+        log(&logs, "the next day");
+        // As a program that is started again.
+        if day > 2 {
+            log(&build(), "started again");
+        }
+        counts.push((true, temporary()));
+    }
+    drop(only_added);
+    assert_eq!(counts, [(true, 0), (true, 2), (true, 2), (true, 2), (true, 2)]);
+}
+
+#[test]
+fn a_file_that_is_compressed_away_before_the_link_is_there_is_no_failure() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let tomorrow = directory.path().join("app.2026-11-22.log");
+    let clock = {
+        let (hand, tomorrow) = (hand.clone(), tomorrow.clone());
+        move || {
+            // Between choosing the file and linking it: another process has gone on to the day after.
+            if tomorrow.exists() {
+                fs::rename(&tomorrow, tomorrow.with_extension("log.gz")).expect("renamed");
+                hand.set(NOW + 2 * DAY, 0);
+            }
+            hand.now()
+        }
+    };
+    let builder = daily(&hand).clock(clock).latest_hard_link("latest.hard").on_error(|error| panic!("{error}"));
+    let logs = builder.build(directory.path()).expect("builds");
+    hand.set(NOW + DAY, 0);
+    log(&logs, "the next day");
+    assert!(!tomorrow.exists());
+    hand.set(NOW + 2 * DAY + 1, 0);
+    log(&logs, "the day after");
+    assert_eq!(common::read(directory.path(), "latest.hard"), "the day after\n");
 }

@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, all_names, eventually, names};
+use common::{DAY, Hand, NOW, all_names, at, eventually, names, telling};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-use tracing_prefork::{Appender, Rotation};
+use tracing_prefork::{Appender, Operation, Rotation};
 
 fn touch(directory: &Path, files: &[&str]) {
     for name in files {
@@ -117,8 +117,8 @@ fn a_rollover_prunes_and_nothing_of_the_current_or_a_later_period_goes() {
     touch(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log", "app.2027-01-01.log"]);
     let logs = daily(&hand, 10, directory.path());
     drop(logs);
-    let mut logs = daily(&hand, 2, directory.path());
-    // The one of 2027 counts, but neither it nor the current one goes.
+    let mut logs = daily(&hand, 1, directory.path());
+    // The one of 2027 does not count, and neither it nor the current one goes.
     assert_eq!(names(directory.path()), ["app.2026-11-21.log", "app.2027-01-01.log"]);
     hand.set(NOW + DAY, 0);
     writeln!(logs, "the next day").expect("writes");
@@ -130,6 +130,85 @@ fn a_rollover_prunes_and_nothing_of_the_current_or_a_later_period_goes() {
     eventually("the day before is pruned", || names(directory.path()) == ["app.2026-11-22.log", "app.2027-01-01.log"]);
     // Two at build, and this one.
     assert_eq!(logs.stats().files_pruned, 3);
+}
+
+fn set_modified(path: &Path, time: SystemTime) {
+    File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("sets the time");
+}
+
+#[test]
+fn files_of_the_future_take_no_place_and_no_bytes_and_go_a_day_after_their_last_line_reported_once() {
+    let future: Vec<_> = (0..15).map(|minute| format!("app.2027-11-21-08-{:02}.log", minute + 33)).collect();
+    let past: Vec<_> = (0..15).map(|minute| format!("app.2026-11-21-08-{:02}.log", minute + 10)).collect();
+    for bytes in [false, true] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(hand.builder().rotation(Rotation::MINUTELY));
+        for name in past.iter().chain(&future) {
+            fs::write(directory.path().join(name), [b'\n'; 1000]).expect("written");
+        }
+        // The clock of the machine was ahead, so the time of the last write is, too.
+        let next_year = SystemTime::now() + Duration::from_secs(365 * DAY);
+        future.iter().for_each(|name| set_modified(&directory.path().join(name), next_year));
+        let builder = if bytes { builder.max_total_bytes(10_000) } else { builder.max_log_files(11) };
+        let logs = builder.build(directory.path()).expect("builds");
+        let kept: Vec<_> = past[5..].iter().cloned().chain(["app.2026-11-21-08-33.log".to_owned()]).collect();
+        assert_eq!(names(directory.path()), [&kept[..], &future].concat());
+        assert_eq!(logs.prune().expect("prunes"), 0);
+        let reports = told.lock().expect("unpoisoned").clone();
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        assert_eq!(reports[0].0, Operation::Retention);
+        common::says(&reports[0].1, &["app.2027-11-21-08-33.log", "future", "a day after its last write"]);
+        // The first look has noted when the day begins.
+        let last = directory.path().join(&future[14]);
+        assert!(fs::metadata(&last).and_then(|found| found.modified()).expect("known") <= SystemTime::now());
+        let ago = |seconds| SystemTime::now() - Duration::from_secs(seconds);
+        future[1..].iter().for_each(|name| set_modified(&directory.path().join(name), ago(DAY + 1)));
+        set_modified(&directory.path().join(&future[0]), ago(DAY - 60));
+        assert_eq!(logs.prune().expect("prunes"), 14);
+        assert_eq!(names(directory.path()), [&kept[..], &future[..1]].concat());
+    }
+}
+
+#[test]
+fn an_age_counts_from_the_end_of_the_period_or_the_last_line_whichever_is_later() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let files = ["app.2026-11-01.log", "app.2026-11-02.log", "app.2026-11-15.log"];
+    touch(directory.path(), &files);
+    for (name, days) in files.iter().zip([11, 9, 6]) {
+        set_modified(&directory.path().join(name), at(NOW - days * DAY));
+    }
+    let builder = hand.builder().rotation(Rotation::DAILY).max_age(Duration::from_secs(10 * DAY));
+    let logs = builder.build(directory.path()).expect("builds");
+    assert_eq!(names(directory.path()), ["app.2026-11-02.log", "app.2026-11-15.log", "app.2026-11-21.log"]);
+    hand.set(NOW + DAY, 0);
+    logs.prune().expect("prunes");
+    assert_eq!(names(directory.path()), ["app.2026-11-15.log", "app.2026-11-21.log"]);
+}
+
+#[test]
+fn the_log_of_a_boot_before_the_clock_was_set_is_as_old_as_its_discovery() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(30);
+    let builder = || hand.builder().rotation(Rotation::DAILY).max_age(Duration::from_secs(10 * DAY));
+    let logs = builder().build(directory.path()).expect("builds");
+    writeln!(&logs, "the machine starts").expect("writes");
+    // As the kernel sets it then.
+    let boot = directory.path().join("app.1970-01-01.log");
+    set_modified(&boot, at(30));
+    hand.set(NOW, 0);
+    writeln!(&logs, "the clock is set").expect("writes");
+    hand.set(NOW + 6, 0);
+    writeln!(&logs, "lets go").expect("writes");
+    eventually("somebody prunes", || logs.prune().is_ok());
+    assert!(boot.exists());
+    hand.set(NOW + 9 * DAY, 0);
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    assert!(boot.exists());
+    hand.set(NOW + 11 * DAY, 0);
+    logs.prune().expect("prunes");
+    assert!(!boot.exists());
 }
 
 #[test]
@@ -168,11 +247,14 @@ fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_li
 #[test]
 fn what_a_killed_process_left_behind_is_cleared_away() {
     let directory = tempfile::tempdir().expect("a directory");
+    let builder = || Hand::at(NOW).builder().rotation(Rotation::DAILY).max_log_files(3).latest_symlink("latest");
+    drop(builder().build(directory.path()).expect("builds"));
+    let lock = all_names(directory.path()).into_iter().find(|name| name.ends_with(".lock")).expect("there");
     let nanos = |age: i64| format!("{:016x}", NOW.wrapping_add_signed(-age) * 1_000_000_000);
     let left = [
         format!(".app.2026-11-20.log.1f-{}.prefork.tmp", nanos(61)),
         format!(".latest.1f-{}.prefork.tmp", nanos(99)),
-        format!("..app.DATE.log.lock.1f-{}.prefork.tmp", nanos(99)),
+        format!(".{lock}.1f-{}.prefork.tmp", nanos(99)),
         // By a clock that was ahead.
         format!(".latest.1f-{}.prefork.tmp", nanos(-3600)),
         format!(".latest.1f-{}.prefork.tmp", nanos(-365 * 86_400)),
@@ -190,8 +272,7 @@ fn what_a_killed_process_left_behind_is_cleared_away() {
     for name in left.iter().chain(&kept) {
         fs::write(directory.path().join(name), "").expect("written");
     }
-    let builder = Hand::at(NOW).builder().rotation(Rotation::DAILY).max_log_files(3).latest_symlink("latest");
-    builder.build(directory.path()).expect("builds");
+    builder().build(directory.path()).expect("builds");
     let names = all_names(directory.path());
     assert!(left.iter().all(|name| !names.contains(name)), "{names:?}");
     assert!(kept.iter().all(|name| names.contains(name)), "{names:?}");

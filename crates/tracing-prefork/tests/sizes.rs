@@ -199,12 +199,12 @@ fn max_total_bytes_and_max_age_keep_the_newest_files() {
     let hand = Hand::at(NOW);
     assert_eq!(kept(daily(&hand).max_total_bytes(5999)), 5);
     assert_eq!(kept(daily(&hand).max_total_bytes(6000)), 6);
-    assert_eq!(kept(daily(&hand).max_total_bytes(0)), 0, "the current file never goes");
+    assert_eq!(kept(daily(&hand).max_total_bytes(1)), 0, "the current file never goes");
     assert_eq!(kept(daily(&hand).max_total_bytes(6000).max_file_bytes(2500)), 3, "room for the current file to grow");
     // The 11th ended at midnight, nine days and eight and a half hours ago.
     assert_eq!(kept(daily(&hand).max_age(Duration::from_secs(10 * DAY))), 10);
     assert_eq!(kept(daily(&hand).max_age(Duration::from_secs(9 * DAY))), 9);
-    assert_eq!(kept(daily(&hand).max_age(Duration::ZERO)), 0);
+    assert_eq!(kept(daily(&hand).max_age(Duration::from_secs(1))), 0);
     assert_eq!(kept(daily(&hand).max_age(Duration::MAX)), 20);
     // Each of them counts.
     let both = || daily(&hand).max_age(Duration::from_secs(10 * DAY)).max_total_bytes(7000).max_log_files(9);

@@ -4,11 +4,13 @@ use super::files;
 use super::identity::{FileId, Status, identity_of};
 use super::locks::{self, Claim};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Opened without a lease: as long as it is only read, nobody need wait for it.
 #[derive(Debug)]
@@ -61,6 +63,12 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     };
     Status::of(&file)?.must_be_regular()?;
     Ok(Some(file))
+}
+
+/// Sets the time of a file's last change. A symbolic link is not followed.
+pub(crate) fn set_modified(path: &Path, time: SystemTime) -> io::Result<()> {
+    let time = TimeSpec::from_duration(time.duration_since(UNIX_EPOCH).unwrap_or_default());
+    Ok(utimensat(AT_FDCWD, path, &TimeSpec::UTIME_OMIT, &time, UtimensatFlags::NoFollowSymlink)?)
 }
 
 /// Removes a name.
