@@ -203,6 +203,16 @@ impl Inner {
         self.report_at(Operation::Write, at, error);
         Err(Unwritten { error: copy, written })
     }
+
+    /// Counts and reports a line that could not be put together, of which so many bytes are known.
+    pub(crate) fn refuse(&self, error: io::Error, bytes: usize) -> io::Error {
+        let counters = self.counters();
+        counters.lines_lost.fetch_add(1, Relaxed);
+        counters.bytes_lost.fetch_add(bytes as u64, Relaxed);
+        let copy = copy_of(&error);
+        self.report_at(Operation::Write, self.clock.exact_second(), error);
+        copy
+    }
 }
 
 pub(crate) fn is_want_of_room(error: &io::Error) -> bool {

@@ -75,7 +75,7 @@ impl Inner {
         // Not the time of the event that has led here: beside a late line the files of others would be of the future.
         let at = self.clock.exact_second();
         let wanted = self.has(Chore::Prune) || self.finishes_files();
-        if !wanted || self.duties().bare.load(Relaxed) {
+        if !wanted || self.duties().is_bare() {
             return;
         }
         let Some(turn) = self.try_take_turn(Chore::Prune, at) else { return };
@@ -309,7 +309,7 @@ impl Inner {
     /// The disk is full: removes the oldest file, if more than `keep` are there, or waits until another process has. In place, because the
     /// line in hand is lost otherwise. Says whether there may be room now.
     pub(crate) fn make_room(&self, keep: Option<NonZeroUsize>) -> bool {
-        let Some(keep) = keep.filter(|_| !self.duties().bare.load(Relaxed)) else { return false };
+        let Some(keep) = keep.filter(|_| !self.duties().is_bare()) else { return false };
         let stuck = &self.duties().pruner_stuck;
         let path = self.lock_path(Chore::Prune);
         let mut waited = false;

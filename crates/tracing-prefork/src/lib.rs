@@ -121,6 +121,7 @@ mod latest;
 mod layer;
 mod listing;
 mod name;
+mod pieces;
 mod pins;
 mod record;
 mod report;

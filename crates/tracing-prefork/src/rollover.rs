@@ -2,6 +2,7 @@
 
 use crate::appender::Inner;
 use crate::header::Header;
+use crate::pieces;
 use crate::report::Operation;
 use crate::retry::Retry;
 use crate::slots::Rolling;
@@ -51,7 +52,7 @@ pub(crate) struct Duties {
     pub(crate) chores_delay: AtomicI64,
     /// A child of a raw `clone`, which libc does not know of: its allocator may be locked by a thread that does not exist
     /// here, and it must not start threads. It only opens and writes.
-    pub(crate) bare: AtomicBool,
+    bare: AtomicBool,
 }
 
 impl Duties {
@@ -69,7 +70,13 @@ impl Duties {
 
     /// Not in a child that libc may not know of.
     pub(crate) fn may_allocate(&self) -> bool {
-        self.started.load(Relaxed) && !self.bare.load(Relaxed)
+        self.started.load(Relaxed) && !self.is_bare()
+    }
+
+    /// Here the allocator must not be called: it may be in the hands of a thread that does not exist in this child, or of the very thread that
+    /// a signal handler has interrupted.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bare.load(Relaxed) || pieces::is_changing()
     }
 
     /// Whether an event of the second `at`, at the second `now` of the clock, is the first of its second. A late line is not, so that two
@@ -153,17 +160,14 @@ impl Inner {
         let header = || line.get_or_init(|| self.header.as_ref().map_or_else(Vec::new, ask)).clone();
         // In a raw clone the user's code must not run, and what it logs itself must not ask it again. Such lines go elsewhere until the
         // file is there: they make no directory for it.
-        let may_create = self.header.is_none() || !self.duties().bare.load(Relaxed) && !Header::is_asking();
+        let may_create = self.header.is_none() || !self.duties().is_bare() && !Header::is_asking();
         let creation = may_create.then_some(Creation { mode: self.mode, header: &header, now: self.clock.now() });
         let mut tries = 0..100;
         let opened = loop {
             match sys::open_log(path, creation, self.slots.discipline) {
                 // Not in a raw clone: making directories allocates.
                 Err(error)
-                    if error.kind() == NotFound
-                        && may_create
-                        && !self.duties().bare.load(Relaxed)
-                        && tries.next().is_some() =>
+                    if error.kind() == NotFound && may_create && !self.duties().is_bare() && tries.next().is_some() =>
                 {
                     match fs::create_dir_all(path.directory()) {
                         // One of them was removed again before the next was made in it: empty ones are pruning's to remove.
@@ -189,7 +193,7 @@ impl Inner {
     fn leads_through_no_link(&self, path: &LogPath) -> io::Result<()> {
         match path.directories_below().find(|directory| sys::is_link(directory)) {
             None => Ok(()),
-            Some(_) if self.duties().bare.load(Relaxed) => Err(nix::errno::Errno::ELOOP.into()),
+            Some(_) if self.duties().is_bare() => Err(nix::errno::Errno::ELOOP.into()),
             Some(link) => {
                 let reason =
                     format!("{} is a symbolic link, which is not followed below the log directory", link.display());
@@ -201,7 +205,7 @@ impl Inner {
     /// Does, for the new period of `at`, what one process has to do for all.
     #[cold]
     pub(crate) fn after_rollover(self: &Arc<Self>, at: i64) {
-        if self.duties().bare.load(Relaxed) {
+        if self.duties().is_bare() {
             return;
         }
         self.renew_links(at);
@@ -244,7 +248,7 @@ impl Inner {
     }
 
     pub(crate) fn report(&self, operation: Operation, path: &Path, error: io::Error) {
-        let may_tell = !self.duties().bare.load(Relaxed);
+        let may_tell = !self.duties().is_bare();
         self.reporter.report(self.counters(), operation, path, error, may_tell);
     }
 }

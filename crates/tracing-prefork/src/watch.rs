@@ -120,7 +120,7 @@ impl Inner {
     /// a file of the future.
     fn look_at_links(&self, at: i64, in_doubt: bool) {
         let duties = self.duties();
-        if self.links.is_empty() || duties.bare.load(Relaxed) {
+        if self.links.is_empty() || duties.is_bare() {
             return;
         }
         // A late line says nothing of the clock.
@@ -143,7 +143,7 @@ impl Inner {
     pub(crate) fn after_rollover_back(&self, at: i64) {
         let duties = self.duties();
         duties.links_in_doubt.store(true, Relaxed);
-        if !duties.bare.load(Relaxed) {
+        if !duties.is_bare() {
             self.links.iter().for_each(|link| self.renew_link(link, at, PutBack::None));
         }
     }

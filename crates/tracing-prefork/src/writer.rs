@@ -3,14 +3,11 @@
 use crate::Appender;
 use crate::appender::Inner;
 use crate::detour::Unwritten;
-use std::cell::RefCell;
+use crate::pieces::{self, SHORT};
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use tracing_subscriber::fmt::MakeWriter;
-
-/// A buffer that has grown beyond this is not kept for the next event: 64 KiB.
-const KEPT: usize = 64 * 1024;
 
 /// The writer of one event, from [`MakeWriter::make_writer`].
 ///
@@ -39,16 +36,49 @@ const KEPT: usize = 64 * 1024;
 pub struct EventWriter<'a> {
     inner: &'a Arc<Inner>,
     pieces: Vec<u8>,
-    /// When the first piece came, in seconds since 1970.
+    /// When the first piece came, in seconds since 1970, and to which process: what is begun before a fork is the parent's to write.
     began: i64,
+    owner: u64,
 }
+
+/// [`EventWriter::owner`] before the first piece, and of an event that could not be put together: nothing of it is written.
+const NOBODY: u64 = 0;
+const REFUSED: u64 = u64::MAX;
 
 impl<'a> MakeWriter<'a> for Appender {
     type Writer = EventWriter<'a>;
 
     #[inline]
     fn make_writer(&'a self) -> EventWriter<'a> {
-        EventWriter { inner: self.inner(), pieces: Vec::new(), began: 0 }
+        EventWriter { inner: self.inner(), pieces: Vec::new(), began: 0, owner: NOBODY }
+    }
+}
+
+impl EventWriter<'_> {
+    /// Notes the first piece of an event. `false`: nothing of this event is written here.
+    fn begin(&mut self) -> bool {
+        let process = self.inner.duties().process();
+        if self.owner == NOBODY {
+            self.owner = process;
+            self.began = self.inner.clock.exact_second();
+        }
+        self.owner == process
+    }
+
+    fn add(&mut self, piece: &[u8]) -> io::Result<()> {
+        if piece.is_empty() || !self.begin() {
+            return Ok(());
+        }
+        let added = pieces::append(&mut self.pieces, piece);
+        added.map_err(|error| {
+            self.owner = REFUSED;
+            self.inner.refuse(error, self.pieces.len() + piece.len())
+        })
+    }
+
+    /// Ends the event. `true`: it is this process's to write.
+    fn end(&mut self) -> bool {
+        std::mem::replace(&mut self.owner, NOBODY) == self.inner.duties().process()
     }
 }
 
@@ -61,20 +91,28 @@ impl Write for EventWriter<'_> {
 
     #[inline]
     fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        if self.pieces.is_empty() && buf.ends_with(b"\n") {
+        if self.owner == NOBODY && buf.ends_with(b"\n") {
             return Ok(self.inner.log(buf, None)?);
         }
-        if self.pieces.is_empty() {
-            self.began = self.inner.clock.exact_second();
-        }
-        if self.pieces.capacity() == 0 {
-            self.pieces = take_buffer();
-        }
-        append(&mut self.pieces, buf)
+        self.add(buf)
+    }
+
+    fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
+        let process = self.inner.duties().process();
+        write_formatted(arguments, |piece| {
+            // A `Display` may fork.
+            if self.owner == NOBODY && process != self.inner.duties().process() {
+                self.owner = process;
+            }
+            self.write_all(piece)
+        })
     }
 
     /// Ends the event: writes what has been put together.
     fn flush(&mut self) -> io::Result<()> {
+        if !self.end() {
+            self.pieces.clear();
+        }
         log_pieces(self.inner, &mut self.pieces, Some(self.began))
     }
 }
@@ -85,7 +123,7 @@ impl Drop for EventWriter<'_> {
         if self.pieces.capacity() > 0 {
             // Counted and reported where it fails.
             let _ = self.flush();
-            keep_buffer(std::mem::take(&mut self.pieces));
+            pieces::keep(&mut self.pieces);
         }
     }
 }
@@ -96,26 +134,68 @@ impl fmt::Debug for EventWriter<'_> {
     }
 }
 
-thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+/// An event that is put together on the stack, unless it is long.
+struct ShortEvent<'a> {
+    event: EventWriter<'a>,
+    text: [u8; SHORT],
+    len: usize,
 }
 
-/// This thread's buffer; an empty one while another event of the thread, further out, has it.
-fn take_buffer() -> Vec<u8> {
-    BUFFER.try_with(|buffer| buffer.take()).unwrap_or_default()
-}
+impl<'a> ShortEvent<'a> {
+    /// Begun here: a `Display` may fork.
+    fn begin(mut event: EventWriter<'a>) -> Self {
+        event.begin();
+        Self { event, text: [0; SHORT], len: 0 }
+    }
 
-fn keep_buffer(mut buffer: Vec<u8>) {
-    buffer.clear();
-    if buffer.capacity() <= KEPT {
-        let _ = BUFFER.try_with(|kept| kept.replace(buffer));
+    fn add(&mut self, piece: &[u8]) -> io::Result<()> {
+        if piece.is_empty() || !self.event.begin() {
+            return Ok(());
+        }
+        let end = self.len + piece.len();
+        // The last byte is for a newline.
+        if self.event.pieces.is_empty() && end < SHORT {
+            self.text[self.len..end].copy_from_slice(piece);
+            self.len = end;
+            return Ok(());
+        }
+        self.event.add(&self.text[..std::mem::take(&mut self.len)])?;
+        self.event.add(piece)
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        if self.len == 0 {
+            return self.event.flush();
+        }
+        if !self.event.end() {
+            return Ok(());
+        }
+        if self.text[self.len - 1] != b'\n' {
+            self.text[self.len] = b'\n';
+            self.len += 1;
+        }
+        Ok(self.event.inner.log(&self.text[..self.len], Some(self.event.began))?)
     }
 }
 
-fn append(pieces: &mut Vec<u8>, buf: &[u8]) -> io::Result<()> {
-    pieces.try_reserve(buf.len() + 1).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    pieces.extend_from_slice(buf);
-    Ok(())
+/// Hands formatted text on, piece by piece. An error if a `Display` says one, where `io::Write::write_fmt` panics.
+fn write_formatted(arguments: fmt::Arguments<'_>, write: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    struct Pieces<F> {
+        write: F,
+        failed: io::Result<()>,
+    }
+    impl<F: FnMut(&[u8]) -> io::Result<()>> fmt::Write for Pieces<F> {
+        fn write_str(&mut self, piece: &str) -> fmt::Result {
+            (self.write)(piece.as_bytes()).map_err(|error| {
+                self.failed = Err(error);
+                fmt::Error
+            })
+        }
+    }
+    let mut pieces = Pieces { write, failed: Ok(()) };
+    let formatted = fmt::write(&mut pieces, arguments);
+    pieces.failed?;
+    formatted.map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
 /// Writes the pieces as one line and forgets them.
@@ -124,6 +204,7 @@ fn log_pieces(inner: &Arc<Inner>, pieces: &mut Vec<u8>, began: Option<i64>) -> i
         return Ok(());
     }
     if !pieces.ends_with(b"\n") {
+        // There is room (`pieces::append`).
         pieces.push(b'\n');
     }
     let logged = inner.log(pieces, began);
@@ -160,7 +241,7 @@ impl Write for Appender {
             let logged = if before == 0 {
                 inner.log(lines, None)
             } else {
-                append(pieces, lines)?;
+                pieces::append(pieces, lines)?;
                 inner.log(pieces, None)
             };
             pieces.truncate(before);
@@ -174,9 +255,13 @@ impl Write for Appender {
             pieces.clear();
         }
         if !rest.is_empty() {
-            append(pieces, rest)?;
+            pieces::append(pieces, rest)?;
         }
         Ok(buf.len())
+    }
+
+    fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
+        write_formatted(arguments, |piece| self.write_all(piece))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -206,9 +291,10 @@ impl Write for &Appender {
     }
 
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
-        let mut event = self.make_writer();
-        event.write_fmt(arguments)?;
-        event.flush()
+        let mut event = ShortEvent::begin(self.make_writer());
+        let formatted = write_formatted(arguments, |piece| event.add(piece));
+        // Half of a text is written as it is.
+        event.end().and(formatted)
     }
 
     fn flush(&mut self) -> io::Result<()> {

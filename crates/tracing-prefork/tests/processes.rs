@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tracing_prefork::{Appender, Rotation};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Runs `child` in a forked process, and fails if it panics.
 fn in_child(child: impl FnOnce()) {
@@ -79,6 +80,58 @@ fn the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write() {
         });
         logs.write_all(b"own\n").expect("writes");
         assert_eq!(read(directory, "app.2026-11-21.log"), "the child's\nthe parent's own\n");
+    });
+}
+
+#[test]
+fn an_event_in_pieces_that_is_begun_before_a_fork_is_written_by_the_parent_alone() {
+    alone("an_event_in_pieces_that_is_begun_before_a_fork_is_written_by_the_parent_alone", &[], |directory| {
+        let logs = daily(&Hand::at(NOW), directory);
+        let mut event = Some(logs.make_writer());
+        event.as_mut().expect("there").write_all(b"be").expect("writes");
+        in_child(|| {
+            let mut inherited = event.take().expect("there");
+            inherited.write_all(b"gun by the child\n").expect("taken");
+            inherited.flush().expect("nothing to write");
+            inherited.write_all(b"the child's own").expect("taken");
+            drop(inherited);
+            drop(logs.make_writer());
+        });
+        event.as_mut().expect("there").write_all(b"gun").expect("writes");
+        drop(event);
+        assert_eq!(read(directory, "app.2026-11-21.log"), "the child's own\nbegun\n");
+
+        // Whoever forks while a text is formatted.
+        struct Forks(bool);
+        impl std::fmt::Display for Forks {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                // SAFETY: this process has one thread.
+                match unsafe { fork() }.expect("forks") {
+                    ForkResult::Parent { child } => {
+                        assert_eq!(waitpid(child, None), Ok(WaitStatus::Exited(child, 0)));
+                        f.write_str("parent")
+                    }
+                    ForkResult::Child => f.write_str(if self.0 { "child" } else { "c" }),
+                }
+            }
+        }
+        let process = nix::unistd::getpid();
+        for (long, padding) in [(false, 1), (true, 1000)] {
+            writeln!(&logs, "{} and {:padding$}", Forks(long), "x").expect("writes");
+            if nix::unistd::getpid() != process {
+                // SAFETY: leaves without running the parent's exit handlers.
+                unsafe { nix::libc::_exit(i32::from(logs.stats().lines > 0)) }
+            }
+            let text = read(directory, "app.2026-11-21.log");
+            assert!(text.lines().last().is_some_and(|line| line.starts_with("parent and x")), "{text}");
+            assert_eq!(text.lines().count(), if long { 4 } else { 3 }, "{text}");
+        }
+        write!(logs.make_writer(), "{}", Forks(true)).expect("writes");
+        if nix::unistd::getpid() != process {
+            // SAFETY: as above.
+            unsafe { nix::libc::_exit(i32::from(logs.stats().lines > 0)) }
+        }
+        assert!(read(directory, "app.2026-11-21.log").ends_with("\nparent\n"));
     });
 }
 

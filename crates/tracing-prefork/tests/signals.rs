@@ -3,15 +3,21 @@
 mod common;
 
 use common::{DAY, Hand, NOW, alone, log, read};
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
-use nix::unistd::{alarm, dup2_stderr, pipe, write};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, alarm, dup2_stderr, fork, pipe, write};
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 use tracing_prefork::{Appender, Builder, Rotation};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Whoever waits for ever is ended.
 fn within_ten_seconds(work: impl FnOnce()) {
@@ -24,7 +30,7 @@ fn within_ten_seconds(work: impl FnOnce()) {
 }
 
 fn set_action(signal: Signal, handler: SigHandler) -> SigAction {
-    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
     // SAFETY: the default action, or none.
     unsafe { sigaction(signal, &action) }.expect("set")
 }
@@ -151,4 +157,91 @@ fn is_pending() -> bool {
         assert_eq!(nix::libc::sigpending(&mut set), 0);
         nix::libc::sigismember(&set, nix::libc::SIGPIPE) == 1
     }
+}
+
+/// What the handler below does: logs, or forks a child that logs, in one of the ways to log.
+static STORM: OnceLock<Appender> = OnceLock::new();
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn log_or_fork(_: i32) {
+    let (Some(logs), number) = (STORM.get(), HANDLED.fetch_add(1, Relaxed)) else { return };
+    let errno = Errno::last_raw();
+    let line = |who: &str| match number % 3 {
+        0 => writeln!(&*logs, "{who} {number}"),
+        1 => (&*logs).write_all(b"handler whole\n"),
+        // Longer than what is put together on the stack: it may be refused, if the buffer is being changed.
+        _ => writeln!(&*logs, "{who} {number} {:1000}", "").or(Ok(())),
+    };
+    if number % 2 == 0 {
+        line("handler").expect("written");
+    // SAFETY: this process has one thread.
+    } else if let Ok(ForkResult::Child) = unsafe { fork() } {
+        let written = line("child").is_ok();
+        // SAFETY: nothing of the parent's is to run.
+        unsafe { nix::libc::_exit(i32::from(!written)) }
+    }
+    Errno::set_raw(errno);
+}
+
+/// Logs for two seconds, with signals that come at any moment of it, each when the one before has been handled.
+fn in_a_storm_of_signals(directory: &Path, mut log: impl FnMut(&Appender, u64)) {
+    let logs = STORM.get_or_init(|| daily(&Hand::at(NOW)).build(directory).expect("builds"));
+    // What a thread needs for the first time, and so do its children.
+    log(logs, 0);
+    set_action(Signal::SIGALRM, SigHandler::Handler(log_or_fork));
+    let (mut lines, mut children, began) = (1, 0, Instant::now());
+    while began.elapsed() < Duration::from_secs(2) {
+        let handled = HANDLED.load(Relaxed);
+        alarm_in(1 + handled % 41);
+        while HANDLED.load(Relaxed) == handled {
+            log(logs, lines);
+            lines += 1;
+        }
+        while let Ok(ended) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            match ended {
+                WaitStatus::StillAlive => break,
+                WaitStatus::Exited(_, 0) => children += 1,
+                ended => panic!("after {children} children: {ended:?}"),
+            }
+        }
+    }
+    set_action(Signal::SIGALRM, SigHandler::SigIgn);
+    let text = read(directory, "app.2026-11-21.log");
+    let own = text.lines().filter(|line| line.starts_with("main ")).count() as u64;
+    assert_eq!(own, lines, "each line of the thread is there once");
+    let whole = |line: &str| ["main ", "within", "handler ", "child "].iter().any(|begin| line.starts_with(begin));
+    assert!(text.lines().all(whole), "no line is torn");
+    assert!(children > 100, "{children} children");
+}
+
+fn alarm_in(microseconds: u64) {
+    let once = nix::libc::timeval { tv_sec: 0, tv_usec: microseconds as i64 };
+    let never = nix::libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let timer = nix::libc::itimerval { it_interval: never, it_value: once };
+    // SAFETY: a structure that is read, and none to be filled in.
+    assert_eq!(unsafe { nix::libc::setitimer(nix::libc::ITIMER_REAL, &timer, std::ptr::null_mut()) }, 0);
+}
+
+#[test]
+fn a_handler_may_log_and_fork_while_its_thread_puts_a_line_together() {
+    alone("a_handler_may_log_and_fork_while_its_thread_puts_a_line_together", &[], |directory| {
+        in_a_storm_of_signals(directory, |logs, number| {
+            let mut event = logs.make_writer();
+            event.write_all(b"main ").expect("taken");
+            // A new buffer for the event within.
+            logs.make_writer().write_all(b"within").expect("taken");
+            event.write_all(&[b'x'; 700]).expect("taken");
+            writeln!(event, "{number}").expect("taken");
+        });
+    });
+}
+
+#[test]
+fn a_handler_may_log_and_fork_while_its_thread_formats_a_line() {
+    alone("a_handler_may_log_and_fork_while_its_thread_formats_a_line", &[], |directory| {
+        in_a_storm_of_signals(directory, |logs, number| {
+            let width = (number % 7 * 200) as usize;
+            writeln!(&*logs, "main {number:width$}").expect("written");
+        });
+    });
 }

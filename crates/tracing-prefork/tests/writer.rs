@@ -75,6 +75,39 @@ fn events_within_events_do_not_mix() {
 }
 
 #[test]
+fn formatted_text_of_any_length_is_one_write() {
+    let it = never();
+    let mut expected = String::new();
+    for (number, length) in (0..20).chain(490..530).chain([2000, 100_000, 3]).enumerate() {
+        let text = "y".repeat(length);
+        match number % 3 {
+            0 => write!(&it.logs, "{number} {text}").expect("writes"),
+            1 => writeln!(&it.logs, "{number} {text}").expect("writes"),
+            _ => writeln!(it.logs.make_writer(), "{number} {text}").expect("writes"),
+        }
+        expected += &format!("{number} {text}\n");
+    }
+    assert_eq!(it.text(), expected);
+    assert_eq!(it.logs.stats().lines, 63);
+}
+
+#[test]
+fn a_display_that_fails_is_an_error_and_no_panic_and_what_it_printed_is_a_line() {
+    struct Fails;
+    impl std::fmt::Display for Fails {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("so far")?;
+            Err(std::fmt::Error)
+        }
+    }
+    let it = never();
+    writeln!(&it.logs, "{Fails}").expect_err("it fails");
+    writeln!(it.logs.make_writer(), "{Fails}").expect_err("it fails");
+    writeln!(it.logs.clone(), "{Fails}").expect_err("it fails");
+    assert_eq!(it.text(), "so far\nso far\nso far\n");
+}
+
+#[test]
 fn nothing_is_written_for_nothing() {
     let it = never();
     it.logs.make_writer().write_all(b"").expect("writes");

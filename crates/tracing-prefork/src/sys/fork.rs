@@ -138,6 +138,7 @@ fn watch_forks() -> io::Result<()> {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     extern "C" fn in_child() {
         LIBC_FORKS.fetch_add(1, Relaxed);
+        crate::seat::keep_only_own();
         if let Some(flag) = known() {
             flag.store(true, Relaxed);
         }
@@ -150,7 +151,7 @@ fn watch_forks() -> io::Result<()> {
             unsafe { page.as_ref() }.store(true, Relaxed);
             KNOWN.store(page.as_ptr(), Release);
         }
-        // SAFETY: the handler only changes atomics, which is async-signal-safe.
+        // SAFETY: the handler only changes atomics, and reads a constant-initialised variable of its thread, which is async-signal-safe.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
         REGISTERED.store(true, Release);
     }
