@@ -120,12 +120,27 @@ fn the_same_seed_draws_the_same_sequences() {
     assert_eq!(drawn(), drawn());
 }
 
+/// Leaves out each operation without which it fails as well, and says how it fails then. The search itself makes operations smaller when it
+/// has left some out, and after that more of them may not be needed.
+fn shortest(mut sequence: Sequence, wrong: Wrong) -> (Sequence, Failure) {
+    let mut failure = play(&sequence, wrong).expect_err("fails each time");
+    let mut at = 0;
+    while at < sequence.1.len() {
+        let mut shorter = sequence.clone();
+        shorter.1.remove(at);
+        match play(&shorter, wrong) {
+            Err(fails) => (sequence, failure, at) = (shorter, fails, 0),
+            Ok(()) => at += 1,
+        }
+    }
+    (sequence, failure)
+}
+
 /// Something is wrong on purpose, and is found for what it is, in few operations.
 fn finds(name: &str, wrong: Wrong, kind: Kind) {
     seeded(name, |seed| match search(2000, seed, wrong) {
         Err(TestError::Fail(reason, sequence)) => {
-            // The same once more, since the search has only its words.
-            let failure = play(&sequence, wrong).expect_err("fails each time");
+            let (sequence, failure) = shortest(sequence, wrong);
             assert_eq!(failure.kind, kind, "{failure}; {reason}; {sequence:?}");
             assert!(sequence.1.len() <= 4, "{failure}; {sequence:?}");
         }
