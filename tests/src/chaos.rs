@@ -106,7 +106,9 @@ impl Plan {
         })
     }
 
-    fn obstructs(&self) -> bool {
+    /// Whether files cannot be opened or written at times.
+    #[must_use]
+    pub fn obstructs(&self) -> bool {
         self.has(|act| matches!(act, Act::Close | Act::Block | Act::Fill))
     }
 
@@ -124,6 +126,7 @@ impl Plan {
             file_bytes: setup.max_file_bytes,
             sizes: scenario.load.sizes,
             gaps: setup.hook.is_some() || self.takes_files() || self.obstructs() || !scenario.forward,
+            cleans: scenario.prunes || setup.compress.is_some(),
             began_to_close,
             ended,
         }
@@ -230,6 +233,11 @@ pub fn scenario(seed: u64) -> Scenario {
     let plan = Plan { seed, ..acts(&mut scenario, &mut draw, kind, seconds) };
     scenario.start.replacements = plan.count(Act::Kill);
     scenario.start.forked = plan.count(Act::Fork);
+    if let Some(hook) = &mut scenario.setup.hook {
+        hook.clock_steps = plan.steps_the_clock();
+    }
+    // Files of one name that were taken away have no order among them.
+    scenario.forward &= !plan.takes_files();
     let kills = scenario.start.replacements > 0;
     let fills = plan.count(Act::Fill) > 0;
     let setup = &scenario.setup;
@@ -334,6 +342,7 @@ fn options(scenario: &mut Scenario, draw: &mut Draw, kind: Kind) {
         fails: draw.one_of(&[0, 0, 1, 3]),
         panics: draw.one_of(&[0, 0, 4]),
         hangs: draw.one_of(&[0, 0, 2]),
+        clock_steps: false,
     };
     setup.hook = draw.some(25, hook);
     if kind == Kind::Retention {
@@ -412,6 +421,9 @@ fn windows(scenario: &mut Scenario, draw: &mut Draw, kind: Kind, end: u64, acts:
         Kind::Full => {
             scenario.disk = Disk::Tmpfs;
             scenario.start.birth = Birth::Fork;
+            // So that the lines alone do not fill it.
+            scenario.load.sizes = draw.one_of(&[Sizes::Short, Sizes::About(120)]);
+            scenario.load.rest = Duration::from_millis(3);
             every(acts, draw, Act::Fill, Act::Free);
         }
         Kind::Outside => {
@@ -482,14 +494,19 @@ impl<'a> Conductor<'a> {
         };
         // Whoever is slow to begin does not keep the others waiting for long.
         outside::wait_for_begin(stage, Duration::from_secs(5));
+        let performed = conductor.perform_all(plan);
+        performed.and(conductor.finish())
+    }
+
+    fn perform_all(&mut self, plan: &Plan) -> io::Result<()> {
         let begin = Instant::now();
         for (at, act) in &plan.acts {
             std::thread::sleep(at.saturating_sub(begin.elapsed()));
-            conductor.perform(*act)?;
-            stage.ground.ledger.word(Word::Trials).fetch_add(1, Relaxed);
+            self.perform(*act)?;
+            self.hand.stage.ground.ledger.word(Word::Trials).fetch_add(1, Relaxed);
         }
         std::thread::sleep(plan.length.saturating_sub(begin.elapsed()));
-        conductor.finish()
+        Ok(())
     }
 
     fn perform(&mut self, act: Act) -> io::Result<()> {
@@ -545,8 +562,8 @@ impl<'a> Conductor<'a> {
             Act::Free => {
                 if let Some(filler) = &self.filler {
                     filler.free(i64::MAX)?;
+                    self.note_obstruction()?;
                 }
-                self.note_obstruction()?;
             }
             Act::Step(nanos) => {
                 let before = self.hand.now();
@@ -643,6 +660,10 @@ impl<'a> Conductor<'a> {
         let stage = self.hand.stage;
         let ledger = stage.ground.ledger;
         (0..self.stopped.len()).for_each(|number| self.go_on(number));
+        // What the plan has not ended, because it could not be played to its end.
+        for act in [Act::Uncover, Act::Unblock, Act::Free] {
+            self.perform(act)?;
+        }
         ledger.set(Word::Stop, 1);
         for process in 0..ledger.members() {
             let child = ledger.member(process).ask_to_bear(0);

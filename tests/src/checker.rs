@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 
 use crate::archive::Content;
 use crate::journal::{self, Deed};
-use crate::ledger::{Ledger, Outcome};
+use crate::ledger::{Ledger, Outcome, Thread};
+use crate::limited::{Limits, Removable};
 use crate::line::{Id, Line, parse, recognized};
 use crate::pattern::{Archive, Key, Pattern, Place};
 use crate::report::{Allows, Report};
@@ -65,6 +66,8 @@ pub enum Keeps {
     AtLeast(usize),
     /// The newest files that have so many bytes together, with so much room for the last one to grow.
     Bytes(u64, u64),
+    /// What several limits together leave, while somebody takes files away besides.
+    Limits(Limits),
 }
 
 /// What the files of a run must be like.
@@ -94,6 +97,8 @@ struct Page {
     name: String,
     path: PathBuf,
     fate: Fate,
+    /// Its turn among those of one name that went with it.
+    turn: usize,
 }
 
 /// What became of a log file, in the order in which files of one name were written.
@@ -120,6 +125,8 @@ impl Fate {
 /// The slowest that a writer tries again to open a file, and a second more for the event that does it.
 const CATCH_UP: u64 = 11_000_000_000;
 const SECOND: u64 = 1_000_000_000;
+/// How long a file that is held stays after its last line.
+const DAY: u64 = 86_400 * SECOND;
 
 /// What was seen of one thread's lines.
 #[derive(Debug, Default)]
@@ -183,11 +190,15 @@ impl Checker<'_> {
             if self.others.contains(&name) {
                 continue;
             }
-            // The lock file of the pattern; it holds no lines.
-            let lock = name.starts_with('.') && name.ends_with(".lock");
+            // The lock files of the pattern, and the record of what the hook was given; they hold no lines.
+            let lock = name.starts_with('.') && [".lock", ".rollover"].iter().any(|end| name.ends_with(end));
+            // What a writer has made that was killed before it made the file in it.
+            let is_left =
+                kind.is_dir() && self.pattern.may_lead_through(&name) && matches!(self.keeps, Keeps::Limits(_));
             match self.pattern.place_of_name(&name).filter(|place| self.is_asked_for(*place)) {
-                Some(place) if kind.is_file() => pages.push(Page { place, name, path, fate: Fate::Stays }),
-                _ if lock && kind.is_file() && fs::metadata(path)?.len() < 4096 => {}
+                Some(place) if kind.is_file() => pages.push(Page { place, name, path, fate: Fate::Stays, turn: 0 }),
+                _ if lock && kind.is_file() && fs::metadata(&path)?.len() < 4096 * 16 => {}
+                _ if is_left || self.is_left_behind(&name) => {}
                 // A directory in which something stands is no entry, if names go through it.
                 _ => report.other(format!("{name}: does not belong here")),
             }
@@ -196,12 +207,18 @@ impl Checker<'_> {
             let (room, fate) = match *deed {
                 Deed::Deleted(at, room) => (room, Fate::Deleted(room, at)),
                 Deed::Moved(at, room) => (room, Fate::Moved(room, at)),
-                Deed::Truncated(..) | Deed::Obstructed(..) => continue,
+                Deed::Truncated(..) | Deed::Obstructed(..) | Deed::Stepped(..) => continue,
             };
-            self.attic(&journal::room(&self.attic, room), fate, &mut pages)?;
+            let room = journal::room(&self.attic, room);
+            self.attic(&room, &room, fate, &mut pages)?;
         }
-        pages.sort_by_key(|page| (page.place, page.fate.order()));
+        pages.sort_by_key(|page| (page.place, page.fate.order(), page.turn));
         Ok(pages)
+    }
+
+    /// Whether a process that was killed has left this name, in a run in which nobody clears such names away.
+    fn is_left_behind(&self, name: &str) -> bool {
+        matches!(&self.keeps, Keeps::Limits(limits) if !limits.cleans) && name.ends_with(".prefork.tmp")
     }
 
     /// Whether the appender of the run gives such names.
@@ -256,7 +273,8 @@ impl Checker<'_> {
         let last = pages.iter().rev().find(|page| page.fate == Fate::Stays).map(|page| page.place);
         for (number, pages) in periods.values().enumerate() {
             // Of the oldest period the first files may have been removed.
-            let prunes = number == 0 && self.keeps != Keeps::All;
+            let loose = matches!(&self.keeps, Keeps::Limits(limits) if limits.gaps);
+            let prunes = loose || number == 0 && self.keeps != Keeps::All;
             let mut before = pages.first().map(|page| page.place.index).filter(|_| prunes).map(|first| (first, true));
             for page in pages {
                 let place = page.place;
@@ -267,14 +285,21 @@ impl Checker<'_> {
                     }
                     Some((index, _)) if index == place.index || index + 1 == place.index => {}
                     None if place.index == 0 => {}
+                    _ if loose => {}
                     _ => report.other(format!("{}: there is none of the number before", page.name)),
                 }
-                if plain && self.demands.archive.is_some() && last != Some(place) {
+                let open = matches!(&self.keeps, Keeps::Limits(limits) if self.is_open(place, limits));
+                if plain && self.demands.archive.is_some() && last != Some(place) && !open {
                     report.other(format!("{}: is not compressed", page.name));
                 }
                 before = Some((place.index, plain));
             }
         }
+    }
+
+    /// Whether a file's period is not over when the run is.
+    fn is_open(&self, place: Place, limits: &Limits) -> bool {
+        place.key >= self.pattern.key_at(self.shown(limits.began_to_close))
     }
 
     /// Whether all files together have as many bytes as they may, and not too few where some have been removed.
@@ -288,24 +313,57 @@ impl Checker<'_> {
     }
 
     /// The log files in a room of the attic, and in the directories there.
-    fn attic(&self, room: &Path, fate: Fate, pages: &mut Vec<Page>) -> io::Result<()> {
-        for entry in fs::read_dir(room)? {
+    fn attic(&self, room: &Path, directory: &Path, fate: Fate, pages: &mut Vec<Page>) -> io::Result<()> {
+        for entry in fs::read_dir(directory)? {
             let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_symlink() {
                 continue;
             } else if path.is_dir() {
-                self.attic(&path, fate, pages)?;
-            } else if let Some(place) = self.pattern.place_of_name(&name) {
-                pages.push(Page { place, name: path.display().to_string(), path, fate });
+                self.attic(room, &path, fate, pages)?;
+                continue;
+            }
+            // The log directory may be a part of the path here, and directories that names go through are.
+            let parts: Vec<_> =
+                path.strip_prefix(room).into_iter().flatten().map(|part| part.to_string_lossy()).collect();
+            let place = |from: usize| self.pattern.place_of_name(&parts[from..].join("/")).map(|place| (place, from));
+            if let Some((place, from)) = (0..parts.len()).find_map(place) {
+                let turn = parts[..from].first().and_then(|part| part.parse().ok()).unwrap_or(0);
+                pages.push(Page { place, name: path.display().to_string(), path, fate, turn });
             }
         }
         Ok(())
     }
 
+    /// How far what the clock shows may have been from the run's time, at any moment between these two.
+    fn offsets(&self, from: u64, to: u64) -> impl Iterator<Item = i64> + '_ {
+        let stepped = self.deeds.iter().filter_map(|deed| match *deed {
+            Deed::Stepped(begin, end, offset) => Some((begin, end, offset)),
+            _ => None,
+        });
+        let ends = stepped.clone().map(|(_, end, _)| end).chain([u64::MAX]);
+        let begins = [(0, 0, 0)].into_iter().chain(stepped);
+        begins.zip(ends).filter(move |((begin, ..), end)| *begin <= to && from <= *end).map(|((.., offset), _)| offset)
+    }
+
+    /// What the clock shows at an instant of the run.
+    fn shown(&self, at: u64) -> u64 {
+        at.wrapping_add_signed(self.offsets(at, at).last().unwrap_or(0))
+    }
+
+    /// Whether the clock was stepped in this run.
+    fn is_stepped(&self) -> bool {
+        self.deeds.iter().any(|deed| matches!(deed, Deed::Stepped(..)))
+    }
+
     /// From when on each writer knows what happened at the instant `at`: the next second.
     fn noticed(&self, at: u64) -> u64 {
-        (at / SECOND + 1) * SECOND + self.slack
+        let next = at + SECOND - self.shown(at) % SECOND;
+        // A step of the clock makes another second of it as well.
+        let steps = self.deeds.iter().filter_map(|deed| match *deed {
+            Deed::Stepped(begin, end, _) if begin >= at => Some(end),
+            _ => None,
+        });
+        steps.fold(next, u64::min) + self.slack
     }
 
     /// Reads one file; how many damaged lines in it could not be named.
@@ -405,7 +463,7 @@ impl Checker<'_> {
         if seen.times[sequence] > 1 {
             report.counts.duplicated += 1;
             report.case(|| format!("{name}: byte {at}: once more: {:?}", line.id));
-        } else if self.is_overdue(page, outcome, report) {
+        } else if self.is_overdue(page, line.id, outcome, report) {
             report.case(|| format!("{name}: byte {at}: too late for that file: {line:?}, written {outcome:?}"));
         } else if !self.in_place(key, line, outcome) && self.is_late(key, line, outcome) {
             report.counts.late += 1;
@@ -428,17 +486,19 @@ impl Checker<'_> {
 
     /// Whether the line went to a file that was gone already, when its writer had to know; counts it. One in a file that was
     /// deleted is lost.
-    fn is_overdue(&self, page: &Page, outcome: Outcome, report: &mut Report) -> bool {
-        let Outcome::Acknowledged(before, _) = outcome else { return false };
+    fn is_overdue(&self, page: &Page, id: Id, outcome: Outcome, report: &mut Report) -> bool {
+        let Outcome::Acknowledged(before, after) = outcome else { return false };
         match page.fate {
             Fate::Deleted(_, at) if before <= at => report.counts.removed += 1,
-            Fate::Deleted(_, at) if before < self.noticed(at) => report.counts.unnoticed += 1,
+            Fate::Deleted(_, at) if !self.has_to_know(id, before, self.noticed(at)) => report.counts.unnoticed += 1,
             Fate::Deleted(..) => {
                 report.counts.lost += 1;
                 return true;
             }
             // While no other can be opened, a file that was moved away is as good a place as any.
-            Fate::Moved(_, at) if before >= self.noticed(at) && !self.is_obstructed(before) => {
+            Fate::Moved(_, at)
+                if !self.is_obstructed(before, after) && self.has_to_know(id, before, self.noticed(at)) =>
+            {
                 report.counts.overdue += 1;
                 return true;
             }
@@ -447,18 +507,50 @@ impl Checker<'_> {
         false
     }
 
-    /// Whether the line belongs to a later file, which could not be opened when it was written, or shortly before.
-    fn is_late(&self, key: Key, line: &Line, outcome: Outcome) -> bool {
-        let (Outcome::Acknowledged(before, _) | Outcome::Failed(before) | Outcome::InFlight(before)) = outcome else {
-            return false;
+    /// Whether the process of a line had to know when it began the line what each look shows from a certain instant on. While one thread
+    /// looks the others go on as before, and two threads that write keep each other from exchanging the file: so a line counts that was
+    /// written while no other was, this one or one before it.
+    fn has_to_know(&self, id: Id, before: u64, from: u64) -> bool {
+        let threads = (0..self.ledger.threads()).map(|thread| self.ledger.thread(id.process as usize, thread));
+        let threads: Vec<Thread> = threads.filter(|thread| thread.begun() > 0).collect();
+        if before < from || threads.len() == 1 {
+            return before >= from;
+        }
+        let span = |outcome| match outcome {
+            Outcome::Untouched => None,
+            Outcome::InFlight(begin) => Some((begin, u64::MAX)),
+            Outcome::Failed(begin, end) | Outcome::Acknowledged(begin, end) => Some((begin, end)),
         };
-        key < self.pattern.key(&line.stamp) && self.is_obstructed(before)
+        let lines =
+            |thread: &Thread| (0..thread.begun()).filter_map(|line| span(thread.outcome(line))).collect::<Vec<_>>();
+        let mut spans: Vec<(u64, u64)> = threads.iter().flat_map(lines).collect();
+        spans.sort_unstable();
+        let mut last_end = 0;
+        for (number, &(begin, end)) in spans.iter().enumerate().take_while(|(_, (begin, _))| *begin <= before) {
+            let alone = last_end < begin && spans.get(number + 1).is_none_or(|(next, _)| end < *next);
+            if alone && begin >= from && !self.is_obstructed(begin, end) {
+                return true;
+            }
+            last_end = last_end.max(end);
+        }
+        false
     }
 
-    /// Whether files could not be opened at that instant, or shortly before.
-    fn is_obstructed(&self, before: u64) -> bool {
+    /// Whether the line belongs to a later file, which could not be opened when it was written, or shortly before.
+    fn is_late(&self, key: Key, line: &Line, outcome: Outcome) -> bool {
+        let (before, after) = match outcome {
+            Outcome::Untouched => return false,
+            Outcome::InFlight(before) => (before, u64::MAX),
+            Outcome::Acknowledged(before, after) | Outcome::Failed(before, after) => (before, after),
+        };
+        // Where the clock was set back, the file before is of a later period.
+        (key < self.pattern.key(&line.stamp) || self.is_stepped()) && self.is_obstructed(before, after)
+    }
+
+    /// Whether files could not be opened at some moment between these, or shortly before.
+    fn is_obstructed(&self, before: u64, after: u64) -> bool {
         let within = |deed: &Deed| match *deed {
-            Deed::Obstructed(from, to) => (from..to + CATCH_UP + self.slack).contains(&before),
+            Deed::Obstructed(from, to) => from <= after && before < to + CATCH_UP + self.slack,
             _ => false,
         };
         self.deeds.iter().any(within)
@@ -479,9 +571,34 @@ impl Checker<'_> {
     fn in_place(&self, key: Key, line: &Line, outcome: Outcome) -> bool {
         let (before, after) = match outcome {
             Outcome::Untouched => return false,
-            Outcome::InFlight(before) | Outcome::Failed(before) => (before, u64::MAX),
+            Outcome::InFlight(before) | Outcome::Failed(before, _) => (before, u64::MAX),
             Outcome::Acknowledged(before, after) => (before, after),
         };
+        if !self.is_stepped() && !matches!(self.keeps, Keeps::Limits(_)) {
+            return self.in_place_between(key, line, outcome, before, after);
+        }
+        let shown = |offset: i64| {
+            let move_by = |at: u64| if at == u64::MAX { at } else { at.wrapping_add_signed(offset) };
+            (move_by(before), move_by(after))
+        };
+        let stamp = line.stamp.instant();
+        let mut readings = self.offsets(before, after).map(shown);
+        if line.timed {
+            return readings.any(|(before, after)| self.in_place_between(key, line, outcome, before, after));
+        }
+        // The line's own stamp was read first, and the clock may have been stepped in the middle of that reading, or before the library's.
+        let stamped = self.offsets(before, after).any(|offset| before.wrapping_add_signed(offset) == stamp);
+        let names = |(before, after)| self.pattern.key_at(before) <= key && key <= self.key_until(after);
+        stamped && readings.any(names)
+    }
+
+    /// The last period that a clock may show until this instant.
+    fn key_until(&self, after: u64) -> Key {
+        if after == u64::MAX { Key::MAX } else { self.pattern.key_at(after) }
+    }
+
+    /// The same for a clock that showed these two instants before and after the write.
+    fn in_place_between(&self, key: Key, line: &Line, outcome: Outcome, before: u64, after: u64) -> bool {
         let stamp = line.stamp.instant();
         if line.timed {
             // The timer shows microseconds.
@@ -506,7 +623,11 @@ impl Checker<'_> {
     fn compare(&self, pages: &[Page], seen: &[Seen], report: &mut Report) {
         let periods = self.periods();
         report.counts.rollovers = periods.len().saturating_sub(1) as u64;
-        let oldest = self.oldest(pages, periods);
+        let oldest = self.oldest(pages, &periods);
+        let removable = match &self.keeps {
+            Keeps::Limits(limits) => Some(self.removable(limits, pages, &periods)),
+            _ => None,
+        };
         for (thread, seen) in self.ledger.all_threads().zip(seen) {
             let begun = thread.begun();
             let counts = &mut report.counts;
@@ -514,6 +635,10 @@ impl Checker<'_> {
             counts.crossed += u64::from(seen.offsets.len() > 1);
             counts.rollovers = counts.rollovers.max(thread.rollovers());
             counts.refused += thread.refused();
+            if let Keeps::Limits(_) = self.keeps {
+                self.inspect_refusals(thread, report);
+            }
+            let counts = &mut report.counts;
             let first = seen.times.iter().position(|times| *times > 0);
             // A write that fell short, and then was made again: the line is whole elsewhere.
             let again = |sequence: &&u64| {
@@ -543,7 +668,11 @@ impl Checker<'_> {
                 let gap = first.is_some_and(|first| first < sequence as usize);
                 let (process, thread) = (thread.process, thread.thread);
                 let orphan = self.orphans.contains(&Id { process, thread, sequence });
-                if self.keeps != Keeps::All && begins < oldest && !gap && !orphan {
+                let may_go = match &removable {
+                    Some(removable) => self.may_be_removed(removable, before, after, gap, orphan),
+                    None => self.keeps != Keeps::All && begins < oldest && !gap && !orphan,
+                };
+                if may_go {
                     report.counts.pruned += 1;
                     continue;
                 }
@@ -569,6 +698,83 @@ impl Checker<'_> {
             }
             _ => {}
         }
+        if let Some(removable) = removable {
+            self.inspect_limits(&removable, pages, report);
+        }
+    }
+
+    /// A line may be refused while files cannot be opened or written, and at no other time.
+    fn inspect_refusals(&self, thread: Thread, report: &mut Report) {
+        for sequence in 0..thread.begun() {
+            let Outcome::Failed(before, after) = thread.outcome(sequence) else { continue };
+            if !self.is_obstructed(before, after) {
+                let Thread { process, thread, .. } = thread;
+                report.other(format!("refused without a reason: {process}.{thread}.{sequence}, {before} to {after}"));
+            }
+        }
+    }
+
+    /// What the limits of this run may have removed.
+    fn removable<'l>(&self, limits: &'l Limits, pages: &[Page], periods: &BTreeSet<Key>) -> Removable<'l> {
+        let mut removable = Removable::new(limits);
+        periods.iter().for_each(|key| removable.period(*key));
+        for page in pages {
+            removable.file(page.place, page.fate != Fate::Stays);
+        }
+        for thread in self.ledger.all_threads() {
+            for sequence in 0..thread.begun() {
+                let before = match thread.outcome(sequence) {
+                    Outcome::Untouched => continue,
+                    Outcome::InFlight(before) | Outcome::Failed(before, _) | Outcome::Acknowledged(before, _) => before,
+                };
+                let id = Id { process: thread.process, thread: thread.thread, sequence };
+                removable.line(self.pattern.key_at(self.shown(before)), id);
+            }
+        }
+        removable
+    }
+
+    /// Whether retention may have removed the file that a line was in.
+    fn may_be_removed(&self, removable: &Removable<'_>, before: u64, after: u64, gap: bool, orphan: bool) -> bool {
+        let limits = removable.limits;
+        if orphan {
+            // One that was stopped for a day between choosing its file and writing.
+            return after - before >= DAY;
+        }
+        if gap && !limits.gaps {
+            return false;
+        }
+        self.offsets(before, after).any(|offset| {
+            // Of the files that it may be in, the first goes first.
+            let first = before.wrapping_add_signed(offset);
+            let (key, end) = (self.pattern.key_at(first), self.pattern.next_boundary(first));
+            let aged = |age: u64| {
+                let mut shown = self.offsets(0, limits.ended).map(|offset| limits.ended.wrapping_add_signed(offset));
+                shown.any(|ended| end + age <= ended)
+            };
+            removable.may_go(key) || limits.age.is_some_and(aged) || self.is_ahead(key, after)
+        })
+    }
+
+    /// Whether that period was still to come a day after a line was written to it: by a clock that was ahead.
+    fn is_ahead(&self, key: Key, after: u64) -> bool {
+        let Keeps::Limits(limits) = &self.keeps else { return false };
+        let from = after + DAY;
+        let mut later = self.offsets(from, limits.ended);
+        from <= limits.ended && later.any(|offset| self.pattern.key_at(from.wrapping_add_signed(offset)) < key)
+    }
+
+    /// Whether no more files are left than there may be.
+    fn inspect_limits(&self, removable: &Removable<'_>, pages: &[Page], report: &mut Report) {
+        let limits = removable.limits;
+        let left: BTreeSet<(Key, u32)> = pages
+            .iter()
+            .filter(|page| page.fate == Fate::Stays)
+            .map(|page| (page.place.key, page.place.index))
+            .collect();
+        if let Some(files) = limits.files.filter(|files| left.len() > *files && limits.counts) {
+            report.other(format!("{} files are left, at most {files} are to be kept", left.len()));
+        }
     }
 
     /// The periods in which acknowledged lines begin.
@@ -578,7 +784,7 @@ impl Checker<'_> {
             let mut last = None;
             for sequence in 0..thread.begun() {
                 if let Outcome::Acknowledged(before, _) = thread.outcome(sequence) {
-                    let key = self.pattern.key_at(before);
+                    let key = self.pattern.key_at(self.shown(before));
                     if last.replace(key) != Some(key) {
                         periods.insert(key);
                     }
@@ -589,9 +795,9 @@ impl Checker<'_> {
     }
 
     /// The oldest period of which nothing may be missing.
-    fn oldest(&self, pages: &[Page], mut periods: BTreeSet<Key>) -> Key {
+    fn oldest(&self, pages: &[Page], periods: &BTreeSet<Key>) -> Key {
         let count = match self.keeps {
-            Keeps::All => return 0,
+            Keeps::All | Keeps::Limits(_) => return 0,
             Keeps::Files(count) | Keeps::AtLeast(count) => count.max(1),
             Keeps::Bytes(..) => {
                 // That of the oldest file; of this one, what stood in files before it may be missing as well.
@@ -599,8 +805,8 @@ impl Checker<'_> {
                 return oldest.map_or(0, |oldest| oldest.key + Key::from(oldest.index > 0));
             }
         };
-        periods.extend(pages.iter().map(|page| page.place.key));
-        periods.iter().rev().nth(count - 1).copied().unwrap_or(0)
+        let all: BTreeSet<Key> = periods.iter().copied().chain(pages.iter().map(|page| page.place.key)).collect();
+        all.iter().rev().nth(count - 1).copied().unwrap_or(0)
     }
 }
 

@@ -60,9 +60,24 @@ impl Clock {
         }
     }
 
-    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    /// What it shows, in nanoseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn now(&self) -> u64 {
+        self.reading().1
+    }
+
+    /// The run's time and what the clock shows then: the same, unless the clock has been [stepped](Self::step). The run's time never
+    /// goes back, so that all that happens in a run is noted by it.
+    #[must_use]
+    pub fn reading(&self) -> (u64, u64) {
+        let time = self.time();
+        let offset = self.shared.map_or(0, |ledger| ledger.word(Word::ClockOffset).load(SeqCst));
+        (time, time.wrapping_add(offset))
+    }
+
+    /// The run's time.
+    #[must_use]
+    pub fn time(&self) -> u64 {
         let Some(ledger) = self.shared else {
             let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             return since.map_or(0, |since| since.as_nanos() as u64);
@@ -86,6 +101,12 @@ impl Clock {
         if let Some(ledger) = self.shared {
             ledger.word(Word::Clock).fetch_add(nanos, SeqCst);
         }
+    }
+
+    /// Lets an injected clock show so many nanoseconds more, or less, from now on; how far it is from the run's time then.
+    pub fn step(&self, nanos: i64) -> i64 {
+        let add = |ledger: Ledger| ledger.word(Word::ClockOffset).fetch_add(nanos as u64, SeqCst) as i64 + nanos;
+        self.shared.map_or(0, add)
     }
 
     /// What `Builder::clock` takes; `None` for the system's clock, which is the library's own business.

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::chaos::Plan;
 use crate::clock::Ticking;
 use crate::heap;
 use crate::ledger::{State, Word};
@@ -51,7 +52,7 @@ impl Stage {
         if let Some(writer) = inherited.as_deref() {
             ground.write(writer, mine, &mut pen, Until::Lines(10));
         }
-        let children = start.members() - 1 - start.replacements;
+        let children = start.processes + start.visitors;
         for process in 1..=children {
             self.bear(process, inherited.as_deref(), &mut pen)?;
         }
@@ -59,6 +60,9 @@ impl Stage {
         ground.ledger.member(0).enter(State::Working);
         let writer = inherited.map_or_else(|| self.build(), Ok)?;
         ground.write(writer.as_ref(), mine, &mut pen, Until::End);
+        if self.scenario.plan.is_some() {
+            ground.compare_counts(writer.as_ref(), 0);
+        }
         Ok(())
     }
 
@@ -181,7 +185,7 @@ impl Stage {
         if let Some(writer) = inherited {
             self.live(process, writer, pen);
         } else {
-            match self.build() {
+            match self.build_if_possible() {
                 Ok(writer) => self.live(process, writer.as_ref(), pen),
                 Err(error) => {
                     eprintln!("fork-tests: process {process}: {error}");
@@ -191,6 +195,20 @@ impl Stage {
         }
         me.enter(State::Done);
         0
+    }
+
+    /// Builds, and again as a supervisor does if that fails while files cannot be opened.
+    fn build_if_possible(&self) -> Result<Box<dyn Writer>, Box<dyn Error>> {
+        let tries_again = self.scenario.plan.as_ref().is_some_and(Plan::obstructs);
+        let since = Instant::now();
+        loop {
+            match self.build() {
+                Err(_) if tries_again && since.elapsed() < Duration::from_secs(1) => {
+                    thread::sleep(Duration::from_millis(2))
+                }
+                built => return built,
+            }
+        }
     }
 
     fn live(&self, process: usize, writer: &dyn Writer, pen: &mut Pen) {
@@ -204,10 +222,20 @@ impl Stage {
         let first = ground.ledger.thread(process, 0);
         if threads == 1 {
             // A raw clone must not allocate, and a scope does.
-            return ground.write(writer, first, pen, until);
+            ground.write(writer, first, pen, until);
+        } else {
+            self.live_in_threads(process, writer, pen, until);
         }
+        if self.scenario.plan.is_some() {
+            ground.compare_counts(writer, process);
+        }
+    }
+
+    fn live_in_threads(&self, process: usize, writer: &dyn Writer, pen: &mut Pen, until: Until) {
+        let ground = &self.ground;
+        let first = ground.ledger.thread(process, 0);
         thread::scope(|scope| {
-            for thread in 1..threads {
+            for thread in 1..self.scenario.start.threads {
                 scope.spawn(move || {
                     let mut pen = Pen::new(ground.load.sizes);
                     let thread = ground.ledger.thread(process, thread);

@@ -91,7 +91,7 @@ pub fn change_the_clocks_for_all(stage: &Stage) {
     let to_come = |process: usize| match ledger.member(process).state() {
         State::Unborn => true,
         State::Waiting | State::Working => ledger.thread(process, 0).acknowledged() == 0,
-        State::Done | State::Hung | State::Died | State::Killed => false,
+        State::Done | State::Hung | State::Died | State::Killed | State::Spared => false,
     };
     // Whoever has not logged until then never will.
     while (0..ledger.members()).any(to_come) && clock.now() < nearly {

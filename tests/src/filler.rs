@@ -22,7 +22,7 @@ const FREED: i64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What takes the room of the disk.
-enum Filler {
+pub(crate) enum Filler {
     /// A file.
     File(File),
     /// A quota of so many bytes, which is all that there is.
@@ -30,7 +30,7 @@ enum Filler {
 }
 
 impl Filler {
-    fn create(stage: &Stage) -> io::Result<Self> {
+    pub(crate) fn create(stage: &Stage) -> io::Result<Self> {
         if stage.scenario.disk == Disk::BtrfsQuota {
             return Ok(Self::Quota(stage.attic(), Cell::new(0)));
         }
@@ -39,7 +39,7 @@ impl Filler {
     }
 
     /// Takes all that is left.
-    fn fill(&self) -> io::Result<()> {
+    pub(crate) fn fill(&self) -> io::Result<()> {
         let Self::File(file) = self else { return Ok(()) };
         for part in [16 << 20, 1 << 20, 64 << 10, 4 << 10] {
             loop {
@@ -53,7 +53,7 @@ impl Filler {
         Ok(())
     }
 
-    fn free(&self, bytes: i64) -> io::Result<()> {
+    pub(crate) fn free(&self, bytes: i64) -> io::Result<()> {
         match self {
             Self::File(file) => {
                 let left = (file.metadata()?.len() as i64).saturating_sub(bytes);
@@ -84,7 +84,7 @@ fn fill(stage: &Stage) -> io::Result<()> {
     filler.fill()?;
     filler.free(FREED)?;
     for round in 0..stage.scenario.trials {
-        let from = clock.now();
+        let from = clock.time();
         if round % 3 == 2 {
             filler.fill()?;
         }
@@ -103,7 +103,7 @@ fn fill(stage: &Stage) -> io::Result<()> {
             }
             filler.free(FREED / 4)?;
         }
-        journal.note(&Deed::Obstructed(from, clock.now()))?;
+        journal.note(&Deed::Obstructed(from, clock.time()))?;
         ledger.word(Word::Trials).fetch_add(1, Relaxed);
     }
     filler.free(4 * FREED)?;

@@ -1,4 +1,4 @@
-//! What somebody does to the log files from outside, and when: the checker must know it to tell what was lost by
+//! What somebody does to the log files and to the clock from outside, and when: the checker must know it to tell what was lost by
 //! the writers from what was taken from them.
 //!
 //! The files themselves go into the attic, a directory beside the log directory: those that are moved away at once, the
@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::{State, Word};
 use crate::run::Stage;
+use crate::watch;
 
-/// One thing that was done. Instants are the run's clock, in nanoseconds since 1970.
+/// One thing that was done. Instants are the run's time, in nanoseconds since 1970: what its clock shows, as long as that is not stepped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// The files in this room of the attic were deleted, the last of them by this instant.
@@ -22,6 +23,8 @@ pub enum Deed {
     Truncated(u64, String),
     /// From the first instant to the second, files could not be opened.
     Obstructed(u64, u64),
+    /// From the first instant to the second, the clock was stepped: it is so many nanoseconds from the run's time since then.
+    Stepped(u64, u64, i64),
 }
 
 /// Where the deeds are noted, by the process that does them.
@@ -68,22 +71,23 @@ impl Journal {
             Deed::Moved(at, room) => format!("moved {at} {room}\n"),
             Deed::Truncated(at, name) => format!("truncated {at} {name}\n"),
             Deed::Obstructed(from, to) => format!("obstructed {from} {to}\n"),
+            Deed::Stepped(from, to, offset) => format!("stepped {from} {to} {offset}\n"),
         };
         self.list.write_all(line.as_bytes())
     }
 
-    /// Deletes a log file and remembers it; its content goes into this room of the attic. `false`: it was not there.
+    /// Deletes a log file of this name and remembers it; its content goes into this room of the attic. `false`: it was not there.
     ///
     /// # Errors
     ///
     /// When it cannot be deleted.
-    pub fn delete(&mut self, file: &Path, room: &Path) -> io::Result<bool> {
+    pub fn delete(&mut self, directory: &Path, name: &Path, room: &Path) -> io::Result<bool> {
+        let file = &directory.join(name);
         let open = match File::open(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             open => open?,
         };
         fs::remove_file(file)?;
-        let name = file.file_name().unwrap_or_default();
         let mut place = room.join(name);
         // A directory that is being emptied gets new files of the same name.
         for more in 1.. {
@@ -106,6 +110,8 @@ impl Journal {
         ledger.set(Word::Stop, 1);
         let writes = |process| matches!(ledger.member(process).state(), State::Waiting | State::Working);
         while (0..ledger.members()).any(writes) {
+            // This process has started some of them itself.
+            watch::note_deaths(&ledger);
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         for (mut file, place) in self.deleted {
@@ -134,6 +140,10 @@ pub fn deeds(list: &Path) -> Vec<Deed> {
             "moved" => Deed::Moved(at, more.parse().ok()?),
             "truncated" => Deed::Truncated(at, more.to_owned()),
             "obstructed" => Deed::Obstructed(at, more.parse().ok()?),
+            "stepped" => {
+                let (to, offset) = more.split_once(' ')?;
+                Deed::Stepped(at, to.parse().ok()?, offset.parse().ok()?)
+            }
             _ => return None,
         })
     };

@@ -112,7 +112,13 @@ fn look(
     }
     let mut named = 0;
     for entry in tree::entries(directory, pattern.depth())? {
-        let Some(key) = pattern.key_of_name(&entry.name).filter(|_| entry.kind.is_file()) else { continue };
+        let Some(key) = pattern
+            .place_of_name(&entry.name)
+            .filter(|place| place.archive().is_none() && entry.kind.is_file())
+            .map(|place| place.key)
+        else {
+            continue;
+        };
         named += 1;
         // It may have gone in the meantime.
         let Ok(file) = File::open(entry.path) else { continue };

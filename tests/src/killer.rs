@@ -138,6 +138,6 @@ fn kill(stage: &Stage, mut aim: impl FnMut(usize, &mut Dice)) {
 }
 
 /// A new child, which builds its own appender, as under a supervisor.
-fn replace(stage: &Stage, process: usize) -> io::Result<()> {
+pub(crate) fn replace(stage: &Stage, process: usize) -> io::Result<()> {
     fork(|| stage.child(process, None, &mut Pen::new(stage.ground.load.sizes))).map(drop)
 }

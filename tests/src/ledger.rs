@@ -15,7 +15,8 @@ use crate::page;
 const HEADER: usize = 64;
 const MEMBER: usize = 16;
 const THREAD: usize = 16;
-const FAILED: u64 = u64::MAX;
+/// Set beside the instant at which a line was refused.
+const FAILED: u64 = 1 << 63;
 
 /// A word of the header.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +32,8 @@ pub enum Word {
     ClockStart,
     /// How much faster than time a running injected clock is; 0 when it stands.
     ClockRate,
+    /// How far what an injected clock shows is from the run's time.
+    ClockOffset,
     /// Processes that reached the starting line.
     Ready,
     /// Set when the starting line is lifted.
@@ -43,6 +46,8 @@ pub enum Word {
     Wronged,
     /// Errors that an appender reported.
     Errors,
+    /// Files that the user's hook was given.
+    HandedOver,
     /// Set when all writing has come to its end.
     Over,
     /// The most log files that there were at any time, as far as anybody looked.
@@ -79,6 +84,8 @@ pub enum State {
     Died = 5,
     /// Killed on purpose.
     Killed = 6,
+    /// Was not needed.
+    Spared = 7,
 }
 
 /// How the write of one line ended.
@@ -88,8 +95,8 @@ pub enum Outcome {
     Untouched,
     /// Begun before this instant and never ended.
     InFlight(u64),
-    /// Refused; the line may be there or not.
-    Failed(u64),
+    /// Refused between these instants; the line may be there or not.
+    Failed(u64, u64),
     /// Acknowledged: begun after the first instant, ended before the second.
     Acknowledged(u64, u64),
 }
@@ -241,7 +248,8 @@ impl Member {
             3 => State::Done,
             4 => State::Hung,
             5 => State::Died,
-            _ => State::Killed,
+            6 => State::Killed,
+            _ => State::Spared,
         }
     }
 
@@ -275,6 +283,18 @@ impl Member {
     #[must_use]
     pub fn is_asked_to_stop(&self) -> bool {
         self.words[3].load(Relaxed) != 0 && self.words[3].swap(0, Relaxed) != 0
+    }
+
+    /// Asks the process to fork that child, or takes that back; which child it had not forked until now, 0 for none.
+    pub fn ask_to_bear(&self, child: usize) -> usize {
+        self.words[4].swap(child as u64, SeqCst) as usize
+    }
+
+    /// The child that the process is asked to fork; once.
+    #[must_use]
+    pub fn is_asked_to_bear(&self) -> Option<usize> {
+        let asked = self.words[4].load(Relaxed) != 0;
+        asked.then(|| self.ask_to_bear(0)).filter(|child| *child != 0)
     }
 
     /// Whether the harness has stopped the process.
@@ -348,9 +368,18 @@ impl Thread {
 
     /// Ends the line: at the instant `now` if it was acknowledged.
     pub fn end(&self, sequence: u64, now: Option<u64>) {
+        match now {
+            Some(now) => self.end_as(sequence, true, now),
+            None => self.end_as(sequence, false, FAILED - 1),
+        }
+    }
+
+    /// Ends the line at the instant `now`, whether it was acknowledged or refused.
+    pub fn end_as(&self, sequence: u64, acknowledged: bool, now: u64) {
         self.words[4].store(0, Release);
-        self.rows[2 * sequence as usize + 1].store(now.map_or(FAILED, |now| now.max(1)), Release);
-        self.words[if now.is_some() { 1 } else { 5 }].fetch_add(1, Release);
+        let ended = if acknowledged { now.max(1) } else { now | FAILED };
+        self.rows[2 * sequence as usize + 1].store(ended, Release);
+        self.words[if acknowledged { 1 } else { 5 }].fetch_add(1, Release);
         self.alive();
     }
 
@@ -367,7 +396,7 @@ impl Thread {
         match (self.rows[row].load(Acquire), self.rows[row + 1].load(Acquire)) {
             (0, _) => Outcome::Untouched,
             (before, 0) => Outcome::InFlight(before),
-            (before, FAILED) => Outcome::Failed(before),
+            (before, after) if after & FAILED != 0 => Outcome::Failed(before, after & !FAILED),
             (before, after) => Outcome::Acknowledged(before, after),
         }
     }

@@ -10,11 +10,14 @@
 //! files from [`outside`], [`limits`]. What was taken from the writers, and when, stands in the [`journal`]. All of them
 //! together make a [`table`].
 //!
+//! [`chaos`] draws options, clocks and faults by a seed, and lets them come together.
+//!
 //! [`sizes`] are those whose files are bounded, compressed and begin with a line of their own.
 
 pub mod archive;
 pub mod attacks;
 pub mod bad;
+pub mod chaos;
 pub mod checker;
 pub mod clock;
 pub mod date_format;
@@ -27,6 +30,7 @@ pub mod journal;
 pub mod keeper;
 pub mod killer;
 pub mod ledger;
+pub mod limited;
 pub mod limits;
 pub mod line;
 pub mod links;

@@ -26,6 +26,8 @@ pub struct Limits {
     pub sizes: Sizes,
     /// Whether what is left may have gaps: others take files away, or files wait for the hook.
     pub gaps: bool,
+    /// Whether there is pruning or compressing, which clears away what killed processes have left.
+    pub cleans: bool,
     /// When all processes had come to their end.
     pub began_to_close: u64,
     /// When nothing was removed any more.

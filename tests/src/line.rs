@@ -78,7 +78,7 @@ impl Id {
 /// The longest line, 1 MiB with its newline.
 pub const LONGEST: usize = 1 << 20;
 /// More than the fields around the padding ever take.
-const FIELDS: usize = 160;
+pub(crate) const FIELDS: usize = 160;
 /// What the fields around the padding take as a rule, and half of the spread of [`Sizes::About`].
 const ABOUT: usize = 67;
 /// More than they take in lines of [`Sizes::Between`].

@@ -62,9 +62,9 @@ pub fn inspect(directory: &Path, setup: &Setup, leads: Leads, report: &mut Repor
 /// # Errors
 ///
 /// When one cannot be renamed.
-pub fn age_hidden(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
+pub fn age_hidden(directory: &Path, depth: usize) -> io::Result<()> {
+    for entry in tree::entries(directory, depth)? {
+        let name = entry.name;
         let Some((head, nanos)) = name.strip_suffix(".prefork.tmp").and_then(|name| name.rsplit_once('-')) else {
             continue;
         };

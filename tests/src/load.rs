@@ -1,11 +1,13 @@
 //! The load: what one thread of a writing process does from its first line to its last.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Ticking};
-use crate::ledger::{Ledger, Thread, Word};
+use crate::ledger::{Ledger, State, Thread, Word};
 use crate::line::{Pen, Sizes, Way};
 use crate::pattern::Pattern;
+use crate::process::fork;
 use crate::writer::{self, Text, Writer};
 
 /// What the threads of a run write.
@@ -73,14 +75,17 @@ impl Ground {
         };
         let mut last = None;
         loop {
-            let now = self.clock.now();
+            let (time, now) = self.clock.reading();
             let over = match until {
                 Until::Lines(count) => thread.begun() >= count,
                 Until::Rollovers(_) => now >= end,
-                Until::End => self.ledger.get(Word::Stop) != 0 || self.time_is_over(now, thread),
+                Until::End => self.ledger.get(Word::Stop) != 0 || self.time_is_over(time, thread),
             };
             if over {
                 return;
+            }
+            if let Some(child) = self.ledger.member(thread.process as usize).is_asked_to_bear() {
+                self.bear(writer, child, pen);
             }
             let key = self.pattern.key_at(now);
             if last.replace(key).is_some_and(|last| last != key) {
@@ -101,8 +106,8 @@ impl Ground {
     /// Writes one line; false when the record has no room for it.
     pub fn write_line(&self, writer: &dyn Writer, thread: Thread, pen: &mut Pen) -> bool {
         let ways = self.load.ways;
-        let before = self.clock.now();
-        let Some(id) = thread.begin(before) else { return false };
+        let (time, before) = self.clock.reading();
+        let Some(id) = thread.begin(time) else { return false };
         let way = ways[(id.hash() >> 8) as usize % ways.len()];
         let padding = self.load.sizes.padding(id);
         if way.timed() && self.ledger.member(id.process as usize).is_asked_to_stop() {
@@ -114,11 +119,47 @@ impl Ground {
             let stamp = self.pattern.stamp_at(before);
             writer.put(way, Text::Line(pen.line(id, way, &stamp, padding)))
         };
-        thread.end(id.sequence, answer.is_ok().then(|| self.clock.now()));
+        thread.end_as(id.sequence, answer.is_ok(), self.clock.time());
         if answer.is_err() {
             std::thread::sleep(REFUSED);
         }
         true
+    }
+
+    /// Forks, in the middle of whatever the other threads of this process are doing; the child writes with what it has inherited, until
+    /// the end.
+    fn bear(&self, writer: &dyn Writer, child: usize, pen: &mut Pen) {
+        let member = self.ledger.member(child);
+        member.enter(State::Waiting);
+        let born = fork(|| {
+            member.born();
+            member.enter(State::Working);
+            self.write(writer, self.ledger.thread(child, 0), pen, Until::End);
+            self.compare_counts(writer, child);
+            member.enter(State::Done);
+            0
+        });
+        if let Err(error) = born {
+            eprintln!("fork-tests: process {child} cannot be forked: {error}");
+            member.enter(State::Spared);
+        }
+    }
+
+    /// Whether the writer has counted the lines of this process as they were acknowledged and refused; else that is amiss.
+    pub(crate) fn compare_counts(&self, writer: &dyn Writer, process: usize) {
+        let Some((lines, lost)) = writer.counts() else { return };
+        let threads = || (0..self.ledger.threads()).map(|thread| self.ledger.thread(process, thread));
+        let acknowledged: u64 = threads().map(|thread| thread.acknowledged()).sum();
+        let refused: u64 = threads().map(|thread| thread.refused()).sum();
+        // A refused line may have been tried again, and be counted twice; two threads may take one's refusal for both's.
+        let right = if refused == 0 { (lines, lost) == (acknowledged, 0) } else { lost > 0 };
+        if !right {
+            self.ledger.word(Word::Amiss).fetch_add(1, Relaxed);
+            eprintln!(
+                "fork-tests: process {process}: {lines} lines and {lost} lost ones are counted, but {acknowledged} were acknowledged and \
+                 {refused} refused"
+            );
+        }
     }
 
     fn time_is_over(&self, now: u64, thread: Thread) -> bool {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use clap::{Args, Parser, Subcommand};
 
 use fork_tests::bad::Habit;
+use fork_tests::chaos;
 use fork_tests::disk::Disk;
 use fork_tests::heap::Heap;
 use fork_tests::ledger::Word;
@@ -34,6 +35,24 @@ enum Command {
     List,
     /// Plays a scenario; the exit code is 1 if anything is wrong in the end.
     Run(Box<Run>),
+    /// Plays runs whose options, clocks and faults are drawn by a seed; the exit code is 1 if anything is wrong in the end.
+    ///
+    /// The same seed draws the same plan. What comes of it differs from run to run all the same, since nobody tells the machine which
+    /// process runs next. The files of a run that is wrong are kept, and the command is printed that plays its plan again.
+    Chaos {
+        /// How many runs, each with the next seed.
+        #[arg(long, default_value_t = 1)]
+        runs: u64,
+        /// The seed of the first run; without it, one that nobody has chosen.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Gives the same load to one of the harness's own simple writers.
+        #[arg(long)]
+        habit: Option<Habit>,
+        /// Prints what is drawn and plays nothing.
+        #[arg(long)]
+        show: bool,
+    },
     /// Plays every attack and prints the table of what was promised and what was found; the exit code is 1 if anything is wrong.
     Faults {
         /// Each fault strikes a few times only.
@@ -100,6 +119,9 @@ struct Run {
     /// Lines of about so many bytes.
     #[arg(long)]
     length: Option<usize>,
+    /// What the scenario `chaos` draws its plan by.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// Acknowledged lines behind a piece of another are shown and are no failure.
     #[arg(long)]
     glued: bool,
@@ -128,9 +150,12 @@ struct Run {
 impl Run {
     fn scenario(&self) -> Result<Scenario, String> {
         let mut all = scenarios::all().into_iter();
-        let mut scenario = all
-            .find(|scenario| scenario.name == self.scenario)
-            .ok_or_else(|| format!("no scenario {:?}; `fork-tests list` shows them", self.scenario))?;
+        let found = all.find(|scenario| scenario.name == self.scenario);
+        let mut scenario =
+            found.ok_or_else(|| format!("no scenario {:?}; `fork-tests list` shows them", self.scenario))?;
+        if scenario.plan.is_some() {
+            scenario = chaos::scenario(self.seed);
+        }
         let (start, load) = (&mut scenario.start, &mut scenario.load);
         start.processes = self.processes.unwrap_or(start.processes);
         start.threads = self.threads.unwrap_or(start.threads).max(1);
@@ -249,6 +274,7 @@ fn main() -> ExitCode {
             }
             Ok(true)
         }
+        Command::Chaos { runs, seed, habit, show } => chaos::play(runs, seed, habit, show).map_err(Into::into),
         Command::Faults { quick, peer, markdown } => table::print(quick, peer, markdown).map_err(Into::into),
         Command::Run(run) => match (&run.stage, run.process) {
             (Some(home), Some(process)) => run.join(home, process).map(|code| code == 0),

@@ -22,23 +22,29 @@ use crate::run::Stage;
 /// For as long as a machine that is busy may keep a process waiting.
 const PATIENCE: Duration = Duration::from_secs(20);
 const SECOND: u64 = 1_000_000_000;
+/// More files than a period has.
+const MOST_FILES: usize = 1000;
 
 /// Somebody at work on the log directory.
-struct Hand<'a> {
-    stage: &'a Stage,
-    journal: Journal,
-    dice: Dice,
+pub(crate) struct Hand<'a> {
+    pub(crate) stage: &'a Stage,
+    pub(crate) journal: Journal,
+    pub(crate) dice: Dice,
 }
 
-impl Hand<'_> {
+impl<'a> Hand<'a> {
+    /// One that writes down what it does, in the journal of the run.
+    pub(crate) fn create(stage: &'a Stage, dice: Dice) -> io::Result<Self> {
+        Ok(Self { stage, journal: Journal::create(stage)?, dice })
+    }
+
     /// Does something as often as the scenario says, with a pause of one to three seconds of the run's clock after each.
     fn repeat(stage: &Stage, mut deed: impl FnMut(&mut Hand<'_>) -> io::Result<()>) {
         let ledger = stage.ground.ledger;
-        let journal = match Journal::create(stage) {
-            Ok(journal) => journal,
+        let mut hand = match Hand::create(stage, Dice::new(0x51ed_270b)) {
+            Ok(hand) => hand,
             Err(error) => return amiss(stage, &error.to_string()),
         };
-        let mut hand = Hand { stage, journal, dice: Dice::new(0x51ed_270b) };
         wait_for_more(stage, count::acknowledged, 10, PATIENCE);
         for _ in 0..stage.scenario.trials {
             if let Err(error) = deed(&mut hand) {
@@ -58,29 +64,43 @@ impl Hand<'_> {
         }
     }
 
-    fn now(&self) -> u64 {
-        self.stage.ground.clock.now()
+    /// The run's time.
+    pub(crate) fn now(&self) -> u64 {
+        self.stage.ground.clock.time()
     }
 
-    /// Waits for so many nanoseconds of the run's clock.
+    /// Waits for so many nanoseconds of the run's time.
     fn pause_for(&self, nanos: u64) {
         sleep(Duration::from_nanos(nanos / self.stage.ground.ticking.speed()));
     }
 
-    /// The file that lines go to now, when it is there.
+    /// The name of the file that lines go to now.
     fn current(&self) -> io::Result<PathBuf> {
-        let pattern = &self.stage.ground.pattern;
         let since = Instant::now();
         loop {
-            let path = self.stage.directory.join(pattern.name(pattern.key_at(self.now())));
-            if path.is_file() {
-                return Ok(path);
+            if let Some(name) = self.current_if_there() {
+                return Ok(name);
             }
             if since.elapsed() > PATIENCE {
-                return Err(io::Error::other(format!("{} does not come", path.display())));
+                return Err(io::Error::other("the current file does not come"));
             }
             sleep(Duration::from_micros(200));
         }
+    }
+
+    /// The same, when it is there: the last of its period.
+    fn current_if_there(&self) -> Option<PathBuf> {
+        let ground = &self.stage.ground;
+        let key = ground.pattern.key_at(ground.clock.now());
+        let is_bounded = self.stage.scenario.setup.max_file_bytes.is_some();
+        let mut names = (0..).map(|index| PathBuf::from(ground.pattern.numbered_name(key, index)));
+        let is_there = |name: &PathBuf| self.stage.directory.join(name).is_file();
+        if is_bounded {
+            // The first ones may have been removed.
+            let last = names.take(MOST_FILES).filter(is_there).last();
+            return last;
+        }
+        names.next().filter(is_there)
     }
 
     /// Keeps files from being opened for more than a period, and gives everybody the time to try again.
@@ -98,18 +118,88 @@ impl Hand<'_> {
         Ok(())
     }
 
-    /// Moves the current file away; where it was.
+    /// Moves the current file away; what its name was.
     fn move_current(&mut self) -> io::Result<PathBuf> {
+        let name = self.current()?;
+        self.move_away(&name)?;
+        Ok(name)
+    }
+
+    /// Moves the current file away, if it is there; what its name was.
+    pub(crate) fn move_current_if_there(&mut self) -> io::Result<Option<PathBuf>> {
+        let Some(name) = self.current_if_there() else { return Ok(None) };
+        match self.move_away(&name) {
+            // Somebody else was faster, or something is mounted over the directory.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::CrossesDevices) => Ok(None),
+            moved => moved.map(|()| Some(name)),
+        }
+    }
+
+    fn move_away(&mut self, name: &Path) -> io::Result<()> {
         let (number, room) = self.journal.room()?;
-        let file = self.current()?;
-        fs::rename(&file, room.join(file.file_name().unwrap_or_default()))?;
-        self.journal.note(&Deed::Moved(self.now(), number))?;
-        Ok(file)
+        let to = room.join(name);
+        fs::create_dir_all(to.parent().unwrap_or(&room))?;
+        fs::rename(self.stage.directory.join(name), to)?;
+        self.journal.note(&Deed::Moved(self.now(), number))
+    }
+
+    /// Deletes the current file, if it is there.
+    pub(crate) fn delete_current_if_there(&mut self) -> io::Result<()> {
+        let Some(name) = self.current_if_there() else { return Ok(()) };
+        let (number, room) = self.journal.room()?;
+        self.journal.delete(&self.stage.directory, &name, &room)?;
+        self.journal.note(&Deed::Deleted(self.now(), number))
+    }
+
+    /// Deletes the log directory, in which there are no others.
+    pub(crate) fn delete_directory(&mut self) -> io::Result<()> {
+        let (number, room) = self.journal.room()?;
+        let directory = &self.stage.directory;
+        // Writers that notice the first of it make new files meanwhile.
+        while let Err(error) = fs::remove_dir(directory) {
+            match error.kind() {
+                io::ErrorKind::DirectoryNotEmpty => {}
+                io::ErrorKind::NotFound => break,
+                _ => return Err(error),
+            }
+            for entry in fs::read_dir(directory)? {
+                let path = entry?.path();
+                let name = PathBuf::from(path.file_name().unwrap_or_default());
+                let log = self.stage.ground.pattern.place_of_name(&name.to_string_lossy());
+                if log.is_none() || !self.journal.delete(directory, &name, &room)? {
+                    let _ = fs::remove_file(&path);
+                }
+            }
+        }
+        self.journal.note(&Deed::Deleted(self.now(), number))
+    }
+
+    /// Moves the log directory away, if it is there.
+    pub(crate) fn move_directory(&mut self) -> io::Result<()> {
+        let (number, room) = self.journal.room()?;
+        match fs::rename(&self.stage.directory, room.join("logs")) {
+            // It is not there, or something is mounted over it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy) => {
+                return Ok(());
+            }
+            moved => moved?,
+        }
+        self.journal.note(&Deed::Moved(self.now(), number))
+    }
+}
+
+/// Waits until everybody has begun to write, or for so long.
+pub(crate) fn wait_for_begin(stage: &Stage, patience: Duration) {
+    let ledger = stage.ground.ledger;
+    let begins = |process: usize| ledger.thread(process, 0).acknowledged() < 3;
+    let since = Instant::now();
+    while (0..=stage.scenario.start.processes).any(begins) && since.elapsed() < patience {
+        sleep(Duration::from_micros(200));
     }
 }
 
 /// Notes that something is not as it must be.
-fn amiss(stage: &Stage, what: &str) {
+pub(crate) fn amiss(stage: &Stage, what: &str) {
     stage.ground.ledger.word(Word::Amiss).fetch_add(1, Relaxed);
     eprintln!("fork-tests: outside: {what}");
 }
@@ -117,10 +207,8 @@ fn amiss(stage: &Stage, what: &str) {
 /// `rm app.log`
 pub fn delete_the_file(stage: &Stage) {
     Hand::repeat(stage, |hand| {
-        let (number, room) = hand.journal.room()?;
-        let file = hand.current()?;
-        hand.journal.delete(&file, &room)?;
-        hand.journal.note(&Deed::Deleted(hand.now(), number))
+        hand.current()?;
+        hand.delete_current_if_there()
     });
 }
 
@@ -132,10 +220,9 @@ pub fn move_the_file(stage: &Stage) {
 /// `: > app.log`
 pub fn truncate_the_file(stage: &Stage) {
     Hand::repeat(stage, |hand| {
-        let file = hand.current()?;
-        OpenOptions::new().write(true).truncate(true).open(&file)?;
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        hand.journal.note(&Deed::Truncated(hand.now(), name))
+        let name = hand.current()?;
+        OpenOptions::new().write(true).truncate(true).open(hand.stage.directory.join(&name))?;
+        hand.journal.note(&Deed::Truncated(hand.now(), name.to_string_lossy().into_owned()))
     });
 }
 
@@ -143,12 +230,12 @@ pub fn truncate_the_file(stage: &Stage) {
 pub fn put_a_directory_in_the_way(stage: &Stage) {
     Hand::repeat(stage, |hand| {
         let from = hand.now();
-        let mut obstacle = hand.move_current()?;
+        let mut obstacle = stage.directory.join(hand.move_current()?);
         while let Err(error) = fs::create_dir(&obstacle) {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 return Err(error);
             }
-            obstacle = hand.move_current()?;
+            obstacle = stage.directory.join(hand.move_current()?);
         }
         let nanos = 2 * SECOND + hand.dice.below(2 * SECOND);
         hand.pause_for(nanos);
@@ -162,33 +249,16 @@ pub fn put_a_directory_in_the_way(stage: &Stage) {
 /// `rm -r logs`
 pub fn delete_the_directory(stage: &Stage) {
     Hand::repeat(stage, |hand| {
-        let (number, room) = hand.journal.room()?;
-        let directory = &stage.directory;
         hand.current()?;
-        // Writers that notice the first of it make new files meanwhile.
-        while let Err(error) = fs::remove_dir(directory) {
-            if error.kind() != io::ErrorKind::DirectoryNotEmpty {
-                return Err(error);
-            }
-            for entry in fs::read_dir(directory)? {
-                let path = entry?.path();
-                let log = stage.ground.pattern.key_of_name(&path.file_name().unwrap_or_default().to_string_lossy());
-                if log.is_none() || !hand.journal.delete(&path, &room)? {
-                    let _ = fs::remove_file(&path);
-                }
-            }
-        }
-        hand.journal.note(&Deed::Deleted(hand.now(), number))
+        hand.delete_directory()
     });
 }
 
 /// `mv logs elsewhere`
 pub fn move_the_directory(stage: &Stage) {
     Hand::repeat(stage, |hand| {
-        let (number, room) = hand.journal.room()?;
         hand.current()?;
-        fs::rename(&stage.directory, room.join("logs"))?;
-        hand.journal.note(&Deed::Moved(hand.now(), number))
+        hand.move_directory()
     });
 }
 
@@ -268,7 +338,7 @@ pub fn send_signals(stage: &Stage) {
     }
 }
 
-fn chmod(path: &Path, mode: u32) -> io::Result<()> {
+pub(crate) fn chmod(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 

@@ -157,6 +157,18 @@ impl Pattern {
         parts.join(".")
     }
 
+    /// The name of one of the period's files, from 0.
+    #[must_use]
+    pub fn numbered_name(&self, key: Key, index: u32) -> String {
+        let name = self.name(key);
+        if index == 0 {
+            return name;
+        }
+        let suffix = if self.suffix.is_empty() { String::new() } else { format!(".{}", self.suffix) };
+        let head = name.strip_suffix(&*suffix).unwrap_or(&name);
+        format!("{head}.{index}{suffix}")
+    }
+
     /// The period of a file name; `None` unless the whole name is one of this pattern's.
     #[must_use]
     pub fn key_of_name(&self, name: &str) -> Option<Key> {
@@ -175,6 +187,13 @@ impl Pattern {
         // With the offset in it, the name tells an instant, and the zone must have that offset then.
         let real = !self.shows_offset() || self.key_at(stamp.instant()) == key;
         (real && self.name(key) == name).then_some(key)
+    }
+
+    /// Whether a name may go through that directory: each part of it tells something of a date.
+    #[must_use]
+    pub fn may_lead_through(&self, directory: &str) -> bool {
+        let parts: Vec<_> = directory.split('/').collect();
+        parts.len() <= self.depth() && parts.iter().all(|part| part.bytes().any(|byte| byte.is_ascii_digit()))
     }
 
     /// How many directories below the log directory a name goes through.

@@ -19,6 +19,7 @@ use nix::sys::prctl::set_child_subreaper;
 use nix::unistd::geteuid;
 
 use crate::bad::Simple;
+use crate::chaos::Plan;
 use crate::checker::{Checker, Demands, Keeps};
 use crate::clock::{Clock, Ticking};
 use crate::disk::Mount;
@@ -136,7 +137,9 @@ impl Stage {
         let (pattern, setup) = (&self.ground.pattern, &self.scenario.setup);
         // It keeps files open: where files go to make room, there would be none.
         let keeper = match self.scenario.prunes && setup.min_log_files.is_none() {
-            true if setup.max_total_bytes.is_some() => Some(keeper::weigh(&self.directory, pattern, ledger)?),
+            true if setup.max_total_bytes.is_some() && self.scenario.plan.is_none() => {
+                Some(keeper::weigh(&self.directory, pattern, ledger)?)
+            }
             true => Some(keeper::keep(&self.directory, pattern, self.leaves(), ledger, &self.orphans())?),
             false => None,
         };
@@ -149,8 +152,9 @@ impl Stage {
         if let Some(wrong) = keeper.and_then(watch::wait_for) {
             return Err(io::Error::other(format!("the keeper: {wrong}")));
         }
+        let began_to_close = self.ground.clock.time();
         self.close()?;
-        let mut report = self.check()?;
+        let mut report = self.check(began_to_close)?;
         watch::tell(&ledger, &mut report);
         Ok(report)
     }
@@ -172,11 +176,12 @@ impl Stage {
     /// Where files are to be counted, or must be as they are left in the end: one more process builds the appender, compresses
     /// and prunes.
     fn close(&self) -> io::Result<()> {
-        let counted = self.scenario.prunes || self.scenario.setup.compress.is_some();
+        let counted = self.scenario.prunes || self.scenario.setup.compress.is_some() || self.scenario.plan.is_some();
         if !counted || self.scenario.subject != Subject::Prefork {
             return Ok(());
         }
-        links::age_hidden(&self.directory)?;
+        std::fs::create_dir_all(&self.directory)?;
+        links::age_hidden(&self.directory, self.ground.pattern.depth())?;
         let pid = fork(|| match self.build() {
             Ok(writer) => {
                 writer.tidy();
@@ -218,6 +223,10 @@ impl Stage {
 
     /// How many later files there must be before one may go. The peer removes one before it makes the next.
     fn leaves(&self) -> usize {
+        if self.scenario.plan.is_some() {
+            // What several limits leave together is not so simple.
+            return 0;
+        }
         let count = self.scenario.setup.max_log_files.unwrap_or(0);
         if self.scenario.subject == Subject::Peer { count.saturating_sub(1) } else { count }
     }
@@ -228,8 +237,12 @@ impl Stage {
     }
 
     /// What retention leaves of the files.
-    fn keeps(&self) -> Keeps {
+    fn keeps(&self, began_to_close: u64) -> Keeps {
         let setup = &self.scenario.setup;
+        if let Some(plan) = &self.scenario.plan {
+            let ended = self.ground.clock.time();
+            return Keeps::Limits(plan.limits(&self.scenario, began_to_close, ended));
+        }
         match (setup.min_log_files, setup.max_log_files, setup.max_total_bytes) {
             _ if !self.scenario.prunes => Keeps::All,
             (Some(count), ..) => Keeps::AtLeast(count),
@@ -243,21 +256,20 @@ impl Stage {
     /// of its threads may have written a 16th of that besides; under the lock a file is never too large.
     fn demands(&self) -> Demands {
         let (setup, start) = (&self.scenario.setup, self.scenario.start);
-        let processes = 1 + start.processes as u64;
+        let processes = 1 + (start.processes + start.forked) as u64;
         let line = self.scenario.load.sizes.room() as u64;
         let overshoot = |bytes: u64| {
             let interval = (bytes / 64).clamp(16 * 1024, 256 * 1024);
             processes * (interval + start.most_threads() as u64 * (interval / 16 + line))
         };
         let overshoot = |bytes| if setup.lock_writes { 0 } else { overshoot(bytes) };
-        Demands {
-            largest: setup.max_file_bytes.map(|bytes| bytes + overshoot(bytes)),
-            archive: setup.compress,
-            header: setup.header,
-        }
+        // A full file is written on if the next one cannot be opened.
+        let is_bound = !self.scenario.plan.as_ref().is_some_and(Plan::obstructs);
+        let largest = |bytes| if is_bound { bytes + overshoot(bytes) } else { u64::MAX };
+        Demands { largest: setup.max_file_bytes.map(largest), archive: setup.compress, header: setup.header }
     }
 
-    fn check(&self) -> io::Result<Report> {
+    fn check(&self, began_to_close: u64) -> io::Result<Report> {
         let (scenario, setup) = (&self.scenario, &self.scenario.setup);
         let mut others: Vec<String> = scenario.others.iter().map(|name| (*name).to_owned()).collect();
         others.extend(setup.latest_symlink.map(str::to_owned));
@@ -265,7 +277,7 @@ impl Stage {
         let checker = Checker {
             ledger: self.ground.ledger,
             pattern: &setup.pattern,
-            keeps: self.keeps(),
+            keeps: self.keeps(began_to_close),
             demands: self.demands(),
             forward: scenario.forward,
             // A coarse system clock is up to 10 ms late.
@@ -285,6 +297,7 @@ impl Stage {
         let leads = match (scenario.subject, scenario.start.birth) {
             (Subject::Peer, _) => Leads::ByAnyTarget,
             (_, Birth::Clone) => Leads::ToSome,
+            _ if scenario.plan.as_ref().is_some_and(Plan::steps_the_clock) => Leads::ToSome,
             _ => Leads::ToNewest,
         };
         links::inspect(&self.directory, setup, leads, &mut report);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::bad::Habit;
+use crate::chaos::Plan;
 use crate::clock::Ticking;
 use crate::disk::Disk;
 use crate::line::{Sizes, Way};
@@ -59,13 +60,15 @@ pub struct Start {
     pub at_rollovers: bool,
     /// Children that the faults start in the place of those that they have killed.
     pub replacements: usize,
+    /// Children that others fork, threads or not, when the faults ask for it.
+    pub forked: usize,
 }
 
 impl Start {
     /// All processes, the parent included.
     #[must_use]
     pub fn members(&self) -> usize {
-        1 + self.processes + self.visitors + self.replacements
+        1 + self.processes + self.visitors + self.replacements + self.forked
     }
 
     /// The most threads of a process.
@@ -122,6 +125,8 @@ pub struct Scenario {
     pub prunes: bool,
     /// Whether the clock only goes forward.
     pub forward: bool,
+    /// What befalls it and when, where that was drawn.
+    pub plan: Option<Plan>,
 }
 
 impl Scenario {
@@ -143,6 +148,7 @@ impl Scenario {
                 stay: false,
                 at_rollovers: false,
                 replacements: 0,
+                forked: 0,
             },
             setup: Setup {
                 pattern: Pattern {
@@ -162,6 +168,8 @@ impl Scenario {
                 max_total_bytes: None,
                 compress: None,
                 header: false,
+                max_age: None,
+                hook: None,
             },
             ticking: Ticking::System { speed: 1 },
             load: Load { rollovers: 21, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
@@ -177,6 +185,7 @@ impl Scenario {
             others: &[],
             prunes: false,
             forward: true,
+            plan: None,
         }
     }
 
@@ -223,6 +232,15 @@ impl Scenario {
         self.setup.latest_symlink = None;
         self.setup.latest_hard_link = None;
         self.setup.file_mode = None;
+        if self.plan.is_some() { self.without_options() } else { self }
+    }
+
+    /// With names and periods alone.
+    fn without_options(mut self) -> Self {
+        let pattern = self.setup.pattern;
+        self.setup = Self::plain("", "").setup;
+        self.setup.pattern = pattern;
+        self.prunes = false;
         self
     }
 }

@@ -1,6 +1,7 @@
 //! The catalogue: every scenario that the harness can play.
 
 use crate::attacks;
+use crate::chaos;
 use crate::clock::Ticking;
 use crate::faults;
 use crate::line::{Sizes, Way};
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Scenario> {
     ]);
     all.extend(sizes::all());
     all.extend(attacks::all());
+    all.push(chaos::scenario(0));
     all
 }
 

@@ -88,7 +88,7 @@ pub fn watch(ledger: &Ledger) {
         for process in 0..ledger.members() {
             let member = ledger.member(process);
             let state = member.state();
-            if matches!(state, State::Done | State::Hung | State::Died | State::Killed) {
+            if matches!(state, State::Done | State::Hung | State::Died | State::Killed | State::Spared) {
                 continue;
             }
             open += 1;
@@ -166,6 +166,7 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
             State::Done => report.counts.processes += 1,
             State::Hung => report.counts.hung += 1,
             State::Killed => report.counts.killed += 1,
+            State::Spared => {}
             State::Unborn | State::Waiting | State::Working | State::Died => report.counts.died += 1,
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, raise};
 use tracing::Dispatch;
@@ -32,6 +32,11 @@ pub trait Writer: Sync {
 
     /// Compresses what can be compressed and prunes, at once, where the writer can.
     fn tidy(&self) {}
+
+    /// The lines that it has written and lost in this process, if it counts them.
+    fn counts(&self) -> Option<(u64, u64)> {
+        None
+    }
 }
 
 /// What a writer is handed.
@@ -68,6 +73,37 @@ pub struct Setup {
     pub compress: Option<Archive>,
     /// `header`, with the [`first_line`] of the period.
     pub header: bool,
+    /// `max_age`.
+    pub max_age: Option<Duration>,
+    /// `try_on_rollover`.
+    pub hook: Option<Hook>,
+}
+
+/// What the hook of a run does with every so-manieth file that it is given in a process; 0: never.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hook {
+    /// It fails.
+    pub fails: u64,
+    /// It panics.
+    pub panics: u64,
+    /// It takes a tenth of a second.
+    pub hangs: u64,
+    /// The clock may be set back while it is called.
+    pub clock_steps: bool,
+}
+
+impl Hook {
+    fn call(self, turn: u64) -> Result<(), &'static str> {
+        let is_due = |every: u64| every != 0 && turn.is_multiple_of(every);
+        if is_due(self.hangs) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        if is_due(self.panics) {
+            // Not by `panic!`: that takes the lock of standard error.
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
+        if is_due(self.fails) { Err("on purpose") } else { Ok(()) }
+    }
 }
 
 /// `tracing_prefork::Appender`, with a layer of each kind on top.
@@ -122,6 +158,26 @@ impl Prefork {
         if setup.header {
             builder = builder.header(|period| {
                 first_line(period.start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+            });
+        }
+        if let Some(age) = setup.max_age {
+            builder = builder.max_age(age);
+        }
+        if let Some(hook) = setup.hook {
+            let (count, pattern) = (AtomicU64::new(1), pattern.clone());
+            let directory = std::path::absolute(directory).unwrap_or_default();
+            builder = builder.try_on_rollover(move |path, period| {
+                let name = path.strip_prefix(&directory).unwrap_or(path).to_string_lossy().into_owned();
+                let start = period.start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+                // A file of another period, or of nobody, is none to be handed over; nor is one of a period that is to come.
+                let key = pattern.place_of_name(&name).map(|place| place.key);
+                let is_to_come = start > clock.now() && !hook.clock_steps;
+                if key != Some(pattern.key_at(start)) || is_to_come {
+                    ledger.word(Word::Amiss).fetch_add(1, Relaxed);
+                    eprintln!("fork-tests: the hook was given {name} for the period from {start}");
+                }
+                ledger.word(Word::HandedOver).fetch_add(1, Relaxed);
+                hook.call(count.fetch_add(1, Relaxed))
             });
         }
         if setup.lock_writes {
@@ -182,6 +238,11 @@ impl Writer for Prefork {
             (_, Text::Line(line)) => (&self.appender).write_all(line),
             (_, Text::Message(message)) => (&self.appender).write_all(message.as_bytes()),
         }
+    }
+
+    fn counts(&self) -> Option<(u64, u64)> {
+        let stats = self.appender.stats();
+        Some((stats.lines, stats.lines_lost))
     }
 
     fn tidy(&self) {
