@@ -106,15 +106,14 @@ impl Inner {
     /// Appends to a slot that needs care, or to the one that comes next if that is full.
     #[cold]
     pub(crate) fn append_carefully(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        let mut pinned = Some(pin);
-        for _ in 0..TRIES {
-            let Some(pin) = pinned.take() else { break };
+        let (mut pinned, mut tries) = (Some(pin), 0..TRIES);
+        while let Some(pin) = pinned {
             match self.append_to_slot(&pin, line, at, true) {
                 Some(Ok(length)) if length == line.len() => return Ok(()),
                 Some(outcome) => return self.append_failed(pin, outcome, line, at),
                 None => pin.withdraw(),
             }
-            if !self.move_on(at, line.len()) {
+            if tries.next().is_none() || !self.move_on(at, line.len()) {
                 break;
             }
             pinned = self.slots.pin(&self.slots.state, Second::exact(at));

@@ -84,6 +84,26 @@ fn under_the_write_lock_no_file_is_larger_than_it_may_be() {
     assert_eq!(all.len(), 801);
 }
 
+/// Somebody else fills each file in the moment in which it is made.
+#[test]
+fn a_line_that_finds_one_file_after_the_other_full_is_counted_once() {
+    for locked in [false, true] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().to_owned();
+        let fill_next = move |_| {
+            let name = |index| if index == 0 { String::new() } else { format!(".{index}") };
+            let mut paths = (0..).map(|index| place.join(format!("app.2026-11-21{}.log", name(index))));
+            fs::write(paths.find(|path| !path.exists()).expect("one"), "full\n".repeat(100)).expect("written");
+            String::new()
+        };
+        let builder = daily(&Hand::at(NOW)).max_file_bytes(200).header(fill_next).lock_writes(locked);
+        let logs = builder.build(directory.path()).expect("builds");
+        log(&logs, "here");
+        assert_eq!((logs.stats().lines, logs.stats().lines_lost), (1, 0), "locked: {locked}");
+        assert_eq!(lines(&logs).iter().filter(|line| *line == "here").count(), 1);
+    }
+}
+
 #[test]
 fn processes_meet_in_one_file_and_the_overshoot_has_a_bound() {
     let name = "processes_meet_in_one_file_and_the_overshoot_has_a_bound";
