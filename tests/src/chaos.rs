@@ -236,25 +236,28 @@ pub fn scenario(seed: u64) -> Scenario {
     if let Some(hook) = &mut scenario.setup.hook {
         hook.clock_steps = plan.steps_the_clock();
     }
-    // Files of one name that were taken away have no order among them.
-    scenario.forward &= !plan.takes_files();
+    // Files of one name that were taken away have no order among them, nor have files that stood in for others.
+    scenario.forward &= !plan.takes_files() && !plan.obstructs();
     let kills = scenario.start.replacements > 0;
     let fills = plan.count(Act::Fill) > 0;
     let setup = &scenario.setup;
+    scenario.prunes = setup.max_log_files.is_some() || setup.max_total_bytes.is_some() || setup.max_age.is_some();
+    let has_links = setup.latest_symlink.is_some() || setup.latest_hard_link.is_some();
     let hook_fails = setup.hook.is_some_and(|hook| hook.fails + hook.panics > 0);
     scenario.allows = Allows {
         refused: plan.obstructs(),
         fragments: kills || fills,
         glued: kills && !setup.lock_writes,
         late: plan.obstructs(),
-        // A lock may be held by whoever was stopped or killed.
+        // A lock may be held by whoever was stopped or killed. A process that was kept from running finds that the file that it was about to
+        // link has been compressed or removed.
         errors: plan.takes_files()
             || plan.obstructs()
             || hook_fails
             || plan.count(Act::Unlink) > 0
-            || setup.lock_writes,
+            || setup.lock_writes
+            || has_links && (scenario.prunes || setup.compress.is_some()),
     };
-    scenario.prunes = setup.max_log_files.is_some() || setup.max_total_bytes.is_some() || setup.max_age.is_some();
     scenario.start.stay = true;
     scenario.faults = Some(conduct);
     scenario.plan = Some(plan);

@@ -17,6 +17,8 @@ use crate::report::Report;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same if a thread of it is running or waits for a disk: the machine may be busy.
 const BUSY_PATIENCE: Duration = Duration::from_secs(60);
+/// The same for one that works at the lowest priority.
+const LOWEST_PATIENCE: Duration = Duration::from_secs(400);
 /// When nothing at all happens for so long, the run is over whatever is missing.
 const STANDSTILL: Duration = Duration::from_secs(90);
 
@@ -146,8 +148,13 @@ fn end_the_rest(ledger: &Ledger) {
 /// Waits for one child as long as for a process that hangs; says what was wrong with its end.
 #[must_use]
 pub fn wait_for(child: Pid) -> Option<String> {
-    let since = Instant::now();
+    let mut since = Instant::now();
+    let begin = since;
     while since.elapsed() < BUSY_PATIENCE {
+        // What runs at the lowest priority may be kept waiting by others for long.
+        if Waiting::of(child.as_raw()).busy && begin.elapsed() < LOWEST_PATIENCE {
+            since = Instant::now();
+        }
         match waitpid(child, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::StillAlive) => sleep(Duration::from_millis(2)),
             Ok(WaitStatus::Exited(_, 0)) => return None,
