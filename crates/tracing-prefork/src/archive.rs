@@ -9,7 +9,7 @@
 //! or a late line has made the plain file anew; [`Rest`] tells these apart.
 
 use crate::clock::Clock;
-use crate::compression::Compression;
+use crate::compression::{Compression, archives_of, kind_of};
 use crate::housekeeping::Outcome;
 use crate::latest::Link;
 use crate::listing;
@@ -19,7 +19,7 @@ use crate::sys::{self, ClosedFile, FileId, Unnamed};
 use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How much is read and written at a time.
 const CHUNK: usize = 64 * 1024;
@@ -80,37 +80,91 @@ fn archive(plain: &Path, kind: Compression, clock: &Clock, needed: impl Fn(FileI
     if closed.is_held()? || needed(closed.id()) {
         return Ok(Archived::Held);
     }
-    let target = kind.archive_of(plain);
     // The steps below are taken at the thread's own priority: an opener may be waiting for them.
-    let made = sys::at_lowest_priority("log-compression", || make(closed.file(), &before, &target, kind, clock))??;
-
-    let Some(_claim) = closed.claim()? else { return Ok(Archived::Held) };
-    if !closed.is_at(plain) {
-        return Ok(Archived::Gone);
-    }
-    if !made.complete || differ(&closed.file().metadata()?, &before) || needed(closed.id()) {
+    let making = || {
+        let target = Target::choose(plain, closed.file(), &before, kind)?;
+        make(closed.file(), &before, target, clock)
+    };
+    let made = sys::at_lowest_priority("log-compression", making)??;
+    if !made.complete {
         return Ok(Archived::Held);
     }
-    let new = made.old.is_none();
-    if sys::identity_of(&target) != made.old {
-        return Ok(Archived::Held);
-    }
-    if let Some(archive) = made.archive {
-        if new { archive.publish(&target)? } else { archive.replace(&target)? }
-    }
-    if let Err(error) = sys::unlink(plain) {
-        // Such as a sticky directory and another owner: both would stay for good.
-        if new {
-            let _ = sys::unlink(&target);
+    // The plain file as it was when the work began, which nobody can write to as long as the claim is held.
+    let unchanged = || {
+        let Some(claim) = closed.claim()? else { return Ok(Err(Archived::Held)) };
+        if !closed.is_at(plain) {
+            return Ok(Err(Archived::Gone));
         }
-        return Err(error);
+        let changed = differ(&closed.file().metadata()?, &before) || needed(closed.id());
+        io::Result::Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
+    };
+    let Made { target, archive, old, .. } = made;
+    match unchanged()? {
+        Err(archived) => return Ok(archived),
+        Ok(_) if sys::identity_of(&target) != old => return Ok(Archived::Held),
+        Ok(_claim) => match archive {
+            Some(archive) if old.is_none() => archive.publish(&target)?,
+            Some(archive) => archive.replace(&target)?,
+            None => {}
+        },
     }
-    Ok(Archived::Done)
+    // Without the claim, since a disk takes its time: the archive's name must be there after a power failure before the other one goes.
+    let removed = sys::sync_directory_of(&target).and_then(|()| match unchanged()? {
+        Ok(_claim) => sys::unlink(plain).map(|()| Archived::Done),
+        Err(archived) => Ok(archived),
+    });
+    // A late line has come, or the directory is a sticky one of another owner: both would stay for as long as that is so.
+    if !matches!(removed, Ok(Archived::Done | Archived::Gone)) && old.is_none() && closed.is_at(plain) {
+        let _ = sys::unlink(&target);
+    }
+    removed
+}
+
+/// The archive that a plain file goes into. One that is there already, whatever its kind: a program can be killed between the two steps, and started
+/// again with another kind.
+#[derive(Debug)]
+struct Target {
+    path: PathBuf,
+    kind: Compression,
+    old: Option<File>,
+    rest: Rest,
+}
+
+impl Target {
+    /// The archive that holds what the plain file begins with, else any that is there, of the wanted kind if possible, else a new one of that
+    /// kind.
+    #[cfg_attr(
+        not(any(feature = "gzip", feature = "zstd")),
+        allow(unreachable_code, reason = "without a kind there is nothing to choose")
+    )]
+    fn choose(path: &Path, plain: &File, before: &Metadata, wanted: Compression) -> io::Result<Self> {
+        let own = wanted.archive_of(path);
+        let mut chosen = None;
+        for archive in archives_of(path) {
+            // What is no file, and has the name of another kind of archive, is none.
+            if archive != own && !archive.symlink_metadata().is_ok_and(|found| found.is_file()) {
+                continue;
+            }
+            let Some(old) = sys::open_to_read(&archive)? else { continue };
+            let kind = kind_of(&archive).map_err(|error| unreadable(&archive, &error))?;
+            let rest = Rest::find(&old, plain, before, kind).map_err(|error| unreadable(&archive, &error))?;
+            let is_wanted = archive == own || chosen.is_none();
+            let target = Self { path: archive, kind, old: Some(old), rest };
+            match rest {
+                Rest::Nothing | Rest::Grown { .. } => return Ok(target),
+                Rest::Apart { .. } if is_wanted => chosen = Some(target),
+                Rest::Apart { .. } => {}
+            }
+        }
+        let rest = Rest::Apart { behind: 0, torn: false };
+        Ok(chosen.unwrap_or(Self { path: own, kind: wanted, old: None, rest }))
+    }
 }
 
 /// An archive that waits for its name.
 #[derive(Debug)]
 struct Made {
+    target: PathBuf,
     /// `None`: the one that is there has it all already.
     archive: Option<Unnamed>,
     /// What had the archive's name when it was looked at.
@@ -119,23 +173,20 @@ struct Made {
     complete: bool,
 }
 
-fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression, clock: &Clock) -> io::Result<Made> {
-    let old = sys::open_to_read(target)?;
+fn make(plain: &File, before: &Metadata, target: Target, clock: &Clock) -> io::Result<Made> {
+    let Target { path: target, kind, old, rest } = target;
     let id = old.as_ref().map(sys::identity).transpose()?;
-    let (kept, torn) = match &old {
-        None => (0, false),
-        Some(old) => match Rest::find(old, plain, before, kind).map_err(|error| unreadable(target, &error))? {
-            Rest::Nothing => return Ok(Made { archive: None, old: id, complete: true }),
-            Rest::All { behind, torn } => (behind, torn),
-        },
+    let (kept, torn) = match rest {
+        Rest::Nothing => return Ok(Made { target, archive: None, old: id, complete: true }),
+        Rest::Grown { behind, torn } | Rest::Apart { behind, torn } => (behind, torn),
     };
-    let archive = Unnamed::create(target, clock.now())?;
+    let archive = Unnamed::create(&target, clock.now())?;
     let mut output = BufWriter::with_capacity(CHUNK, Frugal::new(archive.file())?);
     if let Some(mut old) = old.as_ref() {
         old.rewind()?;
         let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.take(kept)), &mut output)?;
         if copied != kept {
-            return Err(unreadable(target, &io::ErrorKind::UnexpectedEof.into()));
+            return Err(unreadable(&target, &io::ErrorKind::UnexpectedEof.into()));
         }
     }
     if torn {
@@ -150,7 +201,7 @@ fn make(plain: &File, before: &Metadata, target: &Path, kind: Compression, clock
     take_after(archive.file(), before)?;
     // Before the plain file goes: after a power failure there must be one of the two.
     archive.file().sync_all()?;
-    Ok(Made { archive: Some(archive), old: id, complete: length == before.len() })
+    Ok(Made { target, archive: Some(archive), old: id, complete: length == before.len() })
 }
 
 fn unreadable(archive: &Path, error: &io::Error) -> io::Error {
@@ -186,8 +237,14 @@ fn take_after(archive: &File, plain: &Metadata) -> io::Result<()> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
     Nothing,
-    /// All of it, to be put behind the archive's first so many bytes, which may end in the middle of a line.
-    All {
+    /// Something has come to what the last member holds: all of it is to be put in the place of that, behind the archive's first so many bytes, which
+    /// may end in the middle of a line.
+    Grown {
+        behind: u64,
+        torn: bool,
+    },
+    /// It is another file, of late lines: all of it is to be put behind the archive.
+    Apart {
         behind: u64,
         torn: bool,
     },
@@ -219,10 +276,10 @@ impl Rest {
         let Some((start, length, begins)) = last else { return Err(io::ErrorKind::UnexpectedEof.into()) };
         let own = archive.metadata()?;
         if !begins || is_younger(before, &own) {
-            return Ok(Self::All { behind: input.count, torn: torn[1] });
+            return Ok(Self::Apart { behind: input.count, torn: torn[1] });
         }
         let nothing = length == before.len() && modified(before) == modified(&own);
-        Ok(if nothing { Self::Nothing } else { Self::All { behind: start, torn: torn[0] } })
+        Ok(if nothing { Self::Nothing } else { Self::Grown { behind: start, torn: torn[0] } })
     }
 }
 

@@ -255,7 +255,8 @@ impl Builder {
     ///
     /// One process of those that share the directory does it, after a rollover and after the first event of a process that has made its file,
     /// in a thread with the lowest priority for processors and disks that the system has, which ends with the work. Nobody waits for it.
-    /// A crash at any moment leaves the plain file or the whole archive. A late line for a period that is compressed already makes a plain
+    /// A crash at any moment leaves the plain file or the whole archive. What belongs to an archive of another kind that is there already goes into
+    /// that. A late line for a period that is compressed already makes a plain
     /// file again, which soon becomes a further part of the archive; `zcat` shows both.
     ///
     /// [`max_log_files`](Self::max_log_files) counts a file and its archive as one, and removes archives of either kind. Compressing

@@ -1,6 +1,7 @@
 //! [`Compression`]: how closed files are compressed, and their archives read again.
 
 use std::io::{self, BufRead, Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// How [`Builder::compress`](crate::Builder::compress) compresses files. Each kind is a feature of this crate; without
@@ -30,6 +31,21 @@ pub(crate) fn plain_name(archive: &str) -> Option<&str> {
 /// Where the archives of a plain file would be.
 pub(crate) fn archives_of(plain: &Path) -> impl Iterator<Item = PathBuf> {
     ENDINGS.iter().map(|ending| with_ending(plain, ending))
+}
+
+/// How an archive is compressed, by its name. An error if this build has not that kind.
+pub(crate) fn kind_of(archive: &Path) -> io::Result<Compression> {
+    let kinds = [
+        #[cfg(feature = "gzip")]
+        Compression::Gzip,
+        #[cfg(feature = "zstd")]
+        Compression::Zstd,
+    ];
+    let name = archive.as_os_str().as_bytes();
+    let kind = kinds.into_iter().find(|kind: &Compression| name.ends_with(kind.ending().as_bytes()));
+    kind.ok_or_else(|| {
+        io::Error::new(io::ErrorKind::Unsupported, "this build lacks the feature `gzip` or `zstd` that reads it")
+    })
 }
 
 fn with_ending(plain: &Path, ending: &str) -> PathBuf {

@@ -260,6 +260,124 @@ fn what_a_crash_between_the_two_steps_has_left_is_finished_whatever_came_to_it_s
     }
 }
 
+#[cfg(all(feature = "gzip", feature = "zstd"))]
+#[test]
+fn what_a_crash_between_the_two_steps_has_left_is_finished_by_a_program_that_compresses_in_another_way() {
+    for (first, second) in [(0, 1), (1, 0)] {
+        for late in ["", "late\n"] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let hand = Hand::at(NOW);
+            let plain = yesterday(directory.path(), &lines(1000));
+            let kept = directory.path().join("kept");
+            fs::hard_link(&plain, &kept).expect("linked");
+            assert_eq!(compress(&hand, KINDS[first].0, directory.path()), 1);
+            fs::rename(&kept, &plain).expect("renamed");
+            let mut file = OpenOptions::new().append(true).open(&plain).expect("opens");
+            file.write_all(late.as_bytes()).expect("written");
+            assert_eq!(compress(&hand, KINDS[second].0, directory.path()), 1);
+            // A file of late lines goes into the archive that is there, too.
+            yesterday(directory.path(), "later\n");
+            assert_eq!(compress(&hand, KINDS[second].0, directory.path()), 1);
+            let archive = format!("app.2026-11-20.log{}", KINDS[first].1);
+            assert_eq!(names(directory.path()), [&archive, TODAY]);
+            assert!(text(&directory.path().join(archive)) == lines(1000) + late + "later\n");
+        }
+    }
+}
+
+#[cfg(not(all(feature = "gzip", feature = "zstd")))]
+#[test]
+fn an_archive_that_this_build_cannot_read_is_reported_and_both_stay_as_they_are() {
+    let (kind, ending) = KINDS[0];
+    let other = if ending == ".gz" { ".zst" } else { ".gz" };
+    let directory = tempfile::tempdir().expect("a directory");
+    let plain = yesterday(directory.path(), "x\n");
+    fs::write(with_ending(&plain, other), "whatever is in it").expect("written");
+    let logs = daily(&Hand::at(NOW), kind).build(directory.path()).expect("builds");
+    let error = logs.compress().expect_err("refused").to_string();
+    common::says(&error, &["app.2026-11-20.log", other, "feature", "move it away"]);
+    assert_eq!(
+        names(directory.path()),
+        ["app.2026-11-20.log".to_owned(), format!("app.2026-11-20.log{other}"), TODAY.to_owned()]
+    );
+}
+
+#[test]
+fn the_name_of_the_archive_is_on_the_disk_before_the_plain_file_goes() {
+    let name = "the_name_of_the_archive_is_on_the_disk_before_the_plain_file_goes";
+    if let Some(directory) = std::env::var_os("TEST_DIES_IN") {
+        compress(&Hand::at(NOW), KINDS[0].0, Path::new(&directory));
+        return;
+    }
+    if Command::new("strace").arg("-V").output().is_err() {
+        return writeln!(io::stderr(), "SKIPPED {name}: strace is not installed").expect("told");
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let trace = directory.path().join("trace");
+    for late in [false, true] {
+        // The second time the archive that is there is replaced.
+        yesterday(directory.path(), if late { "late\n" } else { "on time\n" });
+        let out = trace.to_str().expect("UTF-8");
+        let calls = "trace=linkat,rename,renameat,renameat2,fsync,unlink,unlinkat";
+        let status = child(name, directory.path(), &["strace", "-f", "-qq", "-y", "-o", out, "-e", calls]).status();
+        assert!(status.expect("starts").success());
+        let text = fs::read_to_string(&trace).expect("there");
+        let steps: Vec<_> = text
+            .lines()
+            .filter_map(|line| {
+                let of_archive = line.contains(&format!("app.2026-11-20.log{}\"", KINDS[0].1));
+                let directory = format!("<{}>)", directory.path().display());
+                match line.split_once(' ')?.1.trim_start().split_once('(')?.0 {
+                    "linkat" | "rename" | "renameat" | "renameat2" if of_archive => Some("published"),
+                    "fsync" if line.contains(&directory) => Some("directory"),
+                    "fsync" => Some("archive"),
+                    "unlink" | "unlinkat" if line.contains("app.2026-11-20.log\"") => Some("removed"),
+                    _ => None,
+                }
+            })
+            .collect();
+        assert_eq!(steps, ["archive", "published", "directory", "removed"], "{text}");
+    }
+}
+
+#[test]
+fn a_child_that_is_forked_while_a_file_is_compressed_does_not_keep_its_archive() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::{ForkResult, fork, pause};
+    let test = "a_child_that_is_forked_while_a_file_is_compressed_does_not_keep_its_archive";
+    alone(test, &[], |directory| {
+        let (kind, ending) = KINDS[0];
+        let plain = yesterday(directory, &lines(1_000_000));
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, kind).max_log_files(2).build(directory).expect("builds");
+        let work = std::thread::scope(|scope| {
+            let work = scope.spawn(|| logs.compress().expect("compresses"));
+            let is_at_it = || {
+                let tasks = fs::read_dir("/proc/self/task").expect("there").flatten();
+                tasks
+                    .filter_map(|task| fs::read_to_string(task.path().join("comm")).ok())
+                    .any(|name| name.starts_with("log-compress"))
+            };
+            eventually("the work has begun", is_at_it);
+            std::thread::sleep(Duration::from_millis(5));
+            // SAFETY: the child waits for its end, and does nothing else.
+            let child = match unsafe { fork() }.expect("forks") {
+                ForkResult::Parent { child } => child,
+                ForkResult::Child => loop {
+                    pause();
+                },
+            };
+            (child, work.join().expect("ends"))
+        });
+        let archive = with_ending(&plain, ending);
+        let compressed = (work.1, archive.exists(), plain.exists());
+        let pruned = daily(&hand, kind).max_log_files(1).build(directory).expect("builds").stats().files_pruned;
+        kill(work.0, Signal::SIGKILL).expect("killed");
+        nix::sys::wait::waitpid(work.0, None).expect("ends");
+        assert_eq!((compressed, pruned, archive.exists()), ((1, true, false), 1, false));
+    });
+}
+
 #[test]
 fn a_file_that_somebody_has_open_stays_plain_until_they_let_go() {
     let (kind, ending) = KINDS[0];
@@ -284,8 +402,17 @@ fn late_lines_of_another_process_while_the_file_is_being_compressed_are_all_ther
         for number in 0..100 {
             let late = daily(&hand, KINDS[0].0).build(&directory).expect("builds");
             log(&late, &format!("late {number}"));
-            let pause = if number % 10 == 9 { 300 } else { random(&mut seed) % 40 };
-            std::thread::sleep(Duration::from_millis(pause));
+            let plain = late.path();
+            drop(late);
+            if number % 10 == 9 {
+                // However busy the machine is, some rounds come to their end.
+                let deadline = Instant::now() + Duration::from_secs(5);
+                while plain.exists() && Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            } else {
+                std::thread::sleep(Duration::from_millis(random(&mut seed) % 40));
+            }
         }
         return;
     }

@@ -71,6 +71,16 @@ pub(crate) fn set_modified(path: &Path, time: SystemTime) -> io::Result<()> {
     Ok(utimensat(AT_FDCWD, path, &TimeSpec::UTIME_OMIT, &time, UtimensatFlags::NoFollowSymlink)?)
 }
 
+/// Has the directory of a file on the disk, with the names in it. Where a file system has no such thing there is nothing to do.
+pub(crate) fn sync_directory_of(file: &Path) -> io::Result<()> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let directory = files::open(file.parent().unwrap_or(file), flags, Mode::empty())?;
+    match nix::unistd::fsync(directory) {
+        Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(()),
+        synced => Ok(synced?),
+    }
+}
+
 /// Removes a name.
 pub(crate) fn unlink(path: &Path) -> io::Result<()> {
     Ok(nix::unistd::unlink(path)?)

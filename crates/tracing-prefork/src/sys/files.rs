@@ -103,15 +103,25 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
     Err(io::Error::other("the file was removed or replaced each time it had been opened"))
 }
 
-/// Takes a shared lease on a log file that is there: nobody prunes it as long as the file is kept open. `None` where it may not be
+/// A shared lease on a log file, for a moment. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.
+#[derive(Debug)]
+pub(crate) struct Hold(File);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        locks::unshare(&self.0);
+    }
+}
+
+/// Takes a shared lease on a log file that is there: nobody prunes it until the lease is given back. `None` where it may not be
 /// opened.
-pub(crate) fn hold(path: &LogPath) -> io::Result<Option<File>> {
+pub(crate) fn hold(path: &LogPath) -> io::Result<Option<Hold>> {
     match open(path.as_c_str(), LOG, Mode::empty()).map(File::from) {
         // Busy: a pruner has it in hands, and it goes now.
         Ok(file) => match locks::share(&file, Discipline::Locked) {
             LockOutcome::Busy => Err(Errno::ENOENT.into()),
             LockOutcome::Failed(error) => Err(error.into()),
-            LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(file)),
+            LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(Hold(file))),
         },
         Err(Errno::ENOENT) => Err(Errno::ENOENT.into()),
         Err(_) => Ok(None),

@@ -68,6 +68,11 @@ pub(crate) fn share(file: &File, discipline: Discipline) -> LockOutcome {
     set_lease(file, libc::F_RDLCK as libc::c_int, bytes)
 }
 
+/// Gives a lease back, also for copies of `file` in forked children.
+pub(crate) fn unshare(file: &File) {
+    let _ = set_lease(file, libc::F_UNLCK as libc::c_int, 2);
+}
+
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may. An error if
 /// nobody can tell.
 pub(crate) fn claim(file: &File) -> io::Result<Option<Claim<'_>>> {

@@ -71,6 +71,8 @@ impl Unnamed {
 
 impl Drop for Unnamed {
     fn drop(&mut self) {
+        // Explicitly: a child that was forked meanwhile has a copy of the descriptor.
+        locks::unshare(&self.file);
         if let Some(hidden) = &self.hidden {
             let _ = unlink(hidden);
         }
