@@ -385,12 +385,11 @@ impl Builder {
     /// without [`max_file_bytes`](Self::max_file_bytes) never is.
     ///
     /// Retention waits for the hook. Only what has rested for that day goes unseen, and only if the hook has failed on it, has not come back from
-    /// a file for a day, or could not be called; that is reported. ([`min_log_files`](Self::min_log_files), on a full disk, waits for nothing.) So
+    /// a file for a day, or could not be called for a day; that is reported. ([`min_log_files`](Self::min_log_files), on a full disk, waits for nothing.) So
     /// all processes of a directory should have a hook, or none.
     ///
     /// The hook may log, call the appender, start programs, take its time, and change, move or remove the file; a process does not wait for it when
-    /// it ends. It must not open the hidden files beside the logs: closing `.app.DATE.log.d10ea686.rollover.lock` would let another process hand over at
-    /// the same time (`fcntl(2)`).
+    /// it ends.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

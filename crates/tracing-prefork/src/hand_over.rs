@@ -114,7 +114,7 @@ impl Round<'_> {
     /// Gives the hook each file that is over, that nobody holds, and that it has not had as it is now: the oldest first. Where files are
     /// compressed it is given their archives. What has rested for a day it is given as it is, since whoever holds it does not write there any
     /// more.
-    pub(crate) fn hand_over(&self, record: &Path, creation: Creation<'_>) -> io::Result<Outcome> {
+    pub(crate) fn hand_over(&self, record: &Path, creation: Creation<'static>) -> io::Result<Outcome> {
         let listing = listing::list(self.pattern, self.now)?;
         let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
         let place = |found: &Found| found.place.or(found.archive_of).filter(|_| found.is_file);
@@ -122,8 +122,13 @@ impl Round<'_> {
         files.sort_by_key(|(place, _)| place.order());
         let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
         let mut notes = match self.notes(record, creation, files.len()) {
-            Ok(notes) => notes,
-            Err(error) => return Ok(Outcome { held: 1, failed: Some((record.to_owned(), error)), ..outcome }),
+            Ok((notes, wrong)) => {
+                outcome.failed = outcome.failed.or(wrong.map(|wrong| (record.to_owned(), wrong)));
+                notes
+            }
+            Err(error) => {
+                return Ok(Outcome { held: 1, failed: Some((record.to_owned(), error)), refused: true, ..outcome });
+            }
         };
         for same in files.chunk_by(|(one, _), (other, _)| one == other) {
             let place = same[0].0;
@@ -150,27 +155,47 @@ impl Round<'_> {
                 }
             }
         }
+        outcome.refused = notes.begun == 0 && outcome.failed.is_some();
         Ok(outcome)
     }
 
-    fn notes(&self, record: &Path, creation: Creation<'_>, files: usize) -> io::Result<record::Writer> {
-        let mut notes = record::Writer::open(record, creation)?;
+    /// The record, and what was wrong with the one that it has taken the place of.
+    fn notes(
+        &self,
+        record: &Path,
+        creation: Creation<'static>,
+        files: usize,
+    ) -> io::Result<(record::Writer, Option<io::Error>)> {
+        let (mut notes, wrong) = record::Writer::open(record, creation)?;
         notes.forget_unless(files, |name| is_there(&self.pattern.directory().join(name)))?;
-        Ok(notes)
+        Ok((notes, wrong))
     }
 
     fn offer(&self, notes: &mut record::Writer, found: &Found, place: Place, unpacked: bool) -> io::Result<Offered> {
         let Some(version) = record::version(&found.path) else { return Ok(Offered::Before) };
-        let due = match Stage::of(&notes.record, &found.name, version) {
-            Stage::Done => return Ok(Offered::Before),
-            Stage::Called(line) => self.all || line.is_due(self.now),
-            Stage::New => true,
-        };
+        if let Some(settled) = self.settled(&notes.record, found, version) {
+            return Ok(settled);
+        }
         let finished = !unpacked && !is_held(found)? || age::has_rested(place.span, &found.path, self.now);
-        if !due || !finished {
+        // Somebody may have removed the lock's file, so that another process has had a turn.
+        if !finished || !self.turn.is_ours_still() {
             return Ok(Offered::NotYet);
         }
+        if notes.reread(&found.name)?
+            && let Some(settled) = self.settled(&notes.record, found, version)
+        {
+            return Ok(settled);
+        }
         self.call(notes, found, place, version).map(|()| Offered::Done)
+    }
+
+    /// What the record says of a file that the hook is not called for now.
+    fn settled(&self, record: &Record, found: &Found, version: Version) -> Option<Offered> {
+        match Stage::of(record, &found.name, version) {
+            Stage::Done => Some(Offered::Before),
+            Stage::Called(line) if !self.all && !line.is_due(self.now) => Some(Offered::NotYet),
+            Stage::Called(_) | Stage::New => None,
+        }
     }
 
     /// Calls the hook for a file, with a note before and after.

@@ -3,12 +3,14 @@
 
 use crate::Error;
 use crate::appender::Inner;
+use crate::busy;
 use crate::detour::is_want_of_room;
 use crate::hand_over::{Queue, Round};
 use crate::record::{self, Record};
+use crate::refusals;
 use crate::report::Operation;
 use crate::rollover::GRACE;
-use crate::sys::{self, Creation, HousekeepingLock};
+use crate::sys::{self, Creation, Holder, HousekeepingLock, Refused};
 use crate::{archive, retention};
 use std::io;
 use std::num::NonZeroUsize;
@@ -42,7 +44,26 @@ impl Chore {
             Self::HandOver => Operation::OnRollover,
         }
     }
+
+    /// Which of the three locks.
+    fn lock(self) -> usize {
+        match self {
+            Self::Prune | Self::PruneTried => 0,
+            Self::Compress => 1,
+            Self::HandOver => 2,
+        }
+    }
+
+    fn patience(self) -> i64 {
+        if self == Self::Compress { PATIENCE_WITH_COMPRESSION } else { PATIENCE }
+    }
 }
+
+/// Seconds after which whoever has a turn is taken for stopped: most turns take less than one. Compressing takes as long as it takes, and
+/// so does the user's hook.
+const PATIENCE: i64 = 5 * 60;
+const PATIENCE_WITH_COMPRESSION: i64 = 15 * 60;
+const PATIENCE_WITH_HOOK: i64 = 3600;
 
 /// What a round over all files came to.
 #[derive(Debug, Default)]
@@ -53,10 +74,27 @@ pub(crate) struct Outcome {
     pub(crate) held: usize,
     /// The first directory that could not be read, or else the first file with which it failed.
     pub(crate) failed: Option<(PathBuf, io::Error)>,
+    /// The hook could not be called.
+    pub(crate) refused: bool,
     /// The first file that was removed although the hook had not done its work with it.
     pub(crate) unseen: Option<PathBuf>,
     /// A file of the future.
     pub(crate) ahead: Option<PathBuf>,
+}
+
+/// The work of a thread that has been started. Dropped before it is done, if the thread panics, or never comes to it.
+#[derive(Debug)]
+struct Begun {
+    inner: Arc<Inner>,
+    done: bool,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if !self.done {
+            self.inner.duties().chores_lost.store(true, Relaxed);
+        }
+    }
 }
 
 impl Inner {
@@ -79,17 +117,24 @@ impl Inner {
             return;
         }
         let Some(turn) = self.try_take_turn(Chore::Prune, at) else { return };
-        let inner = self.clone();
+        let begun = Begun { inner: self.clone(), done: false };
         let chores = move || {
+            let mut begun = begun;
+            let inner = &begun.inner;
             inner.do_chore(Chore::Prune, turn, at);
             inner.do_chore_in_turn(Chore::Compress, at);
             if inner.do_chore_in_turn(Chore::HandOver, at) {
                 // What has waited for the hook.
                 inner.do_chore_in_turn(Chore::PruneTried, at);
             }
+            begun.done = true;
         };
         if let Err(error) = sys::spawn("log-retention", chores) {
             // The turn went with the closure.
+            self.duties().chores_lost.store(false, Relaxed);
+            if self.has(Chore::HandOver) {
+                self.note_refusal(at);
+            }
             self.prune_in_place(at);
             if let Some(chore) = [Chore::HandOver, Chore::Compress].into_iter().find(|chore| self.has(*chore)) {
                 self.report(chore.operation(), self.pattern.directory(), error);
@@ -98,15 +143,26 @@ impl Inner {
         }
     }
 
+    /// If the last thread that was started has ended in the middle of its work, or before it: counts that, and prunes in place.
+    pub(crate) fn make_up_for_lost_chores(&self) {
+        if self.duties().chores_lost.swap(false, Relaxed) {
+            let at = self.clock.exact_second();
+            let error = io::Error::other("the thread that prunes, compresses and hands over has panicked");
+            self.report(Operation::Retention, self.pattern.directory(), error);
+            self.prune_in_place(at);
+            self.look_again(at);
+        }
+    }
+
     /// As part of building: no thread is left running when the program goes on to fork.
     pub(crate) fn prune_in_place(&self, at: i64) {
         self.do_chore_in_turn(Chore::Prune, at);
     }
 
-    /// `false`: there is nothing to do, or somebody else is at it.
+    /// `false`: there is nothing to do, somebody else is at it, or it could not be begun.
     fn do_chore_in_turn(&self, chore: Chore, at: i64) -> bool {
         let turn = if self.has(chore) { self.try_take_turn(chore, at) } else { None };
-        turn.map(|turn| self.do_chore(chore, turn, at)).is_some()
+        turn.is_some_and(|turn| self.do_chore(chore, turn, at))
     }
 
     fn has(&self, chore: Chore) -> bool {
@@ -125,22 +181,55 @@ impl Inner {
     fn try_take_turn(&self, chore: Chore, at: i64) -> Option<HousekeepingLock> {
         let path = self.lock_path(chore);
         match HousekeepingLock::try_take(&path, self.creation()) {
-            Ok(turn) => {
-                if turn.is_none() {
-                    // Whoever is at it may have looked before the last file was finished, or has grown.
-                    self.look_again(at);
-                }
-                turn
-            }
-            Err(error) => {
-                self.report(chore.operation(), &path, error);
-                self.look_again(at);
-                None
-            }
+            Ok(Ok(turn)) => return Some(turn),
+            Ok(Err(refused)) => self.report_if_stuck(chore, &path, refused, at),
+            Err(error) => self.report(chore.operation(), &path, error),
+        }
+        if chore == Chore::HandOver {
+            self.note_refusal(at);
+        }
+        // Whoever is at it may have looked before the last file was finished, or has grown.
+        self.look_again(at);
+        None
+    }
+
+    /// Reports a holder that has had the turn for minutes.
+    fn report_if_stuck(&self, chore: Chore, lock: &Path, refused: Refused, at: i64) {
+        if refused.holder == Holder::Own {
+            return;
+        }
+        let mut since = self.duties().busy[chore.lock()].since(refused, at);
+        let mut patience = chore.patience();
+        if chore == Chore::HandOver
+            && let Some((called, in_hook)) = Record::read(&self.record_path(), self.creation()).last_call()
+        {
+            since = since.max(called.min(at));
+            patience = if in_hook { PATIENCE_WITH_HOOK } else { patience };
+        }
+        if at - since < patience {
+            self.plan(since + patience);
+            return;
+        }
+        // A turn that lasts because the work does ends by itself.
+        let again = || HousekeepingLock::try_take(lock, self.creation()).is_ok_and(|turn| turn.err() == Some(refused));
+        if busy::is_at_work(refused.holder) || !again() {
+            return;
+        }
+        let (holder, minutes) = (refused.holder, (at - since) / 60);
+        let text = format!("{holder} has been at it for {minutes} minutes; if it was stopped, let it go on, or end it");
+        self.report(chore.operation(), lock, io::Error::new(io::ErrorKind::WouldBlock, text));
+    }
+
+    /// Retention waits for the hook for a day after this.
+    fn note_refusal(&self, at: i64) {
+        let path = self.refusals_path();
+        if let Err(error) = refusals::note(&path, self.creation(), at) {
+            self.report(Operation::OnRollover, &path, error);
         }
     }
 
-    fn do_chore(&self, chore: Chore, turn: HousekeepingLock, at: i64) {
+    /// `false`: it could not be begun.
+    fn do_chore(&self, chore: Chore, turn: HousekeepingLock, at: i64) -> bool {
         let outcome = self.work(chore, &turn, false, at);
         drop(turn);
         match outcome {
@@ -157,10 +246,12 @@ impl Inner {
                 }
                 self.report_unseen(outcome.unseen);
                 self.report_ahead(chore, outcome.ahead);
+                !outcome.refused
             }
             Err(error) => {
                 self.report(chore.operation(), self.pattern.directory(), error);
                 self.look_again(at);
+                false
             }
         }
     }
@@ -187,14 +278,9 @@ impl Inner {
     /// `all`: also what has failed so recently that it is not tried again by itself.
     fn work(&self, chore: Chore, turn: &HousekeepingLock, all: bool, at: i64) -> io::Result<Outcome> {
         let Self { pattern, links, clock, .. } = self;
-        let record_path = self.record_path();
         let (outcome, counter) = match chore {
             Chore::Prune | Chore::PruneTried => {
-                // Without a record the hook cannot be called, which whoever hands over reports.
-                let record = || Record::read(&record_path);
-                let tried = |record: &io::Result<_>| chore == Chore::PruneTried || record.is_err();
-                let queue = |record: io::Result<_>| Queue::new(tried(&record), record.unwrap_or_default(), at);
-                let queue = self.hook.as_ref().map(|_| queue(record()));
+                let queue = self.hook.as_ref().map(|_| self.queue(chore == Chore::PruneTried, at));
                 let pruned = retention::prune(pattern, links, &self.limits, queue.as_ref(), clock, at)?;
                 (pruned, &self.counters().files_pruned)
             }
@@ -203,13 +289,27 @@ impl Inner {
                 (self.compression.map_or_else(|| Ok(Outcome::default()), compress)?, &self.counters().files_compressed)
             }
             Chore::HandOver => {
-                let round = |hook| Round { pattern, hook, turn, all, now: at }.hand_over(&record_path, self.creation());
-                let handed_over = self.hook.as_ref().map_or_else(|| Ok(Outcome::default()), round)?;
-                (handed_over, &self.counters().files_handed_over)
+                let Some(hook) = &self.hook else { return Ok(Outcome::default()) };
+                let round = Round { pattern, hook, turn, all, now: at };
+                let outcome = round.hand_over(&self.record_path(), self.creation());
+                if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
+                    self.note_refusal(at);
+                } else if let Err(error) = refusals::forget(&self.refusals_path(), self.creation()) {
+                    self.report(Operation::OnRollover, &self.refusals_path(), error);
+                }
+                (outcome?, &self.counters().files_handed_over)
             }
         };
         counter.fetch_add(outcome.done as u64, Relaxed);
         Ok(outcome)
+    }
+
+    /// What retention has to know of the hook.
+    fn queue(&self, tried: bool, at: i64) -> Queue {
+        let record = Record::read(&self.record_path(), self.creation());
+        let called = record.last_call().is_some_and(|(called, _)| at - called < refusals::DAY);
+        let refused = !called && refusals::have_lasted(&self.refusals_path(), at);
+        Queue::new(tried || refused, record, at)
     }
 
     fn look_again(&self, at: i64) {
@@ -267,8 +367,12 @@ impl Inner {
         }
         let error = |path: &Path, error| self.reporter.error(self.counters(), chore.operation(), path, error);
         let path = self.lock_path(chore);
-        let turn = HousekeepingLock::take(&path, self.creation()).map_err(|failed| error(&path, failed))?;
+        let turn = HousekeepingLock::take(&path, self.creation());
         let at = self.clock.exact_second();
+        if turn.is_err() && chore == Chore::HandOver {
+            self.note_refusal(at);
+        }
+        let turn = turn.map_err(|failed| error(&path, failed))?;
         // What this process itself has open only until its next event is finished.
         if chore != Chore::Prune
             && let Some(rolling) = self.slots.try_roll()
@@ -299,9 +403,12 @@ impl Inner {
             report(Chore::Prune, error);
         }
         if self.has(Chore::HandOver) {
-            let record = |_turn| record::Writer::open(&self.record_path(), self.creation());
-            if let Err(error) = take(Chore::HandOver).and_then(|turn| turn.map(record).transpose()) {
-                report(Chore::HandOver, error);
+            let open = |_turn| {
+                let (_, wrong) = record::Writer::open(&self.record_path(), self.creation())?;
+                wrong.map_or_else(|| refusals::prepare(&self.refusals_path(), self.creation()), Err)
+            };
+            if let Err(error) = take(Chore::HandOver).and_then(|turn| turn.map_or(Ok(()), open)) {
+                self.report(Operation::OnRollover, &self.record_path(), error);
             }
         }
     }
@@ -314,17 +421,18 @@ impl Inner {
         let path = self.lock_path(Chore::Prune);
         let mut waited = false;
         let mut ask = || match HousekeepingLock::try_take(&path, self.creation()) {
-            Ok(None) => {
+            Ok(Err(_)) => {
                 waited = true;
                 None
             }
-            taken => Some(taken),
+            Ok(Ok(turn)) => Some(Ok(turn)),
+            Err(error) => Some(Err(error)),
         };
         // A pruner that has been stopped is waited for once, not at each line.
         let lock = if stuck.load(Relaxed) { ask() } else { self.wait(ask) };
         stuck.store(lock.is_none(), Relaxed);
         match lock {
-            Some(Ok(Some(_lock))) if !waited => self.remove_oldest(keep),
+            Some(Ok(_lock)) if !waited => self.remove_oldest(keep),
             // Where there is no room for the lock either, each process goes without: `keep` files stay all the same.
             Some(Err(error)) if is_want_of_room(&error) => self.remove_oldest(keep),
             Some(Err(error)) => {
@@ -355,6 +463,10 @@ impl Inner {
 
     fn record_path(&self) -> PathBuf {
         self.pattern.hidden("rollover")
+    }
+
+    fn refusals_path(&self) -> PathBuf {
+        self.pattern.hidden("rollover.refused")
     }
 
     fn lock_path(&self, chore: Chore) -> PathBuf {

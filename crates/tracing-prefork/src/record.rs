@@ -2,17 +2,20 @@
 //! `+ 1795305599.123456789 4096 1 1795305606 app.2026-11-21.log`, with each number in columns of its own: the time of the file's last change and
 //! its size in bytes, how often the hook was called for it, as it is since then, and when last.
 //!
+//! It is a file of its own, which nobody else writes to: what is not a regular file, too large, or not of somebody who may have made it is set
+//! aside under the name `....rollover.bad`, and a hard link gives way to a copy, so that the other file stays as it is.
+//!
 //! The line is there before the hook is called, with a `?`, which becomes a `+` when the hook has done its work, and a `-` when it has
 //! failed. So nothing is called again and again because the disk is full, and who is killed in the hook leaves a `?` behind. Only who holds
 //! the hook's lock writes here; what others read meanwhile may be a little behind.
 
 use crate::housekeeping::LOOK_AGAIN;
-use crate::sys::{self, Creation};
+use crate::sys::{self, Creation, Mode};
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// So many lines of files that are gone are kept without writing the record anew.
 const STALE: usize = 32;
@@ -26,6 +29,9 @@ const HEAD: usize = 79;
 
 /// Bytes of empty lines that the record is given at its end.
 const PADDING: u64 = 4096;
+
+/// The most bytes that a record may have: some 500 000 files.
+const LARGEST: u64 = 64 << 20;
 
 /// What tells a file from what late lines have made of it: when it was last changed, in seconds since 1970 and nanoseconds, and its size,
 /// for what comes in the same tick of the kernel's clock.
@@ -110,14 +116,18 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Reads it; empty if there is none.
-    pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        sys::open_to_read(path)?.map_or_else(|| Ok(Self::default()), |file| Self::parse(&file))
+    /// Reads it, as one who does not write to it. Empty if there is none, or one that must not be believed.
+    pub(crate) fn read(path: &Path, creation: Creation<'_>) -> Self {
+        let file = sys::open_to_read(path).ok().flatten();
+        let file = file.filter(|file| sys::may_be_ours(file, path, creation).is_ok_and(|ours| ours));
+        file.and_then(|file| Self::parse(&file).ok()).unwrap_or_default()
     }
 
-    fn parse(mut file: &File) -> io::Result<Self> {
+    fn parse(file: &File) -> io::Result<Self> {
         let mut text = Vec::new();
-        file.read_to_end(&mut text)?;
+        if file.take(LARGEST + 1).read_to_end(&mut text)? as u64 > LARGEST {
+            return Err(unusable("it is larger than a record can be"));
+        }
         let mut record = Self { length: text.len() as u64, ..Self::default() };
         let mut at = 0;
         for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -128,6 +138,22 @@ impl Record {
             }
         }
         Ok(record)
+    }
+
+    /// Its lines one behind the other, as the record is written anew.
+    fn text(&mut self) -> String {
+        let mut text = String::new();
+        for (name, line) in &mut self.lines {
+            line.at = text.len() as u64;
+            text += &format!("{}{name}\n", line.head());
+        }
+        (self.end, self.length) = (text.len() as u64, text.len() as u64);
+        text
+    }
+
+    /// When a hook was called last, and whether it has not come back from that.
+    pub(crate) fn last_call(&self) -> Option<(i64, bool)> {
+        self.lines.values().map(|line| (line.called, line.state == State::Begun)).max()
     }
 
     /// What is known of that file as it is now.
@@ -148,19 +174,95 @@ impl Record {
     }
 }
 
+/// A record that must not be written to, whatever it says.
+fn unusable(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+/// Renames what has the record's name and must not be written to. Only the last such thing is kept.
+fn set_aside(path: &Path, why: &io::Error) -> io::Result<String> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".bad");
+    let aside = PathBuf::from(aside);
+    match fs::rename(path, &aside) {
+        Ok(()) => Ok(format!("{why}; it is {} now, and files may be handed over once more", aside.display())),
+        Err(error) => Err(io::Error::new(error.kind(), format!("{why}, and it cannot be renamed: {error}"))),
+    }
+}
+
 /// The record in the hands of the one who may write it.
-#[derive(Debug)]
 pub(crate) struct Writer {
+    path: PathBuf,
+    creation: Creation<'static>,
     file: File,
     pub(crate) record: Record,
+    /// How many calls of the hook were noted.
+    pub(crate) begun: usize,
 }
 
 impl Writer {
-    pub(crate) fn open(path: &Path, creation: Creation<'_>) -> io::Result<Self> {
-        let file = sys::open_or_create(path, creation)?;
-        let mut writer = Self { record: Record::parse(&file)?, file };
+    /// Opens it, or begins a new one. Also says what was wrong with one that has given way to a new one.
+    pub(crate) fn open(path: &Path, creation: Creation<'static>) -> io::Result<(Self, Option<io::Error>)> {
+        match Self::open_usable(path, creation) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let told = unusable(&set_aside(path, &error)?);
+                Ok((Self::open_usable(path, creation)?, Some(told)))
+            }
+            opened => opened.map(|writer| (writer, None)),
+        }
+    }
+
+    fn open_usable(path: &Path, creation: Creation<'static>) -> io::Result<Self> {
+        if let Some(kind) = sys::other_than_file(path) {
+            return Err(unusable(&format!("it is {kind}, where a regular file is wanted")));
+        }
+        let file = sys::open_or_create(path, creation).map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied if sys::may_replace(path) => unusable(&error.to_string()),
+            _ => error,
+        })?;
+        if !sys::may_be_ours(&file, path, creation)? {
+            return Err(unusable("it belongs to a user who has no business here"));
+        }
+        let mut writer = Self { path: path.to_owned(), creation, record: Record::parse(&file)?, file, begun: 0 };
+        if sys::has_other_names(&writer.file)? {
+            writer.copy()?;
+        }
         writer.pad()?;
         Ok(writer)
+    }
+
+    /// Goes on in a file of its own, because this one has further names: it is in somebody's snapshot by hard links, or is somebody's file.
+    fn copy(&mut self) -> io::Result<()> {
+        let copy = sys::Unnamed::create(&self.path, self.creation.now)?;
+        let mode = Mode::from_bits_truncate(self.file.metadata()?.mode());
+        sys::make_ours(copy.file(), &self.path, self.creation.mode.unwrap_or(mode))?;
+        copy.file().write_all_at(self.record.text().as_bytes(), 0)?;
+        copy.replace(&self.path)?;
+        self.file = sys::open_or_create(&self.path, self.creation)?;
+        Ok(())
+    }
+
+    /// Reads the record again if it is not what this process has left there. That is so where the lock's file was removed, and somebody else
+    /// has had a turn. `name`: the file whose line matters.
+    pub(crate) fn reread(&mut self, name: &str) -> io::Result<bool> {
+        let same = sys::identity_of(&self.path) == Some(sys::identity(&self.file)?) && self.is_as_left(name)?;
+        if !same {
+            let begun = self.begun;
+            *self = Self::open(&self.path, self.creation)?.0;
+            self.begun = begun;
+        }
+        Ok(!same)
+    }
+
+    fn is_as_left(&self, name: &str) -> io::Result<bool> {
+        let Record { lines, end, length } = &self.record;
+        let mut next = [b'\n'];
+        let unused =
+            self.file.metadata()?.len() == *length && (self.file.read_at(&mut next, *end)? == 0 || next == *b"\n");
+        let Some(line) = lines.get(name) else { return Ok(unused) };
+        let mut head = [0; HEAD];
+        let read = self.file.read_at(&mut head, line.at)?;
+        Ok(unused && head[..read] == *line.head().as_bytes())
     }
 
     /// Has the file end in empty lines, where the next lines find room when the disk is full.
@@ -194,6 +296,7 @@ impl Writer {
             *end += text.len() as u64;
         }
         lines.insert(name.to_owned(), line);
+        self.begun += 1;
         // If there is no room, it will show when there is none left.
         let _ = self.pad();
         Ok(())
@@ -201,6 +304,7 @@ impl Writer {
 
     /// Notes what has come of it, and as what the hook has left the file.
     pub(crate) fn end(&mut self, name: &str, version: Version, state: State) -> io::Result<()> {
+        self.reread(name)?;
         let Some(line) = self.record.lines.get_mut(name) else { return Ok(()) };
         (line.state, line.version) = (state, version);
         self.file.write_all_at(line.head().as_bytes(), line.at)
@@ -209,7 +313,7 @@ impl Writer {
     /// Forgets what is not there any more, when there are many more lines than `files`. In place: if somebody is killed in the middle of it,
     /// some files are handed over once more.
     pub(crate) fn forget_unless(&mut self, files: usize, is_there: impl Fn(&str) -> bool) -> io::Result<()> {
-        let Record { lines, end, length } = &mut self.record;
+        let lines = &mut self.record.lines;
         let before = lines.len();
         if before > 2 * files + STALE {
             lines.retain(|name, _| is_there(name));
@@ -217,14 +321,9 @@ impl Writer {
         if lines.len() == before {
             return Ok(());
         }
-        let mut text = String::new();
-        for (name, line) in lines {
-            line.at = text.len() as u64;
-            text += &format!("{}{name}\n", line.head());
-        }
+        let text = self.record.text();
         self.file.write_all_at(text.as_bytes(), 0)?;
         self.file.set_len(text.len() as u64)?;
-        (*end, *length) = (text.len() as u64, text.len() as u64);
         self.pad()
     }
 }

@@ -191,8 +191,8 @@ pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link]
     let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
     let Some((name, age)) = sys::parse_hidden(name, system_time(now)) else { return };
     let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
-    let of_ours = pattern.place_of_name(&whole, now).is_some()
-        || pattern.is_hidden(&whole)
+    let of_ours = pattern.is_hidden(&whole)
+        || pattern.place_of_name(&whole, now).is_some()
         || links.iter().any(|link| link.name() == whole);
     if of_ours && age::is_left_behind(age) {
         let _ = fs::remove_file(&found.path);

@@ -47,6 +47,10 @@ pub(crate) struct Duties {
     pub(crate) ahead_reported: AtomicBool,
     /// A file has been created, so that there may be one too many, and one that is finished.
     pub(crate) chores_wanted: AtomicBool,
+    /// A thread that was started for it has ended before it was done.
+    pub(crate) chores_lost: AtomicBool,
+    /// Who has kept this process from pruning, compressing and handing over.
+    pub(crate) busy: [crate::busy::Busy; 3],
     /// When to do the housekeeping again because a file was held, 0 for not at all; and how many seconds were left for that.
     pub(crate) chores_at: AtomicI64,
     pub(crate) chores_delay: AtomicI64,

@@ -49,6 +49,7 @@ impl Inner {
             Ok(Look::NotOpen | Look::Busy) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
+        self.make_up_for_lost_chores();
         self.do_chores_if_wanted();
         if self.is_due(at) {
             self.start_chores();

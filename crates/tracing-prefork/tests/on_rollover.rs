@@ -330,7 +330,9 @@ fn the_record_forgets_what_is_gone_and_says_nothing_where_it_is_damaged() {
 fn without_a_note_no_hook_is_called() {
     let directory = tempfile::tempdir().expect("a directory");
     write_files(directory.path(), &["app.2026-11-20.log"]);
+    // A directory that cannot be set aside, because a file has that name.
     fs::create_dir(directory.path().join(RECORD)).expect("made");
+    write_files(directory.path(), &[&format!("{RECORD}.bad")]);
     let (given, builder) = given(daily(&Hand::at(NOW)));
     let logs = builder.build(directory.path()).expect("builds");
     let error = logs.hand_over().expect_err("refused");

@@ -134,20 +134,6 @@ pub(crate) fn is_held(path: &Path) -> bool {
     open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()).unwrap_or(true))
 }
 
-/// Opens a file of ours that holds no lines, for reading and writing, and creates it if need be.
-pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<File> {
-    let open = || open(path, LOG.difference(OFlag::O_APPEND), Mode::empty());
-    let file = match open() {
-        Err(Errno::ENOENT) => match create(path, creation) {
-            Err(Errno::EEXIST) | Ok(_) => open()?,
-            Err(error) => return Err(error.into()),
-        },
-        opened => opened?,
-    };
-    Status::of(&file)?.must_be_regular()?;
-    Ok(file.into())
-}
-
 /// Creates the file, or says EEXIST. It gets its name when its mode and its first line are there already, so nobody ever finds it
 /// without; but where links are refused, the one who creates it writes the first line afterwards.
 pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnedFd> {
@@ -177,7 +163,7 @@ fn create_in_place(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Resul
 }
 
 /// What the umask leaves of it.
-const ANY: Mode = Mode::from_bits_truncate(0o666);
+pub(super) const ANY: Mode = Mode::from_bits_truncate(0o666);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnedFd> {

@@ -142,6 +142,7 @@ fn watch_forks() -> io::Result<()> {
         if let Some(flag) = known() {
             flag.store(true, Relaxed);
         }
+        super::job_lock::close_in_child();
     }
     // Not a `Once`: a child forked meanwhile would inherit it locked. Done twice, it counts by two and keeps a page.
     if !REGISTERED.load(Acquire) {
@@ -151,7 +152,7 @@ fn watch_forks() -> io::Result<()> {
             unsafe { page.as_ref() }.store(true, Relaxed);
             KNOWN.store(page.as_ptr(), Release);
         }
-        // SAFETY: the handler only changes atomics, and reads a constant-initialised variable of its thread, which is async-signal-safe.
+        // SAFETY: the handler changes atomics, reads a constant-initialised variable of its thread, and closes descriptors: all async-signal-safe.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
         REGISTERED.store(true, Release);
     }

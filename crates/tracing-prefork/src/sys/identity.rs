@@ -50,14 +50,20 @@ impl Status {
         born::at(path).unwrap_or_else(|| lstat(path).map(Self::from))
     }
 
+    /// What it is, if not a regular file.
+    pub(crate) fn other_than_file(&self) -> Option<&'static str> {
+        match self.kind {
+            SFlag::S_IFREG => None,
+            SFlag::S_IFDIR => Some("a directory"),
+            SFlag::S_IFIFO => Some("a FIFO"),
+            SFlag::S_IFSOCK => Some("a socket"),
+            SFlag::S_IFLNK => Some("a symbolic link"),
+            _ => Some("a device"),
+        }
+    }
+
     pub(crate) fn must_be_regular(&self) -> io::Result<()> {
-        let found = match self.kind {
-            SFlag::S_IFREG => return Ok(()),
-            SFlag::S_IFDIR => "a directory",
-            SFlag::S_IFIFO => "a FIFO",
-            SFlag::S_IFSOCK => "a socket",
-            _ => "a device",
-        };
+        let Some(found) = self.other_than_file() else { return Ok(()) };
         Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{found}, where a regular file is wanted")))
     }
 }

@@ -1,40 +1,104 @@
 //! The lock behind which one process at a time, and one thread in it, does a job for all: prunes, compresses or hands over.
 
-use super::files::{self, Creation};
+use super::files::Creation;
 use super::fork;
+use super::hidden::open_or_replace;
+use super::identity::{FileId, Status, identity, identity_of};
 use super::lock_outcome::LockOutcome;
 use super::locks::byte_lock;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::stat::stat;
+use nix::sys::stat::{fstat, futimens, stat};
+use nix::sys::time::TimeSpec;
+use std::fmt;
 use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
-use std::path::Path;
-use std::sync::atomic::AtomicU64;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicI32, AtomicU64};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The lock behind which one process at a time, and one thread in it, prunes the files of a pattern, compresses them, or hands them over.
 ///
-/// A POSIX lock, on a file that is opened for each use: a forked child does not inherit it, and a holder that is killed
-/// frees it even if a child still has the descriptor (measured; open file description locks and `flock` stay held then).
-/// Among the threads of a process it is a word in memory: of a process, anybody's closing of the file ends the lock (`fcntl(2)`),
-/// so nobody else may even open it.
+/// Three locks in one, each for what the others cannot do, on a file that is opened for each use:
+///
+/// * A word in memory keeps the threads of a process apart, so that only the thread whose turn it is opens the file.
+/// * An open file description lock keeps everybody else apart, also another copy of this library in the same process. It stays where the
+///   program opens and closes the file itself, which ends a POSIX lock (`fcntl(2)`). But a forked child would keep it for a holder that
+///   was killed, so a child closes its copy at once ([`close_in_child`]).
+/// * A POSIX lock says which process the holder is.
+///
+/// The locks belong to an inode. If somebody removes the file, the path leads to another one, and the holder has lost its turn.
 #[derive(Debug)]
 pub(crate) struct HousekeepingLock {
-    file: File,
+    path: PathBuf,
+    file: ManuallyDrop<File>,
     generation: u64,
-    _in_hand: InHand,
+    in_hand: InHand,
 }
 
-/// Which locks threads of this process have in hand: the generation of the process, so that what a forked child inherits here says
-/// nothing, and 32 bits that stand for the path.
-static IN_HAND: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
+/// The bytes of the lock's file that the two locks are on.
+const POSIX_BYTE: libc::off_t = 0;
+const OPEN_FILE_BYTE: libc::off_t = 1;
+
+/// Which locks threads of this process have in hand.
+static IN_HAND: [Word; 1024] = [const { Word::free() }; 1024];
 
 #[derive(Debug)]
-struct InHand(&'static AtomicU64);
+struct Word {
+    /// The generation of the process, so that what a forked child inherits here says nothing, and 32 bits that stand for the path.
+    owner: AtomicU64,
+    /// The descriptor of the lock's file, 0 for none, and which file that is.
+    descriptor: AtomicI32,
+    device: AtomicU64,
+    inode: AtomicU64,
+}
+
+impl Word {
+    const fn free() -> Self {
+        Self {
+            owner: AtomicU64::new(0),
+            descriptor: AtomicI32::new(0),
+            device: AtomicU64::new(0),
+            inode: AtomicU64::new(0),
+        }
+    }
+
+    fn note(&self, file: &File, id: FileId) {
+        self.device.store(id.device, SeqCst);
+        self.inode.store(id.inode, SeqCst);
+        self.descriptor.store(file.as_raw_fd(), SeqCst);
+    }
+}
+
+/// In a child that has just been forked: closes its copies of the locks that its parent has in hand, which would otherwise stay locked when
+/// the parent is killed. Async-signal-safe: it changes atomics, and calls `statx(2)` and `close(2)`.
+pub(super) fn close_in_child() {
+    for word in &IN_HAND {
+        let number = word.descriptor.swap(0, SeqCst);
+        if number <= 0 {
+            continue;
+        }
+        let id = FileId { device: word.device.load(SeqCst), inode: word.inode.load(SeqCst), birth: 0 };
+        // SAFETY: borrowed for one call; a number that leads to nothing is an error.
+        let found = Status::of(unsafe { BorrowedFd::borrow_raw(number) });
+        // Not what the program has put there since.
+        if found.is_ok_and(|found| found.id == id) {
+            // Whoever owns it leaves it alone after a fork (`HousekeepingLock::drop`).
+            let _ = nix::unistd::close(number);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct InHand {
+    word: &'static Word,
+    owner: u64,
+}
 
 impl InHand {
     /// `None`: another thread has it. Of two that come in the same instant, both may give way.
@@ -43,57 +107,181 @@ impl InHand {
         let directory = path.parent().and_then(|directory| stat(directory).ok());
         let place = directory.map_or(Err(path), |found| Ok((found.st_dev, found.st_ino, path.file_name())));
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(place);
-        let (generation, path) = (fork::generation() << 32, hash & u64::from(u32::MAX));
-        let claim = |word: &&AtomicU64| {
-            let found = word.load(SeqCst);
+        let generation = fork::generation() << 32;
+        let owner = generation | hash & u64::from(u32::MAX);
+        let claim = |word: &&Word| {
+            let found = word.owner.load(SeqCst);
             let free = found & !u64::from(u32::MAX) != generation;
-            free && word.compare_exchange(found, generation | path, SeqCst, SeqCst).is_ok()
+            free && word.owner.compare_exchange(found, owner, SeqCst, SeqCst).is_ok()
         };
-        let own = IN_HAND.iter().find(claim).map(Self)?;
-        let same = IN_HAND.iter().filter(|word| word.load(SeqCst) == generation | path);
+        let own = IN_HAND.iter().find(claim).map(|word| Self { word, owner })?;
+        let same = IN_HAND.iter().filter(|word| word.owner.load(SeqCst) == owner);
         if same.count() == 1 { Some(own) } else { None }
     }
 }
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        self.0.store(0, SeqCst);
+        // In a forked child the word may be another thread's by now.
+        let _ = self.word.owner.compare_exchange(self.owner, 0, SeqCst, SeqCst);
     }
 }
 
-impl HousekeepingLock {
-    /// Takes it, or says at once with `None` that somebody else has it.
-    pub(crate) fn try_take(path: &Path, creation: Creation<'_>) -> io::Result<Option<Self>> {
-        let Some(in_hand) = InHand::try_take(path) else { return Ok(None) };
-        let file = files::open_or_create(path, creation)?;
-        match fcntl(&file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))).into() {
-            LockOutcome::Held => Ok(Some(Self { file, generation: fork::generation(), _in_hand: in_hand })),
-            LockOutcome::Busy => Ok(None),
-            LockOutcome::Unsupported(error) | LockOutcome::Failed(error) => Err(error.into()),
+/// Who has a turn that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// A thread of this process.
+    Own,
+    Process(libc::pid_t),
+    /// A lock that says nothing of its process, or one of another PID namespace.
+    Unknown,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("another thread of this process"),
+            Self::Process(number) => write!(f, "process {number}"),
+            Self::Unknown => f.write_str("a process that cannot be seen from here"),
         }
     }
+}
 
-    /// Whether it is this process that has it. Not any more if something in it has opened the lock's file, and closed it; nor in a child that
-    /// was forked meanwhile.
+/// A turn that somebody else has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) holder: Holder,
+    /// Tells this turn from those before it and after it.
+    pub(crate) turn: i64,
+}
+
+impl Refused {
+    const BY_OWN: Self = Self { holder: Holder::Own, turn: 0 };
+
+    fn by_holder_of(file: &File) -> Self {
+        let holder = posix_holder(file);
+        let turn =
+            fstat(file).map_or(0, |stat| stat.st_mtime.wrapping_mul(1_000_000_000).wrapping_add(stat.st_mtime_nsec));
+        Self { holder, turn }
+    }
+}
+
+/// Whoever has the POSIX lock.
+fn posix_holder(file: &File) -> Holder {
+    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, POSIX_BYTE);
+    match ask(file, &mut lock) {
+        Ok(()) if lock.l_type != libc::F_UNLCK as libc::c_short && lock.l_pid > 0 => Holder::Process(lock.l_pid),
+        _ => Holder::Unknown,
+    }
+}
+
+/// Marks the beginning of a turn, by the time of the file's last change.
+fn mark(file: &File) {
+    if file.set_modified(SystemTime::now()).is_err() {
+        // Only the owner may set what time he likes (`utimensat(2)`).
+        let _ = futimens(file, &TimeSpec::UTIME_OMIT, &TimeSpec::UTIME_NOW);
+    }
+}
+
+/// Asks as an open file description, which also finds a POSIX lock of this very process: of another copy of this library.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn ask(file: &File, lock: &mut libc::flock) -> nix::Result<()> {
+    fcntl(file, FcntlArg::F_OFD_GETLK(lock)).map(drop)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn ask(file: &File, lock: &mut libc::flock) -> nix::Result<()> {
+    fcntl(file, FcntlArg::F_GETLK(lock)).map(drop)
+}
+
+/// Whether the open file description lock could be set; also where there are no such locks.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_open_file_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&byte_lock(kind, OPEN_FILE_BYTE))).into() {
+        LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(true),
+        LockOutcome::Busy => Ok(false),
+        LockOutcome::Failed(error) => Err(error),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_open_file_lock(_file: &File, _kind: libc::c_int) -> nix::Result<bool> {
+    let _ = OPEN_FILE_BYTE;
+    Ok(true)
+}
+
+fn set_posix_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
+    match fcntl(file, FcntlArg::F_SETLK(&byte_lock(kind, POSIX_BYTE))).into() {
+        LockOutcome::Held => Ok(true),
+        LockOutcome::Busy => Ok(false),
+        LockOutcome::Unsupported(error) | LockOutcome::Failed(error) => Err(error),
+    }
+}
+
+/// The POSIX lock first, so that whoever is refused finds out by whom.
+fn lock_both(file: &File) -> nix::Result<bool> {
+    const KIND: libc::c_int = libc::F_WRLCK as libc::c_int;
+    Ok(set_posix_lock(file, KIND)? && set_open_file_lock(file, KIND)?)
+}
+
+impl HousekeepingLock {
+    /// Takes it, or says at once who else has it.
+    pub(crate) fn try_take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
+        for _ in 0..10 {
+            let Some(in_hand) = InHand::try_take(path) else { return Ok(Err(Refused::BY_OWN)) };
+            let file = open_or_replace(path, creation)?;
+            in_hand.word.note(&file, identity(&file)?);
+            let (path, file) = (path.to_owned(), ManuallyDrop::new(file));
+            let lock = Self { path, file, generation: fork::generation(), in_hand };
+            if !lock_both(&lock.file)? {
+                return Ok(Err(Refused::by_holder_of(&lock.file)));
+            }
+            if lock.is_at_its_path() {
+                mark(&lock.file);
+                return Ok(Ok(lock));
+            }
+        }
+        Err(io::Error::other("the file of the lock was removed or replaced each time it had been opened"))
+    }
+
+    /// Whether the path still leads to the file that is locked.
+    fn is_at_its_path(&self) -> bool {
+        identity(&*self.file).is_ok_and(|id| identity_of(&self.path) == Some(id))
+    }
+
+    /// Whether it is this process that has it. Not any more if somebody has removed the lock's file; nor in a child that was forked
+    /// meanwhile.
     pub(crate) fn is_ours_still(&self) -> bool {
         self.generation == fork::generation()
-            && fcntl(&self.file, FcntlArg::F_SETLK(&byte_lock(libc::F_WRLCK as libc::c_int, 0))).is_ok()
+            && self.is_at_its_path()
+            && lock_both(&self.file).is_ok_and(|locked| locked)
     }
 
     /// Takes it, waiting up to about five seconds for somebody else.
     pub(crate) fn take(path: &Path, creation: Creation<'_>) -> io::Result<Self> {
+        let mut holder = Holder::Unknown;
         for _ in 0..500 {
-            if let Some(lock) = Self::try_take(path, creation)? {
-                return Ok(lock);
+            match Self::try_take(path, creation)? {
+                Ok(lock) => return Ok(lock),
+                Err(refused) => holder = refused.holder,
             }
             thread::sleep(Duration::from_millis(10));
         }
-        Err(io::Error::new(io::ErrorKind::WouldBlock, "somebody else has held the lock for five seconds"))
+        Err(io::Error::new(io::ErrorKind::WouldBlock, format!("{holder} has held the lock for five seconds")))
     }
 }
 
 impl Drop for HousekeepingLock {
     fn drop(&mut self) {
-        let _ = fcntl(&self.file, FcntlArg::F_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, 0)));
+        // A forked child has closed its copy, and may have been given the number for something else.
+        if self.generation != fork::generation() {
+            return;
+        }
+        self.in_hand.word.descriptor.store(0, SeqCst);
+        // Unlocked explicitly: a child of a raw `clone(2)` has a copy of the descriptor.
+        let _ = set_open_file_lock(&self.file, libc::F_UNLCK as libc::c_int);
+        let _ = set_posix_lock(&self.file, libc::F_UNLCK as libc::c_int);
+        // SAFETY: once, and not used after this.
+        unsafe { ManuallyDrop::drop(&mut self.file) };
     }
 }

@@ -4,6 +4,7 @@ mod closed;
 mod descriptor;
 mod files;
 mod fork;
+mod hidden;
 mod identity;
 mod job_lock;
 mod lock_outcome;
@@ -18,10 +19,13 @@ mod unnamed;
 
 pub(crate) use closed::{ClosedFile, open_to_read, set_modified, sync_directory_of, unlink};
 pub(crate) use descriptor::{Descriptor, append};
-pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log, open_or_create};
+pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
 pub(crate) use fork::{ForkWiped, generation, libc_knows};
+pub(crate) use hidden::{
+    has_other_names, make_ours, may_be_ours, may_replace, open_or_create, open_or_replace, other_than_file,
+};
 pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link};
-pub(crate) use job_lock::HousekeepingLock;
+pub(crate) use job_lock::{Holder, HousekeepingLock, Refused};
 pub(crate) use locks::{Discipline, Unlocked, WriteLock};
 pub(crate) use path::LogPath;
 pub(crate) use priority::at_lowest_priority;

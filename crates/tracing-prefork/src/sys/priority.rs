@@ -5,16 +5,22 @@ use std::io;
 use std::thread;
 
 /// Does some work at the lowest priority, and waits for it. In a thread of its own: without a privilege a thread cannot
-/// raise its priority again.
+/// raise its priority again. Where no thread can be started, the work is done in place, at the priority of this one.
 pub(crate) fn at_lowest_priority<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> io::Result<T> {
-    thread::scope(|scope| {
-        let work = move || {
+    let mut work = Some(work);
+    let done = thread::scope(|scope| {
+        let lowered = || {
             lower();
-            work()
+            work.take().map(|work| work())
         };
-        let spawned = super::undisturbed(name, |builder, _| builder.spawn_scoped(scope, work))?;
-        spawned.join().map_err(|_| io::Error::other("it has panicked"))
-    })
+        let spawned = super::undisturbed(name, |builder, _| builder.spawn_scoped(scope, lowered)).ok()?;
+        Some(spawned.join().map_err(|_| io::Error::other("it has panicked")))
+    });
+    match (done, work) {
+        (Some(done), _) => done?.ok_or_else(|| io::Error::other("it was not begun")),
+        (None, Some(work)) => Ok(work()),
+        (None, None) => Err(io::Error::other("it has ended with the thread that it was begun in")),
+    }
 }
 
 /// For this thread only: what Linux calls a process in these calls is a thread (`setpriority(2)`, `sched(7)`, `ioprio_set(2)`). Whatever the

@@ -24,8 +24,12 @@ pub(crate) struct Unnamed {
 impl Unnamed {
     /// In the directory of `target`, readable by nobody else.
     pub(crate) fn create(target: &Path, began: SystemTime) -> io::Result<Self> {
+        Self::create_with(target, began, Mode::S_IRUSR | Mode::S_IWUSR)
+    }
+
+    /// With this mode, less the umask.
+    pub(super) fn create_with(target: &Path, began: SystemTime, mode: Mode) -> io::Result<Self> {
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         if let Some(file) = create_unnamed(target, flags, mode)? {
             locks::share(&file, Discipline::Locked).is_held()?;
             return Ok(Self { file, hidden: None, began });

@@ -1,0 +1,35 @@
+//! How long somebody else has had a turn: whoever has it for minutes may have been stopped, which is worth a report.
+
+use crate::sys::{Holder, Refused};
+use std::fs;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+/// The turn of somebody else that was found last, and since when. All zero: none.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    turn: AtomicI64,
+    since: AtomicI64,
+}
+
+impl Busy {
+    /// Notes that somebody else has that turn, and says since when.
+    pub(crate) fn since(&self, refused: Refused, at: i64) -> i64 {
+        let since = self.since.load(Relaxed);
+        if self.turn.swap(refused.turn, Relaxed) == refused.turn && since <= at {
+            return since;
+        }
+        self.since.store(at, Relaxed);
+        at
+    }
+}
+
+/// Whether a thread of that process runs, or waits for a disk: then the process has not been stopped. `false` where nobody can tell (`proc(5)`).
+pub(crate) fn is_at_work(holder: Holder) -> bool {
+    let Holder::Process(number) = holder else { return false };
+    let runs = |thread: fs::DirEntry| {
+        let text = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // The name of the thread, in parentheses, can be anything.
+        text.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with(['R', 'D']))
+    };
+    fs::read_dir(format!("/proc/{number}/task")).is_ok_and(|threads| threads.flatten().any(runs))
+}

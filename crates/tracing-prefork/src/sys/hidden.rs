@@ -1,0 +1,109 @@
+//! Our hidden files beside the logs: locks, the record, notes. They hold no lines.
+
+use super::files::{self, Creation};
+use super::identity::Status;
+use super::unnamed::Unnamed;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, lstat, stat};
+use nix::unistd::geteuid;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::fchown;
+use std::path::Path;
+
+/// Opens a hidden file for reading and writing, and creates it if need be.
+///
+/// Only who may write to it may read it: whoever can open a file can lock it, and keep others out. Where root creates it in somebody's
+/// directory, it belongs to that directory's owner, whose processes would be kept out for ever otherwise.
+pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<File> {
+    for _ in 0..10 {
+        match files::open(path, files::LOG.difference(OFlag::O_APPEND), Mode::empty()) {
+            Err(Errno::ENOENT) => match create(path, creation) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => created?,
+            },
+            Err(Errno::EACCES) => return Err(closed_to_us(path)),
+            opened => {
+                let file = opened?;
+                Status::of(&file)?.must_be_regular()?;
+                return Ok(file.into());
+            }
+        }
+    }
+    Err(io::Error::other("the file was removed each time it had been created"))
+}
+
+/// The same for a file whose content does not matter. The owner of the directory replaces one that somebody else has made there and closed.
+pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result<File> {
+    match open_or_create(path, creation) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && may_replace(path) => {
+            nix::unistd::unlink(path)?;
+            open_or_create(path, creation)
+        }
+        opened => opened,
+    }
+}
+
+fn create(path: &Path, creation: Creation<'_>) -> io::Result<()> {
+    let unnamed = Unnamed::create_with(path, creation.now, files::ANY)?;
+    let umask = Mode::from_bits_truncate(fstat(unnamed.file())?.st_mode);
+    make_ours(unnamed.file(), path, creation.mode.unwrap_or(umask))?;
+    unnamed.publish(path)
+}
+
+/// Gives a new file of that name its mode, less what those may who may not write, and where root has made it the owner of its directory.
+pub(crate) fn make_ours(file: &File, path: &Path, mode: Mode) -> io::Result<()> {
+    let directory = directory_of(path)?;
+    if geteuid().is_root() && directory.st_uid != 0 {
+        // Where root may not, the file stays root's.
+        let _ = fchown(file, Some(directory.st_uid), Some(directory.st_gid));
+    }
+    let mut writers = Mode::S_IRUSR | Mode::S_IWUSR;
+    for (write, both) in [(Mode::S_IWGRP, Mode::S_IRGRP), (Mode::S_IWOTH, Mode::S_IROTH)] {
+        writers.set(write | both, mode.contains(write));
+    }
+    Ok(fchmod(file, writers)?)
+}
+
+fn directory_of(path: &Path) -> io::Result<FileStat> {
+    Ok(stat(path.parent().unwrap_or(path))?)
+}
+
+/// Whether it was made by somebody whom a sticky directory, or the mode of our own files, lets make it. Elsewhere whoever can make files can
+/// replace them all.
+pub(crate) fn may_be_ours(file: &File, path: &Path, creation: Creation<'_>) -> io::Result<bool> {
+    let (owner, directory) = (fstat(file)?.st_uid, directory_of(path)?);
+    let sticky = Mode::from_bits_truncate(directory.st_mode).contains(Mode::S_ISVTX);
+    let shared = creation.mode.is_some_and(|mode| mode.intersects(Mode::S_IWGRP | Mode::S_IWOTH));
+    let known = [geteuid().as_raw(), 0, directory.st_uid].contains(&owner);
+    Ok(known || !sticky || shared)
+}
+
+/// Whether another name leads to the file, too.
+pub(crate) fn has_other_names(file: &File) -> io::Result<bool> {
+    Ok(fstat(file)?.st_nlink > 1)
+}
+
+/// What has the name, if that is not a regular file.
+pub(crate) fn other_than_file(path: &Path) -> Option<&'static str> {
+    Status::at(path).ok().and_then(|found| found.other_than_file())
+}
+
+/// Whether it is somebody else's file in a directory of ours.
+pub(crate) fn may_replace(path: &Path) -> bool {
+    let own = geteuid().as_raw();
+    let directory = directory_of(path).is_ok_and(|directory| directory.st_uid == own);
+    directory && lstat(path).is_ok_and(|found| found.st_uid != own) && other_than_file(path).is_none()
+}
+
+fn closed_to_us(path: &Path) -> io::Error {
+    let denied = io::Error::from(Errno::EACCES);
+    let Ok(found) = lstat(path) else { return denied };
+    let text = format!(
+        "{denied}; the file belongs to user {} and this is user {}: remove it, or give it to the directory's owner",
+        found.st_uid,
+        geteuid()
+    );
+    io::Error::new(denied.kind(), text)
+}
