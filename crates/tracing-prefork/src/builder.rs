@@ -14,13 +14,12 @@ use crate::retention::Limits;
 use crate::rotation::Rotation;
 use crate::size::SizeLimit;
 use crate::slots::Slots;
-use crate::sys::Discipline;
+use crate::sys::{self, Discipline};
 use crate::zone::{Offsets, Zone};
 use crate::{Appender, BuildError, Period, checks};
 use std::convert::Infallible;
 use std::error;
 use std::fmt;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -331,7 +330,8 @@ impl Builder {
 
     /// The permissions of new files, exactly, whatever the umask: `0o660` for two users who share a group.
     ///
-    /// A file has them from the moment it exists. The owner must be able to read and write.
+    /// A file has them from the moment it exists. The owner must be able to read and write. A directory that is made for the files has what goes with
+    /// them: `0o770` with `0o660`, whatever the umask.
     pub fn file_mode(self, mode: u32) -> Self {
         Self { file_mode: Some(mode), ..self }
     }
@@ -516,7 +516,7 @@ impl Builder {
             checks::header(header, max, pattern.period_at(now.secs))?;
         }
 
-        fs::create_dir_all(pattern.directory())
+        sys::make_directories(pattern.directory(), mode, self.clock.now())
             .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
         let open = |source| BuildError::Open { path: path.clone(), source };
         static LAST_ID: AtomicU64 = AtomicU64::new(0);

@@ -403,12 +403,19 @@ impl Inner {
             report(Chore::Prune, error);
         }
         if self.has(Chore::HandOver) {
-            let open = |_turn| {
+            let open = || {
                 let (_, wrong) = record::Writer::open(&self.record_path(), self.creation())?;
                 wrong.map_or_else(|| refusals::prepare(&self.refusals_path(), self.creation()), Err)
             };
-            if let Err(error) = take(Chore::HandOver).and_then(|turn| turn.map_or(Ok(()), open)) {
-                self.report(Operation::OnRollover, &self.record_path(), error);
+            match take(Chore::HandOver) {
+                Ok(Ok(_turn)) => {
+                    if let Err(error) = open() {
+                        self.report(Operation::OnRollover, &self.record_path(), error);
+                    }
+                }
+                // Whoever has the turn makes them.
+                Ok(Err(_)) => {}
+                Err(error) => report(Chore::HandOver, error),
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The files of a pattern, as they stand in its directory.
 
+use crate::clock::system_time;
 use crate::name::{Pattern, Place};
+use crate::sys;
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirEntryExt;
@@ -121,7 +123,10 @@ fn walk(
                     Ok(()) => {}
                 }
             }
-            continue;
+            if depth == 0 || sys::parse_hidden(&file_name, system_time(now)).is_none() {
+                continue;
+            }
+            // A directory that is being made, or was left behind by that.
         }
         listing.found.push(Found {
             place: pattern.place_of_name(&name, now),

@@ -193,9 +193,10 @@ pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link]
     let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
     let of_ours = pattern.is_hidden(&whole)
         || pattern.place_of_name(&whole, now).is_some()
+        || pattern.leads_through(&whole)
         || links.iter().any(|link| link.name() == whole);
     if of_ours && age::is_left_behind(age) {
-        let _ = fs::remove_file(&found.path);
+        let _ = fs::remove_file(&found.path).or_else(|_| fs::remove_dir(&found.path));
     } else if plain_name(&whole).is_some_and(|plain| pattern.place_of_name(plain, now).is_some()) {
         // An archive that is being made. That takes as long as it takes, and whoever does it holds a lease.
         let _ = sys::claim_and_remove(&found.path, || age >= ABANDONED, |_| false);

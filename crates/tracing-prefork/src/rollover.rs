@@ -8,7 +8,6 @@ use crate::retry::Retry;
 use crate::slots::Rolling;
 use crate::sys::{self, Creation, LogPath, Opened};
 use std::cell::{Cell, OnceCell};
-use std::fs;
 use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
 use std::path::Path;
 use std::sync::Arc;
@@ -173,7 +172,7 @@ impl Inner {
                 Err(error)
                     if error.kind() == NotFound && may_create && !self.duties().is_bare() && tries.next().is_some() =>
                 {
-                    match fs::create_dir_all(path.directory()) {
+                    match sys::make_directories(path.directory(), self.mode, self.clock.now()) {
                         // One of them was removed again before the next was made in it: empty ones are pruning's to remove.
                         Err(error) if matches!(error.kind(), NotFound | AlreadyExists) => {}
                         made => made?,

@@ -333,3 +333,132 @@ fn a_directory_of_the_date_that_is_a_symbolic_link_is_refused_at_build_and_at_th
     log(&dated(&hand, Rotation::DAILY, BY_MONTH).build(&through).expect("builds"), "through the link");
     assert_eq!(read(directory.path(), "2026/12/app-02.log"), "through the link\n");
 }
+
+/// In a child, as one of two users of a group.
+fn as_user(number: u32, umask: u32, work: impl FnOnce()) -> nix::unistd::Pid {
+    use nix::unistd::{ForkResult, Gid, Uid, fork, setgid, setgroups, setuid};
+    let group = Gid::from_raw(GROUP);
+    // SAFETY: only in tests that run alone, with one thread.
+    match unsafe { fork() }.expect("forks") {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(umask));
+                setgroups(&[]).and_then(|()| setgid(group)).expect("the group");
+                setuid(Uid::from_raw(65_000 + number)).expect("another user");
+                work();
+            }));
+            // SAFETY: nothing of the parent's is to run.
+            unsafe { nix::libc::_exit(i32::from(done.is_err())) }
+        }
+    }
+}
+
+const GROUP: u32 = 65_432;
+
+/// A directory that a group shares; `None`, and a word about it, if that needs more rights than this process has.
+fn shared_by_group(home: &Path, name: &str) -> Option<std::path::PathBuf> {
+    if !nix::unistd::Uid::effective().is_root() {
+        std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: only root can become another user\n")
+            .expect("told");
+        return None;
+    }
+    fs::set_permissions(home, fs::Permissions::from_mode(0o755)).expect("set");
+    let directory = home.join(name);
+    fs::create_dir(&directory).expect("made");
+    nix::unistd::chown(&directory, None, Some(nix::unistd::Gid::from_raw(GROUP))).expect("given");
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o2770)).expect("set");
+    Some(directory)
+}
+
+fn ends_well(child: nix::unistd::Pid) {
+    use nix::sys::wait::{WaitStatus, waitpid};
+    assert_eq!(waitpid(child, None).expect("ends"), WaitStatus::Exited(child, 0));
+}
+
+#[test]
+fn directories_have_the_mode_that_goes_with_the_files_whatever_the_umask() {
+    alone("directories_have_the_mode_that_goes_with_the_files_whatever_the_umask", &[], |home| {
+        for (number, (umask, file_mode, expected)) in [
+            (0o077, 0o660, 0o770),
+            (0o022, 0o660, 0o770),
+            (0o000, 0o640, 0o750),
+            (0o022, 0o666, 0o777),
+            (0, 0o600, 0o700),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(umask));
+            let directory = home.join(number.to_string()).join("logs");
+            let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).file_mode(file_mode);
+            drop(builder.build(&directory).expect("builds"));
+            for made in ["", "2026", "2026/11"] {
+                let mode = fs::metadata(directory.join(made)).expect("there").mode() & 0o7777;
+                assert_eq!(mode, expected, "{made}: {mode:o}, not {expected:o}, at {umask:03o} {file_mode:o}");
+            }
+        }
+    });
+}
+
+#[test]
+fn two_users_of_one_group_make_directories_for_each_other() {
+    alone("two_users_of_one_group_make_directories_for_each_other", &[], |home| {
+        for umask in [0o022, 0o077] {
+            let Some(directory) = shared_by_group(home, &format!("{umask:o}")) else { return };
+            let hand = Hand::at(NOW);
+            for number in 0..4 {
+                ends_well(as_user(number % 2, umask, || {
+                    let builder = dated(&hand, Rotation::DAILY, BY_MONTH).file_mode(0o660);
+                    let logs = builder.build(&directory).expect("builds");
+                    log(&logs, "this month");
+                    hand.set(NOW + 10 * DAY, 0);
+                    log(&logs, "the next month");
+                    assert_eq!(logs.stats().errors, 0);
+                }));
+            }
+            let mode = fs::metadata(directory.join("2026/12")).expect("there").mode() & 0o7777;
+            assert_eq!(mode, 0o2770, "the group of the directory goes on");
+            assert_eq!(read(&directory, "2026/12/app-01.log").lines().count(), 4);
+        }
+    });
+}
+
+#[test]
+fn processes_of_two_users_make_the_same_directories_at_the_same_moment() {
+    alone("processes_of_two_users_make_the_same_directories_at_the_same_moment", &[], |home| {
+        let Some(directory) = shared_by_group(home, "logs") else { return };
+        for round in 0..30 {
+            let hand = Hand::at(NOW + round * 31 * DAY);
+            let go = directory.join("go");
+            let processes: Vec<_> = (0..8)
+                .map(|number| {
+                    as_user(number % 2, 0o077, || {
+                        eventually("all are there", || go.exists());
+                        let builder = dated(&hand, Rotation::DAILY, "%Y/%m/%d/app.log").file_mode(0o660);
+                        let logs = builder.build(&directory).expect("builds");
+                        log(&logs, "a line");
+                        assert_eq!(logs.stats().errors, 0);
+                    })
+                })
+                .collect();
+            write_files(&directory, &["go"]);
+            processes.into_iter().for_each(ends_well);
+            fs::remove_file(&go).expect("removed");
+        }
+        let left: Vec<_> = common::all_names(&directory).into_iter().filter(|name| name.ends_with(".tmp")).collect();
+        assert_eq!(left, [""; 0]);
+    });
+}
+
+#[test]
+fn a_directory_that_a_killed_process_has_left_without_its_name_is_cleared_away() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let left = [".2026.1f-0000000000000001.prefork.tmp", "2026/.10.1f-0000000000000001.prefork.tmp"];
+    for name in left {
+        fs::create_dir_all(directory.path().join(name)).expect("made");
+    }
+    let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).file_mode(0o600).max_log_files(2);
+    drop(builder.build(directory.path()).expect("builds"));
+    assert!(left.iter().all(|name| !directory.path().join(name).exists()));
+}

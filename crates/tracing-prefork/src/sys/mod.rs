@@ -2,6 +2,7 @@
 
 mod closed;
 mod descriptor;
+mod directories;
 mod files;
 mod fork;
 mod hidden;
@@ -19,6 +20,7 @@ mod unnamed;
 
 pub(crate) use closed::{ClosedFile, open_to_read, set_modified, sync_directory_of, unlink};
 pub(crate) use descriptor::{Descriptor, append};
+pub(crate) use directories::make_directories;
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
 pub(crate) use fork::{ForkWiped, generation, libc_knows};
 pub(crate) use hidden::{
