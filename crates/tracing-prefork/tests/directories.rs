@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, alone, at, dated, eventually, files, log, read, tree, write_files};
+use common::{DAY, Hand, NOW, alone, at, dated, eventually, files, log, read, tree, write_files, written_now};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -147,6 +147,7 @@ fn a_file_in_a_directory_is_kept_while_somebody_may_still_write_to_it() {
         builder.build(directory.path()).expect("builds")
     };
     let idle = build(NOW - 31 * DAY);
+    written_now(&idle.path());
     let logs = build(NOW);
     assert_eq!(files(directory.path()), ["2026/10/app-21.log", "2026/11/app-21.log"]);
     log(&idle, "still October here");

@@ -2,19 +2,13 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, all_names, at, eventually, names, telling};
+use common::{DAY, Hand, NOW, all_names, at, eventually, names, telling, write_files, written_now};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tracing_prefork::{Appender, Operation, Rotation};
-
-fn touch(directory: &Path, files: &[&str]) {
-    for name in files {
-        fs::write(directory.join(name), "x\n").expect("written");
-    }
-}
 
 fn daily(hand: &Hand, keep: usize, directory: &Path) -> Appender {
     hand.builder().rotation(Rotation::DAILY).max_log_files(keep).build(directory).expect("builds")
@@ -42,7 +36,7 @@ const FOREIGN: [&str; 15] = [
 fn n_files_are_kept_the_current_one_included() {
     let directory = tempfile::tempdir().expect("a directory");
     let old: Vec<_> = (1..=9).map(|day| format!("app.2026-11-0{day}.log")).collect();
-    touch(directory.path(), &old.iter().map(String::as_str).collect::<Vec<_>>());
+    write_files(directory.path(), &old.iter().map(String::as_str).collect::<Vec<_>>());
     daily(&Hand::at(NOW), 3, directory.path());
     assert_eq!(names(directory.path()), ["app.2026-11-08.log", "app.2026-11-09.log", "app.2026-11-21.log"]);
     daily(&Hand::at(NOW), 1, directory.path());
@@ -53,7 +47,7 @@ fn n_files_are_kept_the_current_one_included() {
 fn a_file_of_a_year_that_no_event_is_in_is_not_counted() {
     let directory = tempfile::tempdir().expect("a directory");
     let files = ["app.2026-11-20.log", "app.9999-10-01.log"];
-    touch(directory.path(), &files);
+    write_files(directory.path(), &files);
     daily(&Hand::at(NOW), 2, directory.path());
     assert_eq!(names(directory.path()), ["app.2026-11-20.log", "app.2026-11-21.log", "app.9999-10-01.log"]);
 }
@@ -96,8 +90,8 @@ fn appenders_of_one_directory_keep_to_their_own_files_whatever_their_settings() 
 fn files_that_are_not_of_the_pattern_are_never_touched() {
     let directory = tempfile::tempdir().expect("a directory");
     let elsewhere = directory.path().join("elsewhere");
-    touch(directory.path(), &FOREIGN);
-    touch(directory.path(), &["elsewhere", "app.2020-01-05.log"]);
+    write_files(directory.path(), &FOREIGN);
+    write_files(directory.path(), &["elsewhere", "app.2020-01-05.log"]);
     fs::create_dir(directory.path().join("app.2020-01-02.log")).expect("a directory");
     symlink(&elsewhere, directory.path().join("app.2020-01-03.log")).expect("a link");
     nix::unistd::mkfifo(&directory.path().join("app.2020-01-04.log"), nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
@@ -114,7 +108,7 @@ fn files_that_are_not_of_the_pattern_are_never_touched() {
 fn a_rollover_prunes_and_nothing_of_the_current_or_a_later_period_goes() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
-    touch(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log", "app.2027-01-01.log"]);
+    write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log", "app.2027-01-01.log"]);
     let logs = daily(&hand, 10, directory.path());
     drop(logs);
     let mut logs = daily(&hand, 1, directory.path());
@@ -175,7 +169,7 @@ fn an_age_counts_from_the_end_of_the_period_or_the_last_line_whichever_is_later(
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let files = ["app.2026-11-01.log", "app.2026-11-02.log", "app.2026-11-15.log"];
-    touch(directory.path(), &files);
+    write_files(directory.path(), &files);
     for (name, days) in files.iter().zip([11, 9, 6]) {
         set_modified(&directory.path().join(name), at(NOW - days * DAY));
     }
@@ -229,6 +223,7 @@ fn a_file_that_somebody_may_still_write_to_stays_until_they_let_go() {
 fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let idle = daily(&Hand::at(NOW - 3 * DAY), 1, directory.path());
+    written_now(&idle.path());
     let logs = daily(&Hand::at(NOW), 1, directory.path());
     // Its period is long over, but it was written to a minute ago: the clocks of the two may differ.
     let file = File::open(idle.path()).expect("opens");

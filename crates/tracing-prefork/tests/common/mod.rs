@@ -106,8 +106,15 @@ pub(crate) fn write_files(directory: &Path, names: &[&str]) {
     for name in names {
         let path = directory.join(name);
         fs::create_dir_all(path.parent().expect("a directory")).expect("made");
-        fs::write(path, "x\n").expect("written");
+        fs::write(&path, "x\n").expect("written");
+        written_now(&path);
     }
+}
+
+/// Sets the time of a file's last write to now, as programs see it: a tool that fakes their clock (`faketime`) leaves the kernel's as it is.
+pub(crate) fn written_now(path: &Path) {
+    let file = fs::File::options().write(true).open(path).expect("opens");
+    file.set_modified(SystemTime::now()).expect("sets the time");
 }
 
 /// Logs a line.
