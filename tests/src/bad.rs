@@ -78,10 +78,17 @@ impl Simple {
         }
         let name = self.pattern.name(self.pattern.key_at(at));
         let path = self.directory.join(name);
-        if let Some(directory) = path.parent().filter(|directory| *directory != self.directory) {
-            std::fs::create_dir_all(directory)?;
+        let open = || OpenOptions::new().append(true).create(true).open(&path);
+        // Somebody may have moved the directory away, or deleted it, and may do so again.
+        for _ in 0..10 {
+            match open() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let _ = std::fs::create_dir_all(path.parent().unwrap_or(&self.directory));
+                }
+                opened => return opened,
+            }
         }
-        OpenOptions::new().append(true).create(true).open(path)
+        open()
     }
 
     fn wrong(&self) {

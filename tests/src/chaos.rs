@@ -248,7 +248,7 @@ pub fn scenario(seed: u64) -> Scenario {
         refused: plan.obstructs(),
         fragments: kills || fills,
         glued: kills && !setup.lock_writes,
-        late: plan.obstructs(),
+        late: plan.obstructs() || scenario.prunes || setup.compress.is_some(),
         // A lock may be held by whoever was stopped or killed. A process that was kept from running finds that the file that it was about to
         // link has been compressed or removed.
         errors: plan.takes_files()
@@ -256,7 +256,9 @@ pub fn scenario(seed: u64) -> Scenario {
             || hook_fails
             || plan.count(Act::Unlink) > 0
             || setup.lock_writes
-            || has_links && (scenario.prunes || setup.compress.is_some()),
+            || has_links && (scenario.prunes || setup.compress.is_some())
+            // Files of a future that the clock has left.
+            || plan.steps_the_clock() && scenario.prunes,
     };
     scenario.start.stay = true;
     scenario.faults = Some(conduct);

@@ -133,12 +133,36 @@ const DAY: u64 = 86_400 * SECOND;
 struct Seen {
     /// How often each line was there, intact.
     times: Vec<u8>,
+    /// The lines in files that were taken away, and in archives: one that is taken away while it is compressed may leave its archive.
+    taken: HashSet<u64>,
+    archived: HashSet<u64>,
     /// The lines that were recognized in fragments.
     damaged: HashSet<u64>,
     /// The highest number so far, in the order of the files.
     last: Option<u64>,
     /// The offsets from UTC in what the timer stamped.
     offsets: HashSet<i32>,
+}
+
+impl Seen {
+    /// Notes that a line is there; whether it has been there before.
+    fn comes_again(&mut self, page: &Page, sequence: u64) -> bool {
+        let times = &mut self.times[sequence as usize];
+        if page.fate != Fate::Stays {
+            let stays = *times > 0 && !self.archived.contains(&sequence);
+            return !self.taken.insert(sequence) || stays;
+        }
+        let is_archive = page.place.archive().is_some();
+        if is_archive {
+            self.archived.insert(sequence);
+        }
+        *times = times.saturating_add(1);
+        *times > 1 || !is_archive && self.taken.contains(&sequence)
+    }
+
+    fn has(&self, sequence: u64) -> bool {
+        self.times.get(sequence as usize).is_some_and(|times| *times > 0) || self.taken.contains(&sequence)
+    }
 }
 
 impl Checker<'_> {
@@ -459,8 +483,7 @@ impl Checker<'_> {
         if seen.times.len() <= sequence {
             seen.times.resize(sequence + 1, 0);
         }
-        seen.times[sequence] = seen.times[sequence].saturating_add(1);
-        if seen.times[sequence] > 1 {
+        if seen.comes_again(page, line.id.sequence) {
             report.counts.duplicated += 1;
             report.case(|| format!("{name}: byte {at}: once more: {:?}", line.id));
         } else if self.is_overdue(page, line.id, outcome, report) {
@@ -546,8 +569,19 @@ impl Checker<'_> {
             Outcome::InFlight(before) => (before, u64::MAX),
             Outcome::Acknowledged(before, after) | Outcome::Failed(before, after) => (before, after),
         };
+        // A line that was kept from its file across a boundary goes to the one that is open: if something is in the way, or the file is
+        // being compressed or removed.
+        let is_obstructed = self.is_obstructed(before, after);
+        let limits = if let Keeps::Limits(limits) = &self.keeps { Some(limits) } else { None };
+        let names = |offset: i64| {
+            let last = self.key_until(if after == u64::MAX { after } else { after.wrapping_add_signed(offset) });
+            (self.pattern.key_at(before.wrapping_add_signed(offset))..=last).contains(&key)
+        };
+        if limits.is_some_and(|limits| limits.cleans || is_obstructed) && self.offsets(before, after).any(names) {
+            return true;
+        }
         // Where the clock was set back, the file before is of a later period.
-        (key < self.pattern.key(&line.stamp) || self.is_stepped()) && self.is_obstructed(before, after)
+        (key < self.pattern.key(&line.stamp) || self.is_stepped()) && is_obstructed
     }
 
     /// Whether files could not be opened at some moment between these, or shortly before.
@@ -642,11 +676,10 @@ impl Checker<'_> {
                 self.inspect_refusals(thread, report);
             }
             let counts = &mut report.counts;
-            let first = seen.times.iter().position(|times| *times > 0);
+            let first = (0..begun).find(|sequence| seen.has(*sequence));
             // A write that fell short, and then was made again: the line is whole elsewhere.
             let again = |sequence: &&u64| {
-                seen.times.get(**sequence as usize).is_some_and(|times| *times > 0)
-                    && matches!(thread.outcome(**sequence), Outcome::Acknowledged(..))
+                seen.has(**sequence) && matches!(thread.outcome(**sequence), Outcome::Acknowledged(..))
             };
             let again = seen.damaged.iter().filter(again).count() as u64;
             counts.torn -= again;
@@ -654,8 +687,7 @@ impl Checker<'_> {
             for sequence in 0..begun {
                 let Outcome::Acknowledged(before, after) = thread.outcome(sequence) else { continue };
                 report.counts.lines += 1;
-                let there = seen.times.get(sequence as usize).is_some_and(|times| *times > 0);
-                if there {
+                if seen.has(sequence) {
                     continue;
                 }
                 if seen.damaged.contains(&sequence) {
@@ -668,7 +700,7 @@ impl Checker<'_> {
                 }
                 let begins = self.pattern.key_at(before).min(self.pattern.key_at(after));
                 // What retention leaves has no gaps: neither by time nor by number.
-                let gap = first.is_some_and(|first| first < sequence as usize);
+                let gap = first.is_some_and(|first| first < sequence);
                 let (process, thread) = (thread.process, thread.thread);
                 let orphan = self.orphans.contains(&Id { process, thread, sequence });
                 let may_go = match &removable {

@@ -263,11 +263,14 @@ impl Stage {
             processes * (interval + start.most_threads() as u64 * (interval / 16 + line))
         };
         let overshoot = |bytes| if setup.lock_writes { 0 } else { overshoot(bytes) };
-        // A full file is written on if the next one cannot be opened.
-        let is_bound = !self.scenario.plan.as_ref().is_some_and(Plan::obstructs);
-        // Where each event is in a new second, threads that look often keep others from closing the full file.
-        let looks = if self.scenario.plan.is_some() && start.threads > 1 { 4 } else { 1 };
-        let largest = |bytes| if is_bound { bytes + looks * overshoot(bytes) } else { u64::MAX };
+        // A full file is written on if the next one cannot be opened; and by threads, while the one that is about to close it is kept from
+        // running, as by the many processes of several runs at once.
+        let is_bound = self
+            .scenario
+            .plan
+            .as_ref()
+            .is_none_or(|plan| !plan.obstructs() && (start.threads == 1 || setup.lock_writes));
+        let largest = |bytes| if is_bound { bytes + overshoot(bytes) } else { u64::MAX };
         Demands { largest: setup.max_file_bytes.map(largest), archive: setup.compress, header: setup.header }
     }
 

@@ -13,6 +13,7 @@ use fork_tests::checker::{Checker, Demands, Keeps, first_line};
 use fork_tests::clock::{Clock, Ticking};
 use fork_tests::journal;
 use fork_tests::ledger::{Ledger, Thread, Word};
+use fork_tests::limited::Limits;
 use fork_tests::line::{Id, Pen, Sizes, Way};
 use fork_tests::load::{Ground, Load};
 use fork_tests::pattern::{Archive, Pattern, Unit};
@@ -847,4 +848,90 @@ fn writers_whose_files_are_not_bounded_compressed_or_headed_fail() {
 fn a_run_of_tracing_appender_fails_where_that_loses_lines() {
     let run = play(&["deleted", "--peer", "--trials=1"]);
     run.is_wrong("lost", run.count("lost"));
+}
+
+/// Several limits together, none of which is set.
+fn limits() -> Limits {
+    Limits {
+        files: None,
+        counts: false,
+        age: None,
+        bytes: None,
+        file_bytes: None,
+        sizes: Sizes::Short,
+        gaps: true,
+        cleans: true,
+        began_to_close: START + 3600 * 1_000_000_000,
+        ended: START + 3600 * 1_000_000_000,
+    }
+}
+
+#[test]
+fn a_line_is_in_a_file_of_what_a_stepped_clock_showed_and_in_no_other() {
+    let second: u64 = 1_000_000_000;
+    // At 08:33:05 of the run the clock is set back by three seconds.
+    let step = format!("stepped {} {} -{}\n", START + 4 * second, START + 4 * second + 1000, 3 * second);
+    for (from, to, shown, name, wrong) in [
+        // Before the step, after it, and across it.
+        (2, 2, 2, "03", 0),
+        (2, 2, 2, "00", 1),
+        (5, 5, 2, "03", 0),
+        (5, 5, 2, "06", 1),
+        (3, 6, 3, "02", 0),
+        (3, 6, 3, "04", 0),
+        (3, 6, 3, "09", 1),
+    ] {
+        let desk = Desk::new(1);
+        fs::write(desk.home.path().join("journal"), &step).unwrap();
+        let id = desk.thread().begin(START + from * second).unwrap();
+        desk.thread().end(id.sequence, Some(START + to * second + 5000));
+        desk.append(&format!("app.2026-11-21-08-33-{name}.log"), &text(id, START + shown * second));
+        let counts = desk.check_as(Keeps::Limits(Limits { cleans: false, ..limits() }), Demands::default());
+        assert_eq!((counts.misplaced, counts.wrong()), (wrong, wrong), "{from} to {to} in {name}: {counts}");
+    }
+}
+
+#[test]
+fn a_line_may_be_missing_only_if_a_limit_may_have_removed_it() {
+    let second: u64 = 1_000_000_000;
+    let desk = Desk::new(1);
+    // Ten lines in ten files, of which the first is gone.
+    for number in 0..10 {
+        let line = desk.line(START + number * second);
+        if number > 0 {
+            desk.append(&format!("app.2026-11-21-08-33-{:02}.log", number + 1), &line);
+        }
+    }
+    let lost = |limits| {
+        let counts = desk.check_as(Keeps::Limits(limits), Demands::default());
+        assert_eq!(counts.lost, counts.wrong(), "{counts}");
+        counts.lost
+    };
+    assert_eq!(lost(limits()), 1);
+    assert_eq!((lost(Limits { files: Some(9), ..limits() }), lost(Limits { files: Some(10), ..limits() })), (0, 1));
+    assert_eq!(
+        (lost(Limits { bytes: Some(1000), ..limits() }), lost(Limits { bytes: Some(10_000), ..limits() })),
+        (0, 1)
+    );
+    let (old, young) = (3598 * second, 3600 * second);
+    assert_eq!((lost(Limits { age: Some(old), ..limits() }), lost(Limits { age: Some(young), ..limits() })), (0, 1));
+    // What is left has no gap, unless others have taken files away.
+    fs::remove_file(desk.logs().join("app.2026-11-21-08-33-05.log")).unwrap();
+    assert_eq!(lost(Limits { files: Some(3), gaps: false, ..limits() }), 1);
+    assert_eq!(lost(Limits { files: Some(3), ..limits() }), 0);
+}
+
+#[test]
+fn a_line_is_refused_only_while_nothing_can_be_opened_or_written() {
+    let second: u64 = 1_000_000_000;
+    let window = format!("obstructed {} {}\n", START + 20 * second, START + 30 * second);
+    // Writers try again within some seconds.
+    for (at, wrong) in [(10, 1), (19, 0), (25, 0), (40, 0), (50, 1)] {
+        let desk = Desk::new(1);
+        fs::write(desk.home.path().join("journal"), &window).unwrap();
+        let id = desk.thread().begin(START + at * second).unwrap();
+        desk.thread().end_as(id.sequence, false, START + at * second + second);
+        let counts = desk.check_as(Keeps::Limits(limits()), Demands::default());
+        assert_eq!(counts.other, wrong, "{at}: {counts}");
+    }
 }
