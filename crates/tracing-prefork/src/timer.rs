@@ -67,6 +67,13 @@ struct Reading {
     len: usize,
 }
 
+impl Reading {
+    #[inline]
+    fn is_at_the_start_of(&self, text: &[u8], appender: u64) -> bool {
+        self.appender == appender && text.starts_with(&self.text[..self.len])
+    }
+}
+
 /// What a thread knows of timestamps.
 struct Memory {
     /// A ring: a reading goes into the place after the latest. A line that finds the latest gives its place back, so that what is
@@ -165,22 +172,42 @@ impl Memory {
         }
     }
 
-    /// The newest reading of that appender whose text `line` shows, which is freed. As a rule it is the latest.
+    /// The newest reading of that appender whose text `line` shows, which is freed. As a rule it is the latest, and the line begins with it.
     #[inline]
     fn take(&mut self, line: &[u8], appender: u64) -> Option<i64> {
         let head = &line[..line.len().min(SEARCHED)];
-        for back in 0..REMEMBERED {
-            let found = &mut self.readings[self.latest.wrapping_sub(back) % REMEMBERED];
-            if found.appender == appender && contains(head, &found.text[..found.len]) {
-                found.appender = 0;
-                let at = found.at;
-                if back == 0 {
-                    self.latest = self.latest.wrapping_sub(1) % REMEMBERED;
-                }
-                return Some(at);
+        let back = if self.reading(0).is_at_the_start_of(head, appender) { 0 } else { self.find(head, appender)? };
+        let at = self.reading(back).at;
+        // What was printed later was printed while this event was under way, which ends now: no line of it is still to come.
+        for newer in 0..=back {
+            let newer = &mut self.readings[self.latest.wrapping_sub(newer) % REMEMBERED];
+            newer.appender = if newer.appender == appender { 0 } else { newer.appender };
+        }
+        for _ in 0..=back {
+            if self.reading(0).appender == 0 {
+                self.latest = self.place(1);
             }
         }
-        None
+        Some(at)
+    }
+
+    /// How far back that reading is. One look at the line is for all of them: a console's readings, which no line shows, stay until others
+    /// take their places.
+    fn find(&self, head: &[u8], appender: u64) -> Option<usize> {
+        let mut newest = None;
+        for text in timestamps(head) {
+            let newer = 0..newest.unwrap_or(REMEMBERED);
+            newest = newer.into_iter().find(|back| self.reading(*back).is_at_the_start_of(text, appender)).or(newest);
+        }
+        newest
+    }
+
+    fn place(&self, back: usize) -> usize {
+        self.latest.wrapping_sub(back) % REMEMBERED
+    }
+
+    fn reading(&self, back: usize) -> &Reading {
+        &self.readings[self.place(back)]
     }
 
     /// Prints an instant to `w`, and remembers it as a reading.
@@ -277,8 +304,8 @@ static ALL_DIGITS: &str = {
     }
 };
 
-/// Whether `head` contains `text`, which most lines begin with.
-#[inline]
-fn contains(head: &[u8], text: &[u8]) -> bool {
-    head.starts_with(text) || head.windows(text.len().max(1)).any(|part| part == text)
+/// What begins with a timestamp, by its shape: each place of `2026-11-21T08:33:01` in a text, with what follows.
+fn timestamps(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let has_shape = |text: &[u8]| text[10] == b'T' && text[4] == b'-' && text[13] == b':';
+    head.windows(SECOND).enumerate().filter(move |(_, text)| has_shape(text)).map(|(begin, _)| &head[begin..])
 }
