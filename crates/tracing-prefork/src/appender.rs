@@ -12,7 +12,7 @@ use crate::report::{Counters, Reporter};
 use crate::retention::Limits;
 use crate::size::SizeLimit;
 use crate::slots::{Pin, Slots};
-use crate::sys::Mode;
+use crate::sys::{Mode, Priority};
 use crate::{Builder, Compression, Error, LogFile, Period, Stats, Timer, files, timer};
 use std::fmt;
 use std::io;
@@ -79,6 +79,7 @@ pub(crate) struct Inner {
     pub(crate) min_log_files: Option<NonZeroUsize>,
     pub(crate) size_limit: Option<SizeLimit>,
     pub(crate) compression: Option<Compression>,
+    pub(crate) priority: Priority,
     pub(crate) hook: Option<Hook>,
     pub(crate) links: Vec<Link>,
     pub(crate) reporter: Reporter,

@@ -15,7 +15,7 @@ use crate::latest::Link;
 use crate::listing;
 use crate::name::Pattern;
 use crate::retention;
-use crate::sys::{self, ClosedFile, FileId, Unnamed};
+use crate::sys::{self, ClosedFile, FileId, Priority, Unnamed};
 use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -39,6 +39,7 @@ pub(crate) fn archive_closed(
     pattern: &Pattern,
     links: &[Link],
     kind: Compression,
+    priority: Priority,
     clock: &Clock,
     now: i64,
 ) -> io::Result<Outcome> {
@@ -56,7 +57,7 @@ pub(crate) fn archive_closed(
     let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
     for (_, found) in files.into_iter().filter(|(place, _)| retention::is_over(*place, &places, now)) {
         let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
-        match archive(&found.path, kind, clock, needed) {
+        match archive(&found.path, kind, priority, clock, needed) {
             Ok(Archived::Done) => outcome.done += 1,
             Ok(Archived::Held) => outcome.held += 1,
             Ok(Archived::Gone) => {}
@@ -74,7 +75,13 @@ pub(crate) fn archive_closed(
 }
 
 /// Replaces a plain file by its archive, unless somebody holds it or it is `needed`.
-fn archive(plain: &Path, kind: Compression, clock: &Clock, needed: impl Fn(FileId) -> bool) -> io::Result<Archived> {
+fn archive(
+    plain: &Path,
+    kind: Compression,
+    priority: Priority,
+    clock: &Clock,
+    needed: impl Fn(FileId) -> bool,
+) -> io::Result<Archived> {
     let Some(closed) = ClosedFile::open(plain)? else { return Ok(Archived::Gone) };
     let before = closed.file().metadata()?;
     if closed.is_held()? || needed(closed.id()) {
@@ -85,7 +92,7 @@ fn archive(plain: &Path, kind: Compression, clock: &Clock, needed: impl Fn(FileI
         let target = Target::choose(plain, closed.file(), &before, kind)?;
         make(closed.file(), &before, target, clock)
     };
-    let made = sys::at_lowest_priority("log-compression", making)??;
+    let made = sys::at_priority(priority, "log-compression", making)??;
     if !made.complete {
         return Ok(Archived::Held);
     }

@@ -14,7 +14,7 @@ use crate::retention::Limits;
 use crate::rotation::Rotation;
 use crate::size::SizeLimit;
 use crate::slots::Slots;
-use crate::sys::{self, Discipline};
+use crate::sys::{self, Discipline, Priority};
 use crate::zone::{Offsets, Zone};
 use crate::{Appender, BuildError, Period, checks};
 use std::convert::Infallible;
@@ -39,6 +39,7 @@ use std::time::{Duration, SystemTime};
 /// | [`max_file_bytes`](Self::max_file_bytes) | no limit: one file a period |
 /// | [`min_log_files`](Self::min_log_files) | a full disk costs lines, not files |
 /// | [`compress`](Self::compress) | closed files stay plain |
+/// | [`background_priority`](Self::background_priority) | compressing runs at the lowest, unless a seccomp filter is on |
 /// | [`lock_writes`](Self::lock_writes) | no |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 less the umask |
@@ -74,6 +75,7 @@ pub struct Builder {
     max_file_bytes: Option<u64>,
     min_log_files: Option<usize>,
     compression: Option<Compression>,
+    priority: Priority,
     lock_writes: bool,
     links: Vec<Link>,
     file_mode: Option<u32>,
@@ -106,6 +108,7 @@ impl Default for Builder {
             max_file_bytes: None,
             min_log_files: None,
             compression: None,
+            priority: Priority::default(),
             lock_writes: false,
             links: Vec::new(),
             file_mode: None,
@@ -294,6 +297,18 @@ impl Builder {
     /// ```
     pub fn compress(self, kind: Compression) -> Self {
         Self { compression: Some(kind), ..self }
+    }
+
+    /// Whether compressing runs at the lowest priority: nice 19, SCHED_IDLE and the I/O class IDLE. It is the default, but where a seccomp filter
+    /// is on (`Seccomp: 2` in `/proc/self/status`): systemd's `SystemCallFilter=~@resources`, for one, ends whoever sets a priority. Containers have
+    /// filters too, and most of those allow it: there `true` says that it is allowed. `false`: at the priority of the program.
+    ///
+    /// ```
+    /// let builder = tracing_prefork::Appender::builder().background_priority(false);
+    /// # let _ = builder;
+    /// ```
+    pub fn background_priority(self, lowest: bool) -> Self {
+        Self { priority: if lowest { Priority::Lowest } else { Priority::Usual }, ..self }
     }
 
     /// Takes a lock on the file around each write, so that a line is in the file whole or not at all: for writers that may be killed
@@ -531,6 +546,7 @@ impl Builder {
             min_log_files,
             size_limit: self.max_file_bytes.map(SizeLimit::new),
             compression: self.compression,
+            priority: self.priority,
             links: self.links,
             reporter: Reporter::new(self.on_error.0),
             slots: Slots::new(discipline).map_err(open)?,

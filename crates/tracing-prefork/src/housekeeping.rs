@@ -285,7 +285,7 @@ impl Inner {
                 (pruned, &self.counters().files_pruned)
             }
             Chore::Compress => {
-                let compress = |kind| archive::archive_closed(pattern, links, kind, clock, at);
+                let compress = |kind| archive::archive_closed(pattern, links, kind, self.priority, clock, at);
                 (self.compression.map_or_else(|| Ok(Outcome::default()), compress)?, &self.counters().files_compressed)
             }
             Chore::HandOver => {

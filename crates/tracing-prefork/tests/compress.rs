@@ -615,6 +615,98 @@ fn the_work_is_done_at_the_lowest_priority_and_nobody_waits_for_it() {
     assert!(!plain.exists());
 }
 
+/// From now on a system call of this thread, and of those that it starts, that sets a priority ends the process, as under
+/// `SystemCallFilter=~@resources` of systemd.
+fn forbid_priorities() {
+    use nix::libc::{self, sock_filter, sock_fprog};
+    let statement = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    let jump = |k: libc::c_long| sock_filter {
+        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+        jt: 0,
+        jf: 1,
+        k: k as u32,
+    };
+    // The number of the call is the first word of `seccomp_data`.
+    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
+    for call in [libc::SYS_setpriority, libc::SYS_sched_setscheduler, libc::SYS_ioprio_set] {
+        program.push(jump(call));
+        program.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_KILL_PROCESS));
+    }
+    program.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
+    let program = sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    // SAFETY: the program is read during the call.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
+    }
+}
+
+#[test]
+fn under_a_filter_that_ends_whoever_sets_a_priority_files_are_compressed() {
+    alone("under_a_filter_that_ends_whoever_sets_a_priority_files_are_compressed", &[], |directory| {
+        let (kind, ending) = KINDS[0];
+        let compressed = |name: &str, priority: Option<bool>| {
+            let there = directory.join(name);
+            fs::create_dir(&there).expect("created");
+            let plain = yesterday(&there, "a line\n");
+            let builder = daily(&Hand::at(NOW), kind);
+            let builder = match priority {
+                Some(lowest) => builder.background_priority(lowest),
+                None => builder,
+            };
+            assert_eq!(builder.build(&there).expect("builds").compress().expect("compresses"), 1);
+            assert!(!plain.exists() && PathBuf::from(format!("{}{ending}", plain.display())).exists());
+        };
+        // SAFETY: the child ends by a signal or by _exit.
+        let in_a_child = |work: &dyn Fn()| match unsafe { nix::unistd::fork() }.expect("forks") {
+            nix::unistd::ForkResult::Parent { child } => nix::sys::wait::waitpid(child, None).expect("ends"),
+            nix::unistd::ForkResult::Child => {
+                work();
+                // SAFETY: nothing of the parent's is to run.
+                unsafe { nix::libc::_exit(0) }
+            }
+        };
+        let ended = in_a_child(&|| {
+            forbid_priorities();
+            compressed("by default", None);
+            compressed("usual", Some(false));
+        });
+        assert!(matches!(ended, nix::sys::wait::WaitStatus::Exited(_, 0)), "{ended:?}");
+        // Who says that it is allowed is believed.
+        let ended = in_a_child(&|| {
+            forbid_priorities();
+            compressed("lowest", Some(true));
+        });
+        assert!(
+            matches!(ended, nix::sys::wait::WaitStatus::Signaled(_, nix::sys::signal::Signal::SIGSYS, _)),
+            "{ended:?}"
+        );
+    });
+}
+
+#[test]
+fn the_work_is_done_at_the_priority_of_the_program_if_that_is_wanted() {
+    alone("the_work_is_done_at_the_priority_of_the_program_if_that_is_wanted", &[], |directory| {
+        let (kind, _) = KINDS[0];
+        let plain = yesterday(directory, &lines(200_000));
+        let logs = daily(&Hand::at(NOW), kind).background_priority(false).build(directory).expect("builds");
+        let mut looks = 0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| assert_eq!(logs.compress().expect("compresses"), 1));
+            while plain.exists() {
+                for task in fs::read_dir("/proc/self/task").expect("there").flatten() {
+                    let Ok(stat) = fs::read_to_string(task.path().join("stat")) else { continue };
+                    let Some((_, fields)) = stat.split_once("(log-compression) ") else { continue };
+                    let fields: Vec<_> = fields.split(' ').collect();
+                    assert_eq!((fields[16], fields[38]), ("0", "0"), "nice and policy, proc_pid_stat(5)");
+                    looks += 1;
+                }
+            }
+        });
+        assert!(looks > 0);
+    });
+}
+
 #[test]
 fn temporary_names_of_the_dead_are_cleared_away_and_those_of_the_living_are_not() {
     let (kind, ending) = KINDS[0];

@@ -30,7 +30,7 @@ pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link};
 pub(crate) use job_lock::{Holder, HousekeepingLock, Refused};
 pub(crate) use locks::{Discipline, Unlocked, WriteLock};
 pub(crate) use path::LogPath;
-pub(crate) use priority::at_lowest_priority;
+pub(crate) use priority::{Priority, at_priority};
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
 pub(crate) use stderr::write_to_stderr;
 pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
