@@ -160,7 +160,7 @@ fn watch_forks() -> io::Result<()> {
 }
 
 /// Fresh memory for a `T`: page-aligned and zero.
-fn map<T: ZeroIsEmpty>() -> io::Result<NonNull<T>> {
+pub(super) fn map<T: ZeroIsEmpty>() -> io::Result<NonNull<T>> {
     let size = NonZeroUsize::new(size_of::<T>()).unwrap_or(NonZeroUsize::MIN);
     let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     // SAFETY: a private anonymous mapping at an address of the kernel's choice.
