@@ -425,7 +425,7 @@ mod broken_on_purpose {
     }
 
     #[test]
-    #[should_panic(expected = "Concurrent write accesses")]
+    #[should_panic(expected = "two threads roll over at once")]
     fn a_right_to_roll_over_that_everybody_is_given() {
         FENCED.with(Broken::Rolling).run([(1, |logs| logs.log(2)), (2, |logs| logs.log(3))], |_| ());
     }

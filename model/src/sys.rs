@@ -64,6 +64,10 @@ impl Descriptor {
         self.set(None);
     }
 
+    pub(crate) fn disown(&self) {
+        self.set(None);
+    }
+
     pub(crate) fn installed(&self) -> FileId {
         self.get().expect("something is installed")
     }

@@ -215,10 +215,14 @@ impl Inner {
         self.do_chores_if_wanted();
     }
 
-    /// At the first event of a forked child, finds out whether libc knows of the fork.
+    /// At the first event of a forked child, finds out whether libc knows of the fork. What libc calls a fork shares no descriptors.
     fn look_at_fork(&self) {
         if !self.duties().started.swap(true, Relaxed) {
-            self.duties().bare.store(!sys::libc_knows(), Relaxed);
+            let bare = !sys::libc_knows();
+            self.duties().bare.store(bare, Relaxed);
+            if bare && sys::shares_descriptors() {
+                self.slots.disown();
+            }
             self.slots.state.pins.expedite();
         }
     }

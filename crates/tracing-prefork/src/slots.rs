@@ -116,6 +116,11 @@ impl Slots {
         self.descriptors.iter().find(|descriptor| descriptor.has_name())?.borrow()
     }
 
+    /// For a child that uses its parent's table of descriptors: leaves the parent's numbers to the parent.
+    pub(crate) fn disown(&self) {
+        self.descriptors.iter().for_each(Descriptor::disown);
+    }
+
     /// Which of the period's files is open for `at`.
     pub(crate) fn index(&self, at: i64) -> Option<u32> {
         let state = &*self.state;

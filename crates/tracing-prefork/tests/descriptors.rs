@@ -241,3 +241,33 @@ fn after_the_limit_on_numbers_is_lowered_each_line_is_in_the_file_of_its_day_and
         },
     );
 }
+
+#[test]
+fn a_child_that_uses_the_descriptors_of_its_parent_leaves_them_as_they_are() {
+    alone("a_child_that_uses_the_descriptors_of_its_parent_leaves_them_as_they_are", &[], |directory| {
+        use nix::libc;
+        let hand = Hand::at(NOW);
+        let (_told, logs) = daily(&hand, directory);
+        logs_through_days(&hand, &logs, directory, 0..2);
+        // SAFETY: one thread runs code of ours; the child allocates nothing, and ends by `_exit`.
+        let child = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_FILES | libc::SIGCHLD, 0, 0, 0, 0) };
+        if child == 0 {
+            let failed = (1..4).any(|day| {
+                hand.set(NOW + day * DAY, 0);
+                (&logs).write_all(b"child\n").is_err()
+            });
+            // SAFETY: leaves without running the parent's exit handlers.
+            unsafe { libc::_exit(i32::from(failed)) }
+        }
+        let child = nix::unistd::Pid::from_raw(child as i32);
+        assert_eq!(waitpid(child, None).expect("waits"), WaitStatus::Exited(child, 0), "the child failed");
+        for day in [1, 0, 2, 3] {
+            hand.set(NOW + day * DAY, 0);
+            log(&logs, "parent");
+        }
+        assert_eq!(read(directory, TODAY), "day 0\nparent\n");
+        assert_eq!(read(directory, "app.2026-11-22.log"), "day 1\nchild\nparent\n");
+        assert_eq!(read(directory, "app.2026-11-23.log"), "child\nparent\n");
+        assert_eq!(read(directory, "app.2026-11-24.log"), "child\nparent\n");
+    });
+}

@@ -52,6 +52,11 @@ impl Descriptor {
         give_up(number, self.is_ours(number));
     }
 
+    /// Leaves the number, and the file, to another process that uses the same table of descriptors.
+    pub(crate) fn disown(&self) {
+        self.number.store(-1, Relaxed);
+    }
+
     fn note(&self, id: FileId) {
         let [last, before] = &self.ours;
         for ((newer, older), value) in last.iter().zip(before).zip([id.device, id.inode, id.birth]) {

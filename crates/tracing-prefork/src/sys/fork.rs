@@ -133,6 +133,21 @@ pub(crate) fn libc_knows() -> bool {
     known().is_none_or(|flag| flag.load(Relaxed))
 }
 
+/// Whether this process uses its parent's table of descriptors (`clone(2)`, CLONE_FILES): what it closes or exchanges there, its parent
+/// finds closed or exchanged. `false` where nobody can tell: no `kcmp(2)`, or a parent that is not to be asked about.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn shares_descriptors() -> bool {
+    /// From `linux/kcmp.h`; libc has the number of the call only.
+    const KCMP_FILES: libc::c_int = 2;
+    // SAFETY: compares two processes by their numbers, and touches no memory.
+    unsafe { libc::syscall(libc::SYS_kcmp, libc::getppid(), libc::getpid(), KCMP_FILES, 0, 0) == 0 }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn shares_descriptors() -> bool {
+    false
+}
+
 /// Has libc tell of its forks, from the first appender on.
 fn watch_forks() -> io::Result<()> {
     static REGISTERED: AtomicBool = AtomicBool::new(false);

@@ -22,7 +22,7 @@ pub(crate) use closed::{ClosedFile, open_to_read, set_modified, sync_directory_o
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::make_directories;
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
-pub(crate) use fork::{ForkWiped, generation, libc_knows};
+pub(crate) use fork::{ForkWiped, generation, libc_knows, shares_descriptors};
 pub(crate) use hidden::{
     has_other_names, make_ours, may_be_ours, may_replace, open_or_create, open_or_replace, other_than_file,
 };
