@@ -282,3 +282,23 @@ fn a_running_process_without_inodes_makes_room_for_the_new_file() {
         }
     });
 }
+
+#[test]
+fn a_log_of_more_than_2_gib_is_written_on() {
+    use std::os::unix::fs::FileExt;
+    const SIZE: u64 = (3 << 30) + 8;
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    for lock_writes in [false, true] {
+        // Nearly all of it is a hole.
+        let path = directory.path().join("app.log");
+        let file = fs::File::options().create(true).truncate(true).read(true).write(true).open(&path).expect("made");
+        file.write_at(b"a piece", SIZE - 7).expect("written");
+        let logs = hand.builder().lock_writes(lock_writes).build(directory.path()).expect("builds");
+        log(&logs, "a line").expect("writes");
+        let mut end = [0; 15];
+        file.read_exact_at(&mut end, SIZE - 7).expect("the line is there");
+        assert_eq!(&end, b"a piece\na line\n");
+        assert_eq!(file.metadata().expect("open").len(), SIZE + 8);
+    }
+}

@@ -29,10 +29,16 @@ pub(super) const LOG: OFlag = OFlag::O_RDWR
     .union(OFlag::O_NOCTTY)
     .union(OFlag::O_NONBLOCK);
 
+/// Files of more than 2 GiB, also where `off_t` has 32 bits.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LARGE: OFlag = OFlag::O_LARGEFILE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const LARGE: OFlag = OFlag::empty();
+
 /// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what somebody
 /// prints must not end in a log.
 pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    let file = super::again(|| nix::fcntl::open(path, flags, mode))?;
+    let file = super::again(|| nix::fcntl::open(path, flags | LARGE, mode))?;
     if file.as_raw_fd() > 2 {
         return Ok(file);
     }

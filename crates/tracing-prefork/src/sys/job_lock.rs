@@ -6,9 +6,11 @@ use super::hidden::open_or_replace;
 use super::identity::{FileId, Status, identity, identity_of};
 use super::lock_outcome::LockOutcome;
 use super::locks::byte_lock;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::ofd;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::stat::{fstat, futimens, stat};
+use nix::sys::stat::{FileStat, fstat, futimens, stat};
 use nix::sys::time::TimeSpec;
 use std::fmt;
 use std::fs::File;
@@ -42,8 +44,8 @@ pub(crate) struct HousekeepingLock {
 }
 
 /// The bytes of the lock's file that the two locks are on.
-const POSIX_BYTE: libc::off_t = 0;
-const OPEN_FILE_BYTE: libc::off_t = 1;
+const POSIX_BYTE: u8 = 0;
+const OPEN_FILE_BYTE: i64 = 1;
 
 /// Which locks threads of this process have in hand.
 static IN_HAND: [Word; 1024] = [const { Word::free() }; 1024];
@@ -160,17 +162,18 @@ impl Refused {
 
     fn by_holder_of(file: &File) -> Self {
         let holder = posix_holder(file);
-        let turn =
-            fstat(file).map_or(0, |stat| stat.st_mtime.wrapping_mul(1_000_000_000).wrapping_add(stat.st_mtime_nsec));
+        #[allow(clippy::unnecessary_cast, reason = "the widths differ between platforms")]
+        let nanos =
+            |stat: FileStat| (stat.st_mtime as i64).wrapping_mul(1_000_000_000).wrapping_add(stat.st_mtime_nsec as i64);
+        let turn = fstat(file).map_or(0, nanos);
         Self { holder, turn }
     }
 }
 
 /// Whoever has the POSIX lock.
 fn posix_holder(file: &File) -> Holder {
-    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, POSIX_BYTE);
-    match ask(file, &mut lock) {
-        Ok(()) if lock.l_type != libc::F_UNLCK as libc::c_short && lock.l_pid > 0 => Holder::Process(lock.l_pid),
+    match posix_lock_in_the_way(file) {
+        Ok(Some(process)) if process > 0 => Holder::Process(process),
         _ => Holder::Unknown,
     }
 }
@@ -185,19 +188,23 @@ fn mark(file: &File) {
 
 /// Asks as an open file description, which also finds a POSIX lock of this very process: of another copy of this library.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn ask(file: &File, lock: &mut libc::flock) -> nix::Result<()> {
-    fcntl(file, FcntlArg::F_OFD_GETLK(lock)).map(drop)
+fn posix_lock_in_the_way(file: &File) -> nix::Result<Option<libc::pid_t>> {
+    let byte = i64::from(POSIX_BYTE);
+    let found = ofd::in_the_way(file, libc::F_WRLCK as libc::c_int, byte..byte + 1)?;
+    Ok(found.map(|found| found.process))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn ask(file: &File, lock: &mut libc::flock) -> nix::Result<()> {
-    fcntl(file, FcntlArg::F_GETLK(lock)).map(drop)
+fn posix_lock_in_the_way(file: &File) -> nix::Result<Option<libc::pid_t>> {
+    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, POSIX_BYTE.into());
+    fcntl(file, FcntlArg::F_GETLK(&mut lock))?;
+    Ok((lock.l_type != libc::F_UNLCK as libc::c_short).then_some(lock.l_pid))
 }
 
 /// Whether the open file description lock could be set; also where there are no such locks.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_open_file_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
-    match fcntl(file, FcntlArg::F_OFD_SETLK(&byte_lock(kind, OPEN_FILE_BYTE))).into() {
+    match ofd::set(file, kind, OPEN_FILE_BYTE..OPEN_FILE_BYTE + 1).into() {
         LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(true),
         LockOutcome::Busy => Ok(false),
         LockOutcome::Failed(error) => Err(error),
@@ -211,7 +218,7 @@ fn set_open_file_lock(_file: &File, _kind: libc::c_int) -> nix::Result<bool> {
 }
 
 fn set_posix_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
-    match fcntl(file, FcntlArg::F_SETLK(&byte_lock(kind, POSIX_BYTE))).into() {
+    match fcntl(file, FcntlArg::F_SETLK(&byte_lock(kind, POSIX_BYTE.into()))).into() {
         LockOutcome::Held => Ok(true),
         LockOutcome::Busy => Ok(false),
         LockOutcome::Unsupported(error) | LockOutcome::Failed(error) => Err(error),

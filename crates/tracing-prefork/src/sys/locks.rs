@@ -1,7 +1,8 @@
 //! The locks on a log file that processes share: the lease and the write lock.
 
 use super::lock_outcome::LockOutcome;
-use nix::fcntl::{FcntlArg, fcntl};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::ofd;
 use nix::libc;
 use std::fs::File;
 use std::io;
@@ -9,13 +10,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// The byte of a log file that stands for its lease: far behind every line, so that it meets nobody's lock on a part
 /// of the file. A lock may lie beyond the end (`fcntl(2)`).
-const LEASE_BYTE: libc::off_t = 1 << 62;
+const LEASE_BYTE: i64 = 1 << 62;
 /// Those who write without the write lock hold this byte as well, so that those who write under it know.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const UNLOCKED_BYTE: libc::off_t = LEASE_BYTE + 1;
+const UNLOCKED_BYTE: i64 = LEASE_BYTE + 1;
 /// The byte that stands for the write lock.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const WRITE_BYTE: libc::off_t = LEASE_BYTE + 2;
+const WRITE_BYTE: i64 = LEASE_BYTE + 2;
 
 pub(super) fn byte_lock(kind: libc::c_int, start: libc::off_t) -> libc::flock {
     // SAFETY: a plain C struct of integers, for which zero is a value; what matters is set below.
@@ -30,16 +31,19 @@ pub(super) fn byte_lock(kind: libc::c_int, start: libc::off_t) -> libc::flock {
 /// Open file description locks: they belong to the open file, so a forked child that inherits the descriptor holds
 /// the lease too, and it ends with the last of them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn set_lease(file: impl AsFd, kind: libc::c_int, bytes: libc::off_t) -> LockOutcome {
-    let mut lock = byte_lock(kind, LEASE_BYTE);
-    lock.l_len = bytes;
-    fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).into()
+fn set_lease(file: impl AsFd, kind: libc::c_int, bytes: i64) -> LockOutcome {
+    ofd::set(file, kind, LEASE_BYTE..LEASE_BYTE + bytes).into()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_byte(file: impl AsFd, kind: libc::c_int, byte: i64) -> nix::Result<()> {
+    ofd::set(file, kind, byte..byte + 1)
 }
 
 /// `flock(2)` has the same owner, the open file, where open file description locks do not exist.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[allow(deprecated, reason = "nix's owning Flock cannot wrap a descriptor that is kept open")]
-fn set_lease(file: impl AsFd, kind: libc::c_int, _bytes: libc::off_t) -> LockOutcome {
+fn set_lease(file: impl AsFd, kind: libc::c_int, _bytes: i64) -> LockOutcome {
     use nix::fcntl::{FlockArg, flock};
     use std::os::fd::AsRawFd;
     let operation = match kind as libc::c_short {
@@ -83,10 +87,10 @@ pub(crate) fn claim(file: &File) -> io::Result<Option<Claim<'_>>> {
 /// Whether somebody may have a lease on the file. Takes none, so that nobody has to wait for this.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_shared(file: &File) -> io::Result<bool> {
-    let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, LEASE_BYTE);
-    let asked = LockOutcome::from(fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)));
+    let asked = ofd::in_the_way(file, libc::F_WRLCK as libc::c_int, LEASE_BYTE..LEASE_BYTE + 1);
+    let is_free = matches!(asked, Ok(None));
     // Where there are no such locks, somebody may.
-    Ok(!asked.is_held()? || lock.l_type != libc::F_UNLCK as libc::c_short)
+    Ok(!LockOutcome::from(asked).is_held()? || !is_free)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -97,9 +101,10 @@ pub(crate) fn is_shared(file: &File) -> io::Result<bool> {
 /// Whether it is a [`Claim`] that keeps leases away, and not somebody's lock on the whole file.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn is_claimed(file: &File) -> bool {
-    let mut lock = byte_lock(libc::F_RDLCK as libc::c_int, LEASE_BYTE);
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).is_ok()
-        && (lock.l_type, lock.l_start, lock.l_len) == (libc::F_WRLCK as libc::c_short, LEASE_BYTE, 1)
+    let byte = LEASE_BYTE..LEASE_BYTE + 1;
+    let found = ofd::in_the_way(file, libc::F_RDLCK as libc::c_int, byte.clone());
+    found
+        .is_ok_and(|found| found.is_some_and(|found| found.kind == libc::F_WRLCK as libc::c_int && found.bytes == byte))
 }
 
 /// `flock(2)` does not tell.
@@ -130,8 +135,7 @@ pub(crate) struct WriteLock<'a>(BorrowedFd<'a>);
 impl<'a> WriteLock<'a> {
     /// Takes it, or says at once with `None` that somebody else has it. A file system without such locks lets everybody have it.
     pub(crate) fn try_take(file: BorrowedFd<'a>) -> io::Result<Option<Self>> {
-        let lock = byte_lock(libc::F_WRLCK as libc::c_int, WRITE_BYTE);
-        match fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).into() {
+        match set_byte(file, libc::F_WRLCK as libc::c_int, WRITE_BYTE).into() {
             LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(Self(file))),
             LockOutcome::Busy => Ok(None),
             LockOutcome::Failed(error) => Err(error.into()),
@@ -141,7 +145,7 @@ impl<'a> WriteLock<'a> {
     /// Does `work` while nobody writes, also without this lock: whoever wants to waits to open the file. `None` if somebody has it
     /// open who may.
     pub(crate) fn while_nobody_writes<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
-        let set = |kind| fcntl(self.0, FcntlArg::F_OFD_SETLK(&byte_lock(kind, UNLOCKED_BYTE)));
+        let set = |kind| set_byte(self.0, kind, UNLOCKED_BYTE);
         set(libc::F_WRLCK as libc::c_int).ok()?;
         let done = work();
         let _ = set(libc::F_UNLCK as libc::c_int);
@@ -152,7 +156,7 @@ impl<'a> WriteLock<'a> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Drop for WriteLock<'_> {
     fn drop(&mut self) {
-        let _ = fcntl(self.0, FcntlArg::F_OFD_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, WRITE_BYTE)));
+        let _ = set_byte(self.0, libc::F_UNLCK as libc::c_int, WRITE_BYTE);
     }
 }
 
@@ -179,8 +183,7 @@ pub(crate) struct Unlocked<'a>(
 impl<'a> Unlocked<'a> {
     /// `None`: somebody is about to cut something off.
     pub(crate) fn announce(file: BorrowedFd<'a>) -> Option<Self> {
-        let lock = byte_lock(libc::F_RDLCK as libc::c_int, UNLOCKED_BYTE);
-        let announced = LockOutcome::from(fcntl(file, FcntlArg::F_OFD_SETLK(&lock)));
+        let announced = LockOutcome::from(set_byte(file, libc::F_RDLCK as libc::c_int, UNLOCKED_BYTE));
         (announced != LockOutcome::Busy).then(|| Self(file))
     }
 }
@@ -188,7 +191,7 @@ impl<'a> Unlocked<'a> {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Drop for Unlocked<'_> {
     fn drop(&mut self) {
-        let _ = fcntl(self.0, FcntlArg::F_OFD_SETLK(&byte_lock(libc::F_UNLCK as libc::c_int, UNLOCKED_BYTE)));
+        let _ = set_byte(self.0, libc::F_UNLCK as libc::c_int, UNLOCKED_BYTE);
     }
 }
 

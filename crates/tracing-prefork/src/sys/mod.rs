@@ -11,7 +11,10 @@ mod job_lock;
 mod lock_outcome;
 mod locks;
 mod numbers;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod ofd;
 mod path;
+mod positioned;
 mod priority;
 mod processor;
 mod stderr;

@@ -1,12 +1,11 @@
 //! The end of a log file: a write that fell short leaves a piece of a line there, and whatever comes next must not be glued to it.
 
-use super::identity::identity;
+use super::identity::{Status, identity};
+use super::positioned::{read_at, truncate, write_at};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::Mode;
 use nix::sys::statvfs::fstatvfs;
-use nix::sys::uio::{pread, pwrite};
-use nix::unistd::ftruncate;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -38,24 +37,24 @@ pub(crate) struct Tail {
 /// under way is done (each file system takes the inode's lock first; measured on ext4, xfs, btrfs and tmpfs). If the file has not
 /// grown after that, its end is what a finished write has left.
 pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
-    let mut size = fstat(file)?.st_size;
+    let mut size = self::size(file)?;
     for _ in 0..100 {
         let mut last = [b'\n'];
         if size > 0 {
-            pread(file, &mut last, size - 1)?;
+            read_at(file, &mut last, size - 1)?;
         }
         if last == *b"\n" {
             break;
         }
-        pwrite(file, b"", 0)?;
-        let now = fstat(file)?.st_size;
+        write_at(file, b"", 0)?;
+        let now = self::size(file)?;
         if now == size {
-            return Ok(Tail { size: size as u64, torn: true });
+            return Ok(Tail { size, torn: true });
         }
         size = now;
     }
     // Or others write without a pause, and none of them has found a fragment.
-    Ok(Tail { size: size as u64, torn: false })
+    Ok(Tail { size, torn: false })
 }
 
 /// A write of `line` has fallen short after `written` bytes: makes the last of these a newline, so that the next line, or one that
@@ -76,25 +75,25 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let anywhere = super::files::open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     // Truncated from outside meanwhile, or not the same file (another /proc).
-    if identity(&anywhere)? != identity(file)? || fstat(file)?.st_size as u64 <= last {
+    if identity(&anywhere)? != identity(file)? || self::size(file)? <= last {
         return Ok(false);
     }
-    Ok(pwrite(&anywhere, b"\n", last as _)? == 1)
+    Ok(write_at(anywhere.as_fd(), b"\n", last)? == 1)
 }
 
 /// Where the last byte of the fragment is. `None`: others write on, or nobody can tell.
 fn find_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<Option<u64>> {
     let (fragment, rest) = line.split_at(written);
-    let size = fstat(file)?.st_size as u64;
+    let size = self::size(file)?;
     let start = size.saturating_sub(written as u64 + BEHIND);
     let mut tail = Vec::new();
     tail.try_reserve_exact((size - start) as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
     tail.resize((size - start) as usize, 0);
-    let read = pread(file, &mut tail, start as _)?;
+    let read = read_at(file, &mut tail, start)?;
     tail.truncate(read);
     // Waits for a write that is under way, as in `tail`.
-    pwrite(file, b"", 0)?;
-    let settled = fstat(file)?.st_size as u64 == size;
+    write_at(file, b"", 0)?;
+    let settled = self::size(file)? == size;
     // The whole line, written by somebody else, is not it.
     let is_piece = |&end: &usize| {
         let behind = &tail[end..];
@@ -129,7 +128,7 @@ fn glued(file: BorrowedFd<'_>, tail: &[u8], start: u64, line: &[u8], written: us
 
 /// How many bytes the file has.
 pub(crate) fn size(file: BorrowedFd<'_>) -> io::Result<u64> {
-    Ok(fstat(file)?.st_size as u64)
+    Ok(Status::of(file)?.size)
 }
 
 /// Cuts the last `written` bytes off again, if the file has had `size` before them and nothing has come behind them.
@@ -137,7 +136,7 @@ pub(crate) fn cut(file: BorrowedFd<'_>, size: u64, written: usize) -> io::Result
     if self::size(file)? != size + written as u64 {
         return Ok(false);
     }
-    super::again(|| ftruncate(file, size as _))?;
+    truncate(file, size)?;
     Ok(true)
 }
 
