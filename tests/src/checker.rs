@@ -214,8 +214,8 @@ impl Checker<'_> {
             if self.others.contains(&name) {
                 continue;
             }
-            // The lock files of the pattern, and the record of what the hook was given; they hold no lines.
-            let lock = name.starts_with('.') && [".lock", ".rollover"].iter().any(|end| name.ends_with(end));
+            // The lock files of the pattern, and the records of its names and of what the hook was given; they hold no lines.
+            let lock = name.starts_with('.') && [".lock", ".names", ".rollover"].iter().any(|end| name.ends_with(end));
             // What a writer has made that was killed before it made the file in it.
             let is_left =
                 kind.is_dir() && self.pattern.may_lead_through(&name) && matches!(self.keeps, Keeps::Limits(_));

@@ -69,6 +69,18 @@ pub enum BuildError {
         /// What is wrong with it, and where it was looked for.
         reason: String,
     },
+    /// Another appender has files in the directory, and one of the two could take a file of the other for its own.
+    #[non_exhaustive]
+    Names {
+        /// The options that make the names.
+        names: String,
+        /// Those of the other.
+        other: String,
+        /// A name that both have.
+        example: String,
+        /// The hidden record of the other.
+        record: PathBuf,
+    },
     /// The directory could not be made, or its path is too long.
     #[non_exhaustive]
     Directory {
@@ -111,6 +123,12 @@ impl fmt::Display for BuildError {
             Self::Rotation { value, reason } => write!(f, "rotation {value:?}: {reason}"),
             Self::DateFormat { value, reason } => write!(f, "date_format {value:?}: {reason}"),
             Self::Zone { value, reason } => write!(f, "zone {value:?}: {reason}"),
+            Self::Names { names, other, example, record } => write!(
+                f,
+                "the file names of this appender ({names}) and of another one in the directory ({other}) meet: {example:?} is one of both. Use \
+                 another directory, prefix or suffix. If the other is not used any more, move its files away and remove {}",
+                record.display()
+            ),
             Self::Directory { path, source } => {
                 write!(f, "cannot create the log directory {}: {source}", path.display())
             }

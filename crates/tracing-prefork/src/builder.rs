@@ -9,6 +9,7 @@ use crate::hand_over::Hook;
 use crate::header::Header;
 use crate::latest::{Kind, Link};
 use crate::name::Pattern;
+use crate::ownership::{self, Names};
 use crate::report::{self, Error, Reporter};
 use crate::retention::Limits;
 use crate::rotation::Rotation;
@@ -219,6 +220,9 @@ impl Builder {
 
     /// Begins another file when this one has so many bytes, in addition to the rotation. The files of one period are numbered before the
     /// suffix: `app.2026-11-21.log`, `app.2026-11-21.1.log`, `app.2026-11-21.2.log`.
+    ///
+    /// A suffix must not begin or end with a number then, nor the prefix of [`Rotation::NEVER`] end with a dot and a number. Numbered files that were there before
+    /// and are in another order, as those of logrotate, are left alone ([`Operation::Names`](crate::Operation::Names)).
     ///
     /// A line is never split: one that is longer than `n` gets through whole. The size is the file's own, whoever has written to
     /// it, and no process asks another: each looks at it when it has written a 64th of `n`, but at least 16 KiB and at most 256 KiB, since it
@@ -476,8 +480,9 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] that names the option and its value, or the path and what the system said. Nothing has been
-    /// removed or overwritten then.
+    /// A [`BuildError`] that names the option and its value, or the path and what the system said. No log file has been
+    /// removed or overwritten then. Another appender in the directory, with names that could be taken for this one's, is such an error
+    /// ([`BuildError::Names`]): a hidden record beside the files says which names are in use.
     pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
         self.rotation.check()?;
         let offsets = Offsets::resolve(&self.zone)?;
@@ -506,6 +511,8 @@ impl Builder {
             let check = checks::tells_periods_apart(date, &calendar, now.secs);
             check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;
         }
+        // Without these the names are other ones each day.
+        let has_fixed_names = date.is_some() || self.prefix.is_some() || self.suffix.is_some();
         let prefix = checks::name_part("filename_prefix", self.prefix)?.or_else(|| {
             // tracing-appender dates this one file by the day on which it is built.
             (date.is_none() && self.suffix.is_none()).then(|| checks::day(now, calendar.offsets()))
@@ -522,6 +529,7 @@ impl Builder {
         );
         pattern.archives = self.compression.is_some();
         let path = checks::usable_name(&pattern, now)?;
+        checks::tells_numbers_and_archives(&pattern, prefix.as_deref(), suffix.as_deref(), now)?;
         for (index, link) in self.links.iter().enumerate() {
             checks::link_name(link, &self.links[..index], &pattern)?;
         }
@@ -533,6 +541,19 @@ impl Builder {
 
         sys::make_directories(pattern.directory(), mode, self.clock.now())
             .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
+        let names = Names {
+            prefix,
+            suffix,
+            date_format: self.date_format,
+            rotation: self.rotation.to_string(),
+            numbered: pattern.is_numbered(),
+            archives: pattern.archives,
+            foreign: Default::default(),
+        };
+        let mut notes = ownership::Notes::new();
+        if has_fixed_names {
+            notes = ownership::settle(&mut pattern, names, sys::Creation::empty(mode, self.clock.now()), now.secs)?;
+        }
         let open = |source| BuildError::Open { path: path.clone(), source };
         static LAST_ID: AtomicU64 = AtomicU64::new(0);
         let inner = Arc::new(Inner {
@@ -553,6 +574,7 @@ impl Builder {
         });
         inner.clock.belongs_to(&inner);
         inner.start(now.secs).map_err(open)?;
+        notes.into_iter().for_each(|(path, error)| inner.report(crate::Operation::Names, &path, error));
         Ok(Appender::new(inner))
     }
 }

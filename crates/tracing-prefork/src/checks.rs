@@ -3,7 +3,7 @@
 use crate::BuildError;
 use crate::calendar::{Calendar, Period};
 use crate::clock::{self, Moment};
-use crate::compression::LONGEST_ENDING;
+use crate::compression::{LONGEST_ENDING, plain_name};
 use crate::date_format::DateFormat;
 use crate::header::Header;
 use crate::latest::{Kind, Link};
@@ -99,6 +99,32 @@ pub(crate) fn limits(
             ),
             _ => Ok(()),
         },
+    }
+}
+
+/// A number or the ending of an archive must not be a part of the name already: nobody could tell the two apart.
+pub(crate) fn tells_numbers_and_archives(
+    pattern: &Pattern,
+    prefix: Option<&str>,
+    suffix: Option<&str>,
+    now: Moment,
+) -> Result<(), BuildError> {
+    let refuse = |option, value: &str, reason| Err(BuildError::FileName { option, value: value.to_owned(), reason });
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let ends = |text: &str| [text.split('.').next(), text.rsplit('.').next()].into_iter().flatten().any(is_number);
+    if let Some(suffix) = suffix.filter(|suffix| pattern.is_numbered() && ends(suffix)) {
+        return refuse("filename_suffix", suffix, "with max_file_bytes, it must not begin or end with a number");
+    }
+    // Where a date follows, the number stands behind that.
+    let dotted = |text: &str| text.rsplit_once('.').is_some_and(|(_, last)| is_number(last));
+    if let Some(prefix) = prefix.filter(|prefix| pattern.is_numbered() && !pattern.has_date() && dotted(prefix)) {
+        return refuse("filename_prefix", prefix, "with max_file_bytes, it must not end with a dot and a number");
+    }
+    let path = pattern.path_at(now.secs, 0).ok();
+    let name = path.as_ref().map_or("".into(), |path| String::from_utf8_lossy(path.file_name()));
+    match plain_name(&name).filter(|_| pattern.archives) {
+        Some(_) => refuse("file name", &name, "with compress, it must not end as an archive does"),
+        None => Ok(()),
     }
 }
 

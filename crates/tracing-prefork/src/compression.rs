@@ -18,7 +18,7 @@ pub enum Compression {
 }
 
 /// What the names of archives end in, whatever this build can make.
-const ENDINGS: [&str; 2] = [".gz", ".zst"];
+pub(crate) const ENDINGS: [&str; 2] = [".gz", ".zst"];
 
 /// The longest of them.
 pub(crate) const LONGEST_ENDING: usize = 4;

@@ -122,6 +122,7 @@ mod latest;
 mod layer;
 mod listing;
 mod name;
+mod ownership;
 mod pieces;
 mod pins;
 mod record;

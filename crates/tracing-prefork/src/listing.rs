@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Files of a period are numbered one after the other. Retention and the user's hook remove some, and others keep a few; a number that is further
 /// from the one before it than this was given by somebody else: a date, a time, a process.
-const LARGEST_GAP: u32 = 1_000_000;
+pub(crate) const LARGEST_GAP: u32 = 1_000_000;
 
 /// A regular file or a link whose name is one of the pattern's, or a hidden one of ours.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Listing> {
 
 impl Found {
     /// Which file of the pattern this is, or is an archive of.
-    fn file(&self) -> Option<Place> {
+    pub(crate) fn file(&self) -> Option<Place> {
         self.place.or(self.archive_of)
     }
 }
@@ -85,11 +85,12 @@ pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, 
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         entries => entries?,
     };
-    let first = first.as_path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let first = str::from_utf8(first.file_name()).unwrap_or_default();
+    let (above, first) = first.rfind('/').map_or(("", first), |slash| first.split_at(slash + 1));
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
-        let Some(index) = entry.file_name().to_str().and_then(|name| pattern.index_of_name(first, name)) else {
+        let Some(index) = entry.file_name().to_str().and_then(|name| pattern.index_of_name(above, first, name)) else {
             continue;
         };
         if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {

@@ -5,10 +5,11 @@
 
 use crate::calendar::{Calendar, Period, Span};
 use crate::clock::{self, system_time};
-use crate::compression::plain_name;
+use crate::compression::{ENDINGS, plain_name};
 use crate::date_format::DateFormat;
 use crate::hidden_name::HiddenNames;
 use crate::sys::LogPath;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,8 @@ pub(crate) struct Pattern {
     numbered: bool,
     /// Archives of these files are ours too.
     pub(crate) archives: bool,
+    /// Names that fit and that are somebody else's (`ownership`).
+    pub(crate) foreign: BTreeSet<String>,
 }
 
 impl Pattern {
@@ -71,7 +74,7 @@ impl Pattern {
             }
         };
         let hidden = HiddenNames::new(&before, date.as_ref(), &after);
-        Self { directory, before, after, date, calendar, hidden, numbered, archives: false }
+        Self { directory, before, after, date, calendar, hidden, numbered, archives: false, foreign: BTreeSet::new() }
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -85,6 +88,10 @@ impl Pattern {
     /// Whether a period may have several files.
     pub(crate) fn is_numbered(&self) -> bool {
         self.numbered
+    }
+
+    pub(crate) fn has_date(&self) -> bool {
+        self.date.is_some()
     }
 
     /// How many directories below the log directory a name goes through.
@@ -117,6 +124,9 @@ impl Pattern {
     /// The place of the file called `name`, if that is a name of this pattern; of two periods that share the name, because a zone
     /// has set its clock back, the last that has begun by `now`.
     pub(crate) fn place_of_name(&self, name: &str, now: i64) -> Option<Place> {
+        if self.foreign.contains(name) {
+            return None;
+        }
         let text = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
         let whole = self.span_of_date(text, now).map(|span| Place { span, index: 0 });
         let place = whole.or_else(|| {
@@ -140,12 +150,16 @@ impl Pattern {
 
     /// The place of the file whose archive is called `name`.
     pub(crate) fn place_of_archive(&self, name: &str, now: i64) -> Option<Place> {
-        self.archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
+        let archives = self.archives && !self.foreign.contains(name);
+        archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
     }
 
-    /// Which file of a period, whose first file is called `first`, has that name in the same directory, and whether it is the file itself and
-    /// not its archive. Reads no date, so that a large directory is looked through quickly.
-    pub(crate) fn index_of_name(&self, first: &str, name: &str) -> Option<(u32, bool)> {
+    /// Which file of a period, whose first file is called `first`, has that name in the same directory, which is `above` the two, and whether it is
+    /// the file itself and not its archive. Reads no date, so that a large directory is looked through quickly.
+    pub(crate) fn index_of_name(&self, above: &str, first: &str, name: &str) -> Option<(u32, bool)> {
+        if !self.foreign.is_empty() && self.foreign.contains(&format!("{above}{name}")) {
+            return None;
+        }
         let before = first.strip_suffix(&*self.after)?;
         let index = |name: &str| match name.strip_prefix(before)?.strip_suffix(&*self.after)? {
             "" => Some(0),
@@ -153,6 +167,55 @@ impl Pattern {
         };
         let plain = index(name).map(|index| (index, true));
         plain.or_else(|| Some((index(plain_name(name).filter(|_| self.archives)?)?, false)))
+    }
+
+    /// The number of the file that follows the one with that number: those of others are passed over.
+    pub(crate) fn next_index(&self, at: i64, index: u32) -> u32 {
+        let is_foreign = |index: &u32| {
+            let path = self.path_at(at, *index);
+            path.is_ok_and(|path| str::from_utf8(path.file_name()).is_ok_and(|name| self.foreign.contains(name)))
+        };
+        let mut following = index.saturating_add(1)..LAST_INDEX;
+        following.find(|index| self.foreign.is_empty() || !is_foreign(index)).unwrap_or(LAST_INDEX)
+    }
+
+    /// What a name says to this pattern: the label of its period, its number, and whether it is a file or an archive. Two patterns that
+    /// read a name alike mean the same file.
+    pub(crate) fn reading(&self, name: &str) -> Option<(i64, u32, bool)> {
+        let plain = self.place_of_name(name, clock::LAST).map(|place| (place, true));
+        let (place, is_plain) = plain.or_else(|| Some((self.place_of_archive(name, clock::LAST)?, false)))?;
+        let label = self
+            .date
+            .as_ref()
+            .map_or(i64::MIN, |_| self.calendar.label_and_offset(place.span.start.max(clock::FIRST)).0);
+        Some((label, place.index, is_plain))
+    }
+
+    /// Some of the pattern's names, from `at` on.
+    pub(crate) fn samples(&self, at: i64) -> impl Iterator<Item = String> {
+        // Neither whole days nor whole hours, so that all hours and minutes come up.
+        let instants =
+            (0..if self.date.is_some() { 40 } else { 1 }).map(move |step| (at + step * 86_413).min(clock::LAST));
+        let indices: &[u32] = if self.numbered { &[0, 1] } else { &[0] };
+        let paths = instants.flat_map(move |at| indices.iter().filter_map(move |index| self.path_at(at, *index).ok()));
+        let names = paths.filter_map(|path| str::from_utf8(path.file_name()).ok().map(str::to_owned));
+        names.flat_map(|name| self.endings().into_iter().map(move |ending| format!("{name}{ending}")))
+    }
+
+    /// What may stand behind a name.
+    fn endings(&self) -> Vec<&'static str> {
+        let archives = if self.archives { &ENDINGS[..] } else { &[] };
+        [""].into_iter().chain(archives.iter().copied()).collect()
+    }
+
+    /// Whether there can be a name that is one of both, by what stands around the dates.
+    pub(crate) fn may_meet(&self, other: &Self) -> bool {
+        let begin = self.before.starts_with(&*other.before) || other.before.starts_with(&*self.before);
+        let ends = |pattern: &Self| {
+            pattern.endings().into_iter().map(|ending| format!("{}{ending}", pattern.after)).collect::<Vec<_>>()
+        };
+        let (own, others) = (ends(self), ends(other));
+        begin && own.iter().any(|end| others.iter().any(|other| end.ends_with(&**other) || other.ends_with(&**end)))
     }
 
     /// The period of `at`, for users.

@@ -41,10 +41,13 @@ pub enum Operation {
     /// line; after one of [`clock`](crate::Builder::clock) the event has the system's time. (A panic of
     /// [`on_error`](crate::Builder::on_error) is written to standard error, with what the hook was told.)
     UserCode,
+    /// Telling the appender's files from those of others when it is built. What was there before and does not fit is left alone, for ever; or the
+    /// hidden record of the names could not be written.
+    Names,
 }
 
 impl Operation {
-    const COUNT: usize = 9;
+    const COUNT: usize = 10;
 
     fn index(self) -> usize {
         match self {
@@ -57,6 +60,7 @@ impl Operation {
             Self::Compression => 6,
             Self::OnRollover => 7,
             Self::UserCode => 8,
+            Self::Names => 9,
         }
     }
 
@@ -81,6 +85,9 @@ impl Operation {
                 "cannot hand over",
                 "files wait for on_rollover, which is called again after some seconds, and then at least once an hour",
             ),
+            Self::Names => {
+                ("cannot claim", "files that are not surely the appender's are left alone, and logging goes on")
+            }
             Self::UserCode => (
                 "cannot use the program's own code for",
                 "no line is lost: a file begins without its first line, an event has the system's time",

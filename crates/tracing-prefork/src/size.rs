@@ -138,7 +138,12 @@ impl Inner {
 
     /// Has the open file take lines, unless others have gone on from there since it was opened: a thread's lines stay in the order of the files.
     fn take_lines(&self, rolling: &Rolling<'_>, at: i64) {
-        rolling.set_not_full(at, |index| index == LAST_INDEX || !self.is_there(at, index + 1));
+        rolling.set_not_full(at, |index| !self.has_next(at, index));
+    }
+
+    /// Whether the file that follows this one in the period is there.
+    fn has_next(&self, at: i64, index: u32) -> bool {
+        index < LAST_INDEX && self.is_there(at, self.pattern.next_index(at, index))
     }
 
     fn is_there(&self, at: i64, index: u32) -> bool {
@@ -156,7 +161,7 @@ impl Inner {
             if index == LAST_INDEX || self.has_room(opened.size, length) {
                 return Ok((opened, index));
             }
-            index += 1;
+            index = self.pattern.next_index(at, index);
         }
         Ok((self.open(&self.pattern.path_at(at, index)?, at)?, index))
     }
@@ -174,13 +179,14 @@ impl Inner {
             None => 0,
             Some((index, true)) => index,
             // An archive: nothing comes after what is in it.
-            Some((index, false)) => (index + 1).min(LAST_INDEX),
+            Some((index, false)) => self.pattern.next_index(at, index),
         })
     }
 
     /// The last of the period's files that follow `index` without a gap.
     fn last_in_a_row(&self, at: i64, index: u32) -> u32 {
-        (index..LAST_INDEX).find(|index| !self.is_there(at, index + 1)).unwrap_or(LAST_INDEX)
+        let next = |index: &u32| self.has_next(at, *index).then(|| self.pattern.next_index(at, *index));
+        std::iter::successors(Some(index), next).last().unwrap_or(index)
     }
 
     /// Notes that the open file had room now, so that it was the period's last one.

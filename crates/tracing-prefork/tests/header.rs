@@ -219,7 +219,8 @@ fn where_links_are_refused_a_file_has_its_mode_and_its_first_line() {
         log(&logs, "another");
         assert_eq!(read(directory, "app.2026-11-21.log"), "# first\na line\n");
         assert_eq!(read(directory, "app.2026-11-22.log"), "# first\nanother\n");
-        assert_eq!(common::all_names(directory), ["app.2026-11-21.log", "app.2026-11-22.log"]);
+        assert_eq!(names(directory), ["app.2026-11-21.log", "app.2026-11-22.log"]);
+        assert!(!common::all_names(directory).iter().any(|name| name.ends_with(".tmp")));
         for name in names(directory) {
             let mode = fs::metadata(directory.join(name)).expect("there").permissions().mode();
             assert_eq!(mode & 0o7777, 0o664);

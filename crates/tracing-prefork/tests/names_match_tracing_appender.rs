@@ -48,7 +48,7 @@ fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let names = entries.map(|entry| entry.expect("an entry").file_name());
     let names = names.map(|name| name.into_string().expect("a name in UTF-8"));
     names
-        .filter(|name| !(name.starts_with('.') && name.ends_with(".lock")))
+        .filter(|name| !(name.starts_with('.') && (name.ends_with(".lock") || name.ends_with(".names"))))
         .map(|name| (name.clone(), fs::read(directory.join(name)).expect("a file")))
         .collect()
 }

@@ -31,8 +31,9 @@ fn byte(kind: libc::c_int, start: i64) -> libc::flock {
     lock
 }
 
+/// The hidden files, but for the record of names, on which nobody takes a lock.
 fn hidden(directory: &Path) -> Vec<String> {
-    all_names(directory).into_iter().filter(|name| name.starts_with('.')).collect()
+    all_names(directory).into_iter().filter(|name| name.starts_with('.') && !name.ends_with(".names")).collect()
 }
 
 #[test]
@@ -594,8 +595,8 @@ fn where_memory_is_short_old_files_go_or_the_failure_is_counted() {
                     std::thread::sleep(std::time::Duration::from_millis(5));
                 }
                 eventually("the housekeeping is over", || threads() == 1);
-                let kept = fs::read_dir(&directory).expect("read").count();
-                assert!(kept <= 3 || logs.stats().errors > 0, "{number}: {kept} files, in silence");
+                let kept = all_names(&directory).iter().filter(|name| !name.starts_with('.')).count();
+                assert!(kept <= 2 || logs.stats().errors > 0, "{number}: {kept} files, in silence");
             });
             match waitpid(worker, None).expect("ends") {
                 WaitStatus::Exited(_, 0) => ends[0] += 1,

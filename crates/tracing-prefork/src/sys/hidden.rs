@@ -8,7 +8,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, lstat, stat};
 use nix::unistd::geteuid;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::fchown;
 use std::path::Path;
 
@@ -54,16 +54,38 @@ fn create(path: &Path, creation: Creation<'_>) -> io::Result<()> {
 
 /// Gives a new file of that name its mode, less what those may who may not write, and where root has made it the owner of its directory.
 pub(crate) fn make_ours(file: &File, path: &Path, mode: Mode) -> io::Result<()> {
-    let directory = directory_of(path)?;
-    if geteuid().is_root() && directory.st_uid != 0 {
-        // Where root may not, the file stays root's.
-        let _ = fchown(file, Some(directory.st_uid), Some(directory.st_gid));
-    }
+    give_to_owner(file, path)?;
     let mut writers = Mode::S_IRUSR | Mode::S_IWUSR;
     for (write, both) in [(Mode::S_IWGRP, Mode::S_IRGRP), (Mode::S_IWOTH, Mode::S_IROTH)] {
         writers.set(write | both, mode.contains(write));
     }
     Ok(fchmod(file, writers)?)
+}
+
+/// What root makes in somebody's directory belongs to the directory's owner.
+fn give_to_owner(file: &File, path: &Path) -> io::Result<()> {
+    let directory = directory_of(path)?;
+    if geteuid().is_root() && directory.st_uid != 0 {
+        // Where root may not, the file stays root's.
+        let _ = fchown(file, Some(directory.st_uid), Some(directory.st_gid));
+    }
+    Ok(())
+}
+
+/// Makes a hidden file with this text in one step; an error if there is one, unless it is to be replaced. No lock is taken on it, so whoever may
+/// read the logs may read it.
+pub(crate) fn write_whole(path: &Path, text: &[u8], creation: Creation<'_>, replace: bool) -> io::Result<()> {
+    if !replace {
+        let header = || text.to_owned();
+        let file = files::create(path, Creation { header: &header, ..creation })?;
+        return give_to_owner(&file.into(), path);
+    }
+    let unnamed = Unnamed::create_with(path, creation.now, files::ANY)?;
+    let mut file = unnamed.file();
+    file.write_all(text)?;
+    give_to_owner(file, path)?;
+    creation.mode.map_or(Ok(()), |mode| fchmod(file, mode))?;
+    unnamed.replace(path)
 }
 
 fn directory_of(path: &Path) -> io::Result<FileStat> {

@@ -1,0 +1,290 @@
+//! Files of others with names like ours: two patterns in one directory, and what was there before.
+
+mod common;
+
+use common::{Hand, NOW, all_names, alone, log, names, operations, read, says, telling, write_files};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, fork};
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use tracing_prefork::{Appender, BuildError, Builder, Operation, Rotation};
+
+fn daily() -> Builder {
+    Hand::at(NOW).builder().rotation(Rotation::DAILY)
+}
+
+fn never() -> Builder {
+    Hand::at(NOW).builder()
+}
+
+/// Gives files of a directory the times of their last lines, in minutes before now.
+fn age(directory: &Path, ages: &[(&str, u64)]) {
+    for (name, minutes) in ages {
+        let file = File::options().append(true).open(directory.join(name)).expect("opens");
+        file.set_modified(SystemTime::now() - Duration::from_secs(60 * minutes)).expect("set");
+    }
+}
+
+/// The hidden records of names in a directory.
+fn records(directory: &Path) -> Vec<String> {
+    all_names(directory).into_iter().filter(|name| name.ends_with(".names")).collect()
+}
+
+#[track_caller]
+fn refused(builder: Builder, directory: &Path, parts: &[&str]) {
+    let before = all_names(directory);
+    let error = builder.build(directory).expect_err("refused");
+    assert!(matches!(error, BuildError::Names { .. }), "{error:?}");
+    says(&error.to_string(), parts);
+    assert_eq!(all_names(directory), before, "something was left behind by: {error}");
+}
+
+#[test]
+fn a_second_program_whose_names_meet_those_of_the_first_is_refused() {
+    type Build = fn() -> Builder;
+    let meeting: [(Build, Build, &str); 4] = [
+        (|| never().max_file_bytes(1000), || never().filename_prefix("app.1"), "app.1.log"),
+        (daily, || never().filename_prefix("app.2026-11-03"), "app.2026-11-03.log"),
+        (|| never().max_file_bytes(1000), || never().filename_prefix("app.20261103").filename_suffix("log"), ".log"),
+        (|| daily().max_file_bytes(1000), || daily().filename_suffix("1.log"), ".1.log"),
+    ];
+    for (one, other, example) in meeting {
+        for (first, second) in [(one, other), (other, one)] {
+            let directory = tempfile::tempdir().expect("a directory");
+            log(&first().build(directory.path()).expect("builds"), "of the first");
+            let parts = ["rotation", "prefix \"app", example, "another directory", ".names"];
+            refused(second(), directory.path(), &parts);
+            // The first, which has the names, goes on.
+            log(&first().build(directory.path()).expect("builds"), "of the first");
+            // What is used no more can be moved away, as the error says.
+            let own = names(directory.path());
+            own.iter().for_each(|name| fs::remove_file(directory.path().join(name)).expect("removed"));
+            refused(second(), directory.path(), &["the other is not used any more"]);
+            let record = records(directory.path()).remove(0);
+            age(directory.path(), &[(&record, 1)]);
+            second().build(directory.path()).expect("builds where nothing is left of the first");
+            assert_eq!(records(directory.path()).len(), 1, "{:?}", records(directory.path()));
+        }
+    }
+}
+
+#[test]
+fn programs_whose_names_do_not_meet_share_a_directory() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let builders: [fn() -> Builder; 9] = [
+        || daily().max_file_bytes(1000),
+        || never().max_file_bytes(1000),
+        || daily().filename_prefix("app.1").max_file_bytes(1000),
+        || daily().filename_prefix("app.2").max_file_bytes(1000),
+        || daily().filename_prefix("app2"),
+        || daily().filename_prefix("app.error"),
+        || daily().date_format("%Y/%m/app-%d.log"),
+        || daily().date_format("%Y/%m/web-%d.log"),
+        || Hand::at(NOW).builder().rotation(Rotation::HOURLY),
+    ];
+    for _ in 0..2 {
+        for build in builders {
+            build().build(directory.path()).expect("builds");
+        }
+    }
+    assert_eq!(records(directory.path()).len(), builders.len());
+}
+
+#[test]
+fn options_that_were_changed_between_two_starts_are_no_second_program() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let changes: [fn() -> Builder; 8] = [
+        daily,
+        || Hand::at(NOW).builder().rotation(Rotation::HOURLY),
+        || Hand::at(NOW).builder().rotation(Rotation::WEEKLY),
+        || Hand::at(NOW).builder().rotation(Rotation::DAILY.at(4, 0)),
+        || daily().max_file_bytes(1000),
+        || daily().max_log_files(3),
+        || Hand::at(NOW).builder().rotation(Rotation::MONTHLY),
+        || never().max_file_bytes(1000),
+    ];
+    // Also while the processes before them run still, as in an upgrade without a pause, and back again.
+    let running: Vec<_> = changes
+        .iter()
+        .chain(changes.iter().rev())
+        .map(|build| {
+            let (told, builder) = telling(build());
+            let logs = builder.build(directory.path()).expect("builds");
+            log(&logs, "a line");
+            assert_eq!(operations(&told), []);
+            logs
+        })
+        .collect();
+    assert_eq!(running.len(), 16);
+}
+
+#[test]
+fn dates_that_would_be_taken_for_numbers_are_left_alone_and_reported_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let dated = || daily().date_format("%Y%m%d");
+    let numbered = || never().max_file_bytes(1000).max_log_files(2).lock_writes(true);
+    let old = dated().build(directory.path()).expect("builds");
+    log(&old, "of the day");
+    // As long as a process has the file open, the names are in use.
+    refused(numbered(), directory.path(), &["date_format \"%Y%m%d\"", "max_file_bytes", "app.20261121.log"]);
+    drop(old);
+    // The same program with other options, as somebody has it start in the night.
+    for start in 0..2 {
+        let (told, builder) = telling(numbered());
+        let logs = builder.build(directory.path()).expect("builds");
+        (0..50).for_each(|number| log(&logs, &format!("{number:099}")));
+        logs.prune().expect("prunes");
+        let expected: &[_] = if start == 0 { &[Operation::Names] } else { &[] };
+        assert_eq!(operations(&told), expected, "{told:?}");
+        assert!(logs.files().expect("listed").iter().all(|file| file.index < 20));
+    }
+    assert_eq!(read(directory.path(), "app.20261121.log"), "of the day\n");
+    // And back.
+    dated().build(directory.path()).expect("builds");
+}
+
+#[test]
+fn files_of_logrotate_are_left_alone_and_reported_once() {
+    for first in [true, false] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let foreign = ["app.log.1", "app.log.2", "app.log.3", "app.log.4"];
+        write_files(directory.path(), &foreign);
+        age(directory.path(), &[("app.log.1", 10), ("app.log.2", 20), ("app.log.3", 30), ("app.log.4", 40)]);
+        if first {
+            write_files(directory.path(), &["app.log"]);
+        }
+        for start in 0..3 {
+            // `app.log`, `app.log.1`: as the files of others are called.
+            let builder = Appender::builder().filename_prefix("app.log").max_file_bytes(1000).max_log_files(2);
+            let (told, builder) = telling(builder.lock_writes(true));
+            let logs = builder.build(directory.path()).expect("builds");
+            (0..50).for_each(|number| log(&logs, &format!("{number:099}")));
+            logs.prune().expect("prunes");
+            for name in foreign {
+                assert_eq!(read(directory.path(), name), "x\n", "{name}");
+            }
+            let own = logs.files().expect("listed");
+            assert!(own.iter().all(|file| file.index == 0 || file.index > 4), "{own:?}");
+            if start == 0 {
+                assert_eq!(operations(&told), [Operation::Names]);
+                says(&told.lock().expect("unpoisoned")[0].1, &["app.log.1", "3 others", "left alone"]);
+            } else {
+                assert_eq!(operations(&told), []);
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_of_ours_that_were_there_before_the_record_are_ours() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let build = || never().max_file_bytes(1000).lock_writes(true).build(directory.path()).expect("builds");
+    let logs = build();
+    (0..35).for_each(|number| log(&logs, &format!("{number:099}")));
+    drop(logs);
+    for gone in [None, Some("app.log"), Some("app.1.log")] {
+        // Somebody has removed hidden files, and the oldest have been pruned.
+        records(directory.path())
+            .iter()
+            .for_each(|name| fs::remove_file(directory.path().join(name)).expect("removed"));
+        gone.into_iter().for_each(|name| fs::remove_file(directory.path().join(name)).expect("removed"));
+        let logs = build();
+        log(&logs, &"x".repeat(99));
+        assert_eq!(logs.files().expect("listed").len(), names(directory.path()).len(), "{gone:?}");
+        assert_eq!(logs.stats().errors, 0);
+    }
+}
+
+#[test]
+fn a_part_of_a_name_that_looks_like_a_number_or_an_archive_is_refused_where_there_are_such() {
+    let refused = |builder: Builder, parts: &[&str]| says(&common::refused(builder), parts);
+    for suffix in ["1", "1.log", "log.1", "2026"] {
+        refused(daily().filename_suffix(suffix).max_file_bytes(1000), &["filename_suffix", suffix, "max_file_bytes"]);
+        refused(never().filename_suffix(suffix).max_file_bytes(1000), &["filename_suffix", suffix, "number"]);
+    }
+    refused(never().filename_prefix("app.1").max_file_bytes(1000), &["filename_prefix", "app.1", "max_file_bytes"]);
+    #[cfg(feature = "gzip")]
+    for suffix in ["gz", "log.gz", "zst"] {
+        let builder = daily().filename_suffix(suffix).compress(tracing_prefork::Compression::Gzip);
+        refused(builder, &["compress", suffix]);
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    for builder in [
+        daily().filename_suffix("1"),
+        daily().filename_suffix("gz"),
+        daily().filename_prefix("app.1").max_file_bytes(1000),
+    ] {
+        let directory = tempfile::tempdir_in(directory.path()).expect("a directory");
+        builder.build(directory.path()).expect("where there are no numbers or archives");
+    }
+}
+
+#[test]
+fn of_processes_that_build_at_once_each_knows_the_same_record() {
+    alone("of_processes_that_build_at_once_each_knows_the_same_record", &[], |directory| {
+        for round in 0..20 {
+            let directory = directory.join(format!("{round}"));
+            let children: Vec<_> = (0..8)
+                .map(|process| {
+                    // SAFETY: this process has one thread.
+                    match unsafe { fork() }.expect("forks") {
+                        ForkResult::Parent { child } => child,
+                        ForkResult::Child => {
+                            // The same names, with other options.
+                            let builder =
+                                if process % 2 == 0 { daily().max_file_bytes(1000) } else { daily().max_log_files(5) };
+                            let built = builder.build(&directory);
+                            built.iter().for_each(|logs| log(logs, "a line"));
+                            // SAFETY: nothing of the parent's is to run.
+                            unsafe { nix::libc::_exit(i32::from(!built.is_ok_and(|logs| logs.stats().errors == 0))) }
+                        }
+                    }
+                })
+                .collect();
+            for child in children {
+                let ended = waitpid(child, None).expect("ends");
+                assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{ended:?}");
+            }
+            let records = records(&directory);
+            assert_eq!(records.len(), 1);
+            says(
+                &read(&directory, &records[0]),
+                &["prefix app\n", "suffix log\n", "rotation daily\n", "numbered yes\n"],
+            );
+            assert!(!all_names(&directory).iter().any(|name| name.ends_with(".tmp")));
+        }
+    });
+}
+
+#[test]
+fn where_nothing_can_be_made_there_is_no_record_and_no_report() {
+    alone("where_nothing_can_be_made_there_is_no_record_and_no_report", &[], |directory| {
+        use nix::unistd::{Uid, setresuid};
+        if !Uid::effective().is_root() {
+            std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: not root\n").expect("told");
+            return;
+        }
+        use std::os::unix::fs::PermissionsExt;
+        write_files(directory, &["app.log"]);
+        fs::set_permissions(directory.join("app.log"), fs::Permissions::from_mode(0o666)).expect("set");
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("set");
+        let nobody = Uid::from_raw(65_534);
+        setresuid(nobody, nobody, Uid::from_raw(0)).expect("set");
+        let (told, builder) = telling(never().max_file_bytes(100_000));
+        log(&builder.build(directory).expect("builds"), "a line");
+        setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).expect("set");
+        assert_eq!((operations(&told), all_names(directory)), (vec![], vec!["app.log".to_owned()]));
+    });
+}
+
+#[test]
+fn a_record_that_is_none_is_passed_over() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join(".other.names"), "tracing-prefork names 1\nrotation never\nprefix app.1\n")
+        .expect("written");
+    fs::write(directory.path().join(".another.names"), b"\xff\xfe").expect("written");
+    fs::create_dir(directory.path().join(".a.names")).expect("made");
+    let logs = never().max_file_bytes(1000).build(directory.path()).expect("builds");
+    assert_eq!((logs.stats().errors, records(directory.path()).len()), (0, 4));
+}
