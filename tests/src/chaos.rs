@@ -100,7 +100,8 @@ impl Plan {
     }
 
     /// Whether somebody takes files away.
-    fn takes_files(&self) -> bool {
+    #[must_use]
+    pub fn takes_files(&self) -> bool {
         self.has(|act| {
             matches!(act, Act::Move | Act::Delete | Act::MoveDirectory | Act::DeleteDirectory | Act::Block | Act::Cover)
         })
@@ -257,6 +258,8 @@ pub fn scenario(seed: u64) -> Scenario {
             || plan.count(Act::Unlink) > 0
             || setup.lock_writes
             || has_links && (scenario.prunes || setup.compress.is_some())
+            // Whoever was kept from running finds that the file that it was about to compress has been removed.
+            || scenario.prunes && setup.compress.is_some()
             // Files of a future that the clock has left.
             || plan.steps_the_clock() && scenario.prunes,
     };

@@ -159,7 +159,8 @@ impl<'a> Hand<'a> {
         while let Err(error) = fs::remove_dir(directory) {
             match error.kind() {
                 io::ErrorKind::DirectoryNotEmpty => {}
-                io::ErrorKind::NotFound => break,
+                // It is gone, or something is mounted over it.
+                io::ErrorKind::NotFound | io::ErrorKind::ResourceBusy => break,
                 _ => return Err(error),
             }
             for entry in fs::read_dir(directory)? {
