@@ -32,7 +32,7 @@ fn span(period: usize) -> Span {
 }
 
 fn file(period: usize) -> Opened {
-    Opened { file: NoFile, id: FileId(period), torn: false }
+    Opened { file: NoFile, id: FileId(period), torn: false, leased: true }
 }
 
 /// An appender, as far as the model needs it, with the files of the periods 0 and 1 open.
@@ -185,7 +185,8 @@ impl Logs {
     }
 
     fn let_go(&self, period: usize) {
-        self.roll(|rolling| rolling.let_go_of_ended(time(period).at + LENGTH, GRACE));
+        let later = time(period).at + LENGTH;
+        self.roll(|rolling| rolling.let_go_of_ended(later, later, GRACE));
     }
 
     fn lines(&self) -> usize {

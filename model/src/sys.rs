@@ -34,6 +34,7 @@ pub(crate) struct Opened {
     pub(crate) file: NoFile,
     pub(crate) id: FileId,
     pub(crate) torn: bool,
+    pub(crate) leased: bool,
 }
 
 /// A descriptor. Who exchanges its file while another uses it is found out by the cell: it wants each use to come before or after
@@ -107,6 +108,9 @@ thread_local! {
 pub(crate) fn remove_all_names(removed: bool) {
     NAMELESS.set(removed);
 }
+
+/// There are no leases here.
+pub(crate) fn unshare(_file: BorrowedFd<'_>) {}
 
 pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(0)

@@ -108,7 +108,20 @@ impl Inner {
         if pin.needs_care() {
             return self.append_carefully(pin, line, at);
         }
-        match pin.append(line) {
+        let outcome = pin.append(line);
+        self.appended(pin, outcome, line, at)
+    }
+
+    /// A line has been written to a slot: sees to the size of the file, and to what has failed.
+    #[inline(always)]
+    pub(crate) fn appended(
+        self: &Arc<Self>,
+        pin: Pin<'_>,
+        outcome: io::Result<usize>,
+        line: &[u8],
+        at: i64,
+    ) -> Result<(), Unwritten> {
+        match outcome {
             Ok(length) if length == line.len() => {
                 if let Some(limit) = &self.size_limit
                     && limit.count(pin.bytes(), length)
@@ -260,7 +273,9 @@ impl Appender {
 
     /// Compresses the closed files, as [`compress`](Builder::compress) has it, and says how many. It happens by itself, beside the
     /// events; this is for a program that ends too soon for that, and for an administrator's command. It takes as long as it takes, at
-    /// the lowest priority: on a busy machine that can be long, so do not call it where a supervisor waits for the end. Files that a process still has open stay plain and are not counted.
+    /// the lowest priority: on a busy machine that can be long, so do not call it where
+    /// a supervisor waits for the end. This process lets go of its own files of ended periods. Files that another process still has open stay
+    /// plain and are not counted.
     ///
     /// # Errors
     ///
@@ -271,8 +286,9 @@ impl Appender {
     }
 
     /// Hands the finished files over to [`on_rollover`](Builder::on_rollover), and says how many. It happens by itself, beside the events;
-    /// this is for a program that ends too soon for that, and for an administrator's command. Files that a process still has open are not
-    /// counted, and with [`compress`](Builder::compress) only archives are handed over: call [`compress`](Self::compress) first.
+    /// this is for a program that ends too soon for that, and for an administrator's command. This process lets go of its own files of ended
+    /// periods. Files that another process still has open are not counted, and with [`compress`](Builder::compress) only archives are handed
+    /// over: call [`compress`](Self::compress) first.
     ///
     /// # Errors
     ///

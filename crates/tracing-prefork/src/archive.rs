@@ -82,7 +82,12 @@ fn archive(
     clock: &Clock,
     needed: impl Fn(FileId) -> bool,
 ) -> io::Result<Archived> {
-    let Some(closed) = ClosedFile::open(plain)? else { return Ok(Archived::Gone) };
+    let closed = match ClosedFile::open(plain) {
+        // A file server holds a lease of its own.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Archived::Held),
+        opened => opened?,
+    };
+    let Some(closed) = closed else { return Ok(Archived::Gone) };
     let before = closed.file().metadata()?;
     if closed.is_held()? || needed(closed.id()) {
         return Ok(Archived::Held);

@@ -324,7 +324,8 @@ impl Builder {
     ///
     /// All processes of a directory should use it, since those that do not are not kept out; a writer that finds such a one
     /// cuts nothing off. It takes four more system calls an event. A lock that another process has held for a second, because it
-    /// was stopped, is reported and not waited for again until it has been free.
+    /// was stopped, is reported and not waited for again until it has been free; lines are written without it. Whoever may read the file can
+    /// take that lock: see [`file_mode`](Self::file_mode).
     pub fn lock_writes(self, lock: bool) -> Self {
         Self { lock_writes: lock, ..self }
     }

@@ -2,14 +2,15 @@
 
 use crate::appender::Inner;
 use crate::clock::Second;
+use crate::lease::Lease;
 use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::size::TRIES;
 use crate::slots::Pin;
-use crate::sys::Opened;
+use crate::sys::{self, Opened};
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -61,24 +62,37 @@ impl Inner {
 
     /// Opens the file of `at` for this one line.
     fn append_apart(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        // As at a rollover: the file before takes the lines until the next try.
+        if self.slots.is_open()
+            && let Err(error) = self.duties().retry.may_open(at)
+        {
+            return self.append_anywhere(line, at, error);
+        }
         let mut tries = 1..TRIES;
         loop {
-            let (opened, index) = match self.open_for(at, line.len()) {
+            let (opened, index) = match self.open_apart(at, line.len()) {
                 Ok(opened) => opened,
                 Err(error) => return self.append_anywhere(line, at, error),
             };
-            // The thread's next line must not go to the file before.
-            self.duties().retry.succeeded();
-            let outcome = match tries.next() {
-                Some(_) => self.append_to(opened.file.as_fd(), line, opened.torn, at, true),
-                None => Some(self.append_unlimited(&opened, line, at)),
-            };
-            if let Some(outcome) = outcome {
-                self.counters().lines_apart.fetch_add(1, Relaxed);
-                self.slots.leave_behind(at, index);
-                return self.whole(outcome, line, at);
+            let is_last = tries.next().is_none();
+            let outcome = self.append_to(opened.file.as_fd(), line, opened.torn, at, !is_last);
+            let is_gone = !opened.leased && !sys::has_name(&opened.file);
+            match outcome {
+                Some(outcome) if is_last || !is_gone => {
+                    self.counters().lines_apart.fetch_add(1, Relaxed);
+                    self.slots.leave_behind(at, index);
+                    return self.whole(outcome, line, at);
+                }
+                _ => {}
             }
         }
+    }
+
+    /// Opens a file for one line. After that the thread's next line must not go to the file before.
+    fn open_apart(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
+        let opened = self.open_for(at, length)?;
+        self.duties().retry.succeeded();
+        Ok(opened)
     }
 
     fn append_unlimited(&self, opened: &Opened, line: &[u8], at: i64) -> io::Result<usize> {
@@ -89,7 +103,12 @@ impl Inner {
     /// better than a lost one. This is the last resort: it leads nowhere else.
     fn append_anywhere(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
         if let Some(pin) = self.slots.pin_any(at) {
-            let outcome = self.append_to_slot(&pin, line, at, false).unwrap_or(Ok(0));
+            let lease = self.lease(&pin, at);
+            let outcome = match lease {
+                Lease::Held | Lease::Missing => self.append_to_slot(&pin, line, at, false).unwrap_or(Ok(0)),
+                Lease::Lost => Err(error),
+            };
+            let outcome = self.unless_gone(lease, pin.file(), outcome);
             if let Some(file) = pin.file()
                 && !self.end_own(file, line, &outcome)
             {
@@ -99,8 +118,21 @@ impl Inner {
             return self.whole(outcome, line, at);
         }
         self.counters().lines_apart.fetch_add(1, Relaxed);
-        let outcome = self.slots.inherited().and_then(|file| self.append_to(file, line, true, at, false));
-        self.whole(outcome.unwrap_or(Err(error)), line, at)
+        let inherited = self.slots.inherited().map(|file| (file, self.take_lease(file, at)));
+        let outcome = match inherited {
+            None | Some((_, Lease::Lost)) => Err(error),
+            Some((file, lease)) => {
+                let outcome = self.append_to(file, line, true, at, false).unwrap_or(Err(error));
+                self.unless_gone(lease, Some(file), outcome)
+            }
+        };
+        self.whole(outcome, line, at)
+    }
+
+    /// What has come of a write, unless the line has gone with its file.
+    fn unless_gone(&self, lease: Lease, file: Option<BorrowedFd<'_>>, outcome: io::Result<usize>) -> io::Result<usize> {
+        let is_gone = lease == Lease::Missing && !file.is_some_and(sys::has_name);
+        if is_gone { outcome.and(Err(io::ErrorKind::NotFound.into())) } else { outcome }
     }
 
     /// Appends to a slot that needs care, or to the one that comes next if that is full.
@@ -108,12 +140,30 @@ impl Inner {
     pub(crate) fn append_carefully(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         let (mut pinned, mut tries) = (Some(pin), 0..TRIES);
         while let Some(pin) = pinned {
-            match self.append_to_slot(&pin, line, at, true) {
-                Some(Ok(length)) if length == line.len() => return Ok(()),
-                Some(outcome) => return self.append_failed(pin, outcome, line, at),
-                None => pin.withdraw(),
-            }
-            if tries.next().is_none() || !self.move_on(at, line.len()) {
+            let is_open = match self.lease(&pin, at) {
+                Lease::Held if !pin.needs_care() => return self.append(pin, line, at),
+                Lease::Missing if pin.is_only_unleased() => match self.append_unleased(pin, line, at) {
+                    Some(appended) => return appended,
+                    None => self.open_anew(at),
+                },
+                Lease::Lost => {
+                    pin.withdraw();
+                    self.open_anew(at)
+                }
+                lease => match self.append_to_slot(&pin, line, at, true) {
+                    Some(Ok(_)) if lease == Lease::Missing && !pin.has_name() => {
+                        pin.withdraw();
+                        self.open_anew(at)
+                    }
+                    Some(Ok(length)) if length == line.len() => return Ok(()),
+                    Some(outcome) => return self.append_failed(pin, outcome, line, at),
+                    None => {
+                        pin.withdraw();
+                        self.move_on(at, line.len())
+                    }
+                },
+            };
+            if tries.next().is_none() || !is_open {
                 break;
             }
             pinned = self.slots.pin(&self.slots.state, Second::exact(at));
@@ -172,7 +222,7 @@ impl Inner {
     }
 
     fn try_again(&self, line: &[u8], at: i64) -> io::Result<usize> {
-        let (opened, _) = self.open_for(at, line.len())?;
+        let (opened, _) = self.open_apart(at, line.len())?;
         self.append_unlimited(&opened, line, at)
     }
 

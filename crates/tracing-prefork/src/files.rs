@@ -21,7 +21,7 @@ pub struct LogFile {
     pub index: u32,
     /// How large it is.
     pub bytes: u64,
-    /// Whether a process has it open to write to.
+    /// Whether a process has it open to write to, and has written to it.
     pub open: bool,
     /// Whether it is an archive ([`compress`](crate::Builder::compress)).
     pub compressed: bool,

@@ -216,8 +216,16 @@ impl Round<'_> {
 
 /// Whether somebody may write to a file. An archive nobody writes to, and one that has just gone is none to wait for.
 fn is_held(found: &Found) -> io::Result<bool> {
-    let plain = found.place.is_some().then(|| ClosedFile::open(&found.path)).transpose()?.flatten();
-    plain.map_or(Ok(false), |plain| plain.is_held())
+    if found.place.is_none() {
+        return Ok(false);
+    }
+    match ClosedFile::open(&found.path) {
+        Ok(None) => Ok(false),
+        Ok(Some(plain)) => plain.is_held(),
+        // A file server holds a lease of its own.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a file of the record is there, or its archive.

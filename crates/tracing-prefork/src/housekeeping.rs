@@ -377,7 +377,8 @@ impl Inner {
         if chore != Chore::Prune
             && let Some(rolling) = self.slots.try_roll()
         {
-            rolling.let_go_of_ended(at, GRACE);
+            rolling.let_go_of_ended(at, at, GRACE);
+            rolling.give_leases_back(at, GRACE);
         }
         let outcome = self.work(chore, &turn, true, at);
         let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;

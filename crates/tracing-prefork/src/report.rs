@@ -28,6 +28,9 @@ pub enum Operation {
     /// Having the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written without it until
     /// it is free.
     Lock,
+    /// Having the lock that tells other processes that the file is in use, which the kernel refuses (ENOLCK, for example). It is asked for again
+    /// each second. Until then others may prune the file while it is written; lines go to a new one then.
+    Lease,
     /// Removing old files. They stay for the next time.
     Retention,
     /// Renewing the link to the latest file. It stays as it was.
@@ -47,21 +50,11 @@ pub enum Operation {
 }
 
 impl Operation {
-    const COUNT: usize = 10;
+    /// One more than the index of the last variant.
+    const COUNT: usize = Self::Names as usize + 1;
 
     fn index(self) -> usize {
-        match self {
-            Self::Write => 0,
-            Self::Rollover => 1,
-            Self::Reopen => 2,
-            Self::Lock => 3,
-            Self::Retention => 4,
-            Self::Link => 5,
-            Self::Compression => 6,
-            Self::OnRollover => 7,
-            Self::UserCode => 8,
-            Self::Names => 9,
-        }
+        self as usize
     }
 
     fn sentence(self) -> (&'static str, &'static str) {
@@ -76,6 +69,10 @@ impl Operation {
                 "had to reopen",
                 "somebody has renamed, removed or replaced the file, and lines go into a new one of its name; or the program \
                  has closed its descriptor, and it is opened again",
+            ),
+            Self::Lease => (
+                "cannot hold a lock on",
+                "another process may take the file for unused, and prune it; the next try follows within a second",
             ),
             Self::Lock => ("cannot lock", "lines are written without the lock until it can be had again"),
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),

@@ -7,6 +7,7 @@ use crate::report::Operation;
 use crate::retry::Retry;
 use crate::slots::Rolling;
 use crate::sys::{self, Creation, LogPath, Opened};
+use nix::errno::Errno;
 use std::cell::{Cell, OnceCell};
 use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
 use std::path::Path;
@@ -38,6 +39,8 @@ pub(crate) struct Duties {
     pub(crate) turn_stuck: AtomicBool,
     /// The second of the last event for which the open file had room, by `max_file_bytes`.
     pub(crate) had_room: AtomicI64,
+    /// A thread waits for a file server to give its lease back.
+    pub(crate) waits_for_server: AtomicBool,
     /// The housekeeping lock has not been free for a second when there was no room for a line.
     pub(crate) pruner_stuck: AtomicBool,
     /// Links may lead to a file of the future, because the clock was set back.
@@ -165,9 +168,14 @@ impl Inner {
         // file is there: they make no directory for it.
         let may_create = self.header.is_none() || !self.duties().is_bare() && !Header::is_asking();
         let creation = may_create.then_some(Creation { mode: self.mode, header: &header, now: self.clock.now() });
+        // Building takes none.
+        let lease = self.slots.is_built().then_some((self.slots.discipline, !self.slots.is_without_leases()));
+        let mut wait = self.wait_for_file_lease();
         let mut tries = 0..100;
         let opened = loop {
-            match sys::open_log(path, creation, self.slots.discipline) {
+            match sys::open_log(path, creation, lease) {
+                // A file server gives its lease back, since it has been asked to by that.
+                Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) && wait.goes_on() => {}
                 // Not in a raw clone: making directories allocates.
                 Err(error)
                     if error.kind() == NotFound && may_create && !self.duties().is_bare() && tries.next().is_some() =>
@@ -232,6 +240,7 @@ impl Inner {
         self.duties().started.store(true, Relaxed);
         self.slots.state.pins.expedite();
         let (opened, index) = self.open_first(at)?;
+        self.slots.built(sys::has_leases(&opened.file));
         // What takes longer waits for the first event: that may start a thread. What a process that was killed has not handed over, nobody else may
         // until tomorrow.
         let wanted = opened.created && self.finishes_files() || self.hook.is_some();

@@ -21,6 +21,7 @@ use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, thre
 use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, Opened};
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ struct Bounds {
     /// Whether a write takes more than one system call: the flags below, and how many times the file has been found to end in
     /// what may be a piece of a line since it was last known not to.
     care: AtomicU32,
+    /// The second of the event for which the lease was asked for last, if there is none.
+    asked: AtomicI64,
     /// A thread of this process writes under the write lock, which all threads share.
     turn: AtomicBool,
 }
@@ -59,7 +62,9 @@ const LOCKED: u32 = 1 << 31;
 const FULL: u32 = 1 << 30;
 /// A line has gone to a later file of the period.
 const LEFT: u32 = 1 << 29;
-const FLAGS: u32 = LOCKED | FULL | LEFT;
+/// The file is open without a lease.
+const UNLEASED: u32 = 1 << 28;
+const FLAGS: u32 = LOCKED | FULL | LEFT | UNLEASED;
 
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -67,11 +72,33 @@ pub(crate) struct Slots {
     /// Not wiped: a child has its parent's descriptors, and puts its own files onto the same numbers.
     descriptors: [Descriptor; 2],
     pub(crate) discipline: Discipline,
+    /// Whether there are such locks as leases here. Not set while the appender is built.
+    leases: OnceLock<bool>,
 }
 
 impl Slots {
     pub(crate) fn new(discipline: Discipline) -> io::Result<Self> {
-        Ok(Self { state: ForkWiped::new()?, descriptors: [Descriptor::none(), Descriptor::none()], discipline })
+        let descriptors = [Descriptor::none(), Descriptor::none()];
+        Ok(Self { state: ForkWiped::new()?, descriptors, discipline, leases: OnceLock::new() })
+    }
+
+    /// The appender is built: from now on whoever opens a file takes a lease on it, if there are any.
+    pub(crate) fn built(&self, leases: bool) {
+        let _ = self.leases.set(leases);
+    }
+
+    pub(crate) fn is_built(&self) -> bool {
+        self.leases.get().is_some()
+    }
+
+    /// Whether this file system, or this kernel, has no leases.
+    pub(crate) fn is_without_leases(&self) -> bool {
+        self.leases.get() == Some(&false)
+    }
+
+    /// Whether a file is open that could take a line.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.bounds.iter().any(|bounds| bounds.open.load(Relaxed))
     }
 
     /// The slot whose period `now` lies in, held until the pin is dropped. A second that may be behind must lie so far inside
@@ -200,6 +227,34 @@ impl<'a> Pin<'a> {
     #[inline]
     pub(crate) fn needs_care(&self) -> bool {
         self.bounds.care.load(Relaxed) != 0
+    }
+
+    /// Whether the file is open without a lease.
+    pub(crate) fn is_unleased(&self) -> bool {
+        self.bounds.care.load(Relaxed) & UNLEASED != 0
+    }
+
+    /// Whether the lease is all that a write needs care for.
+    pub(crate) fn is_only_unleased(&self) -> bool {
+        self.bounds.care.load(Relaxed) == UNLEASED
+    }
+
+    /// Notes that the file has a lease.
+    pub(crate) fn set_leased(&self) {
+        self.bounds.care.fetch_and(!UNLEASED, Relaxed);
+    }
+
+    /// Whether the lease has not been asked for yet at an event of that second.
+    pub(crate) fn may_ask_for_lease(&self, at: i64) -> bool {
+        let asked = &self.bounds.asked;
+        let may = asked.load(Relaxed) != at;
+        asked.store(at, Relaxed);
+        may
+    }
+
+    /// Whether the file has a name in some directory still.
+    pub(crate) fn has_name(&self) -> bool {
+        self.descriptor.has_name()
     }
 
     /// Whether the file may end in a piece of a line; a number that changes each time it is said to.
@@ -347,7 +402,9 @@ impl Rolling<'_> {
         let bounds = &self.state.bounds[slot];
         self.slots.descriptors[slot].install(opened.file, opened.id);
         let locked = if self.slots.discipline == Discipline::Locked { LOCKED } else { 0 };
-        bounds.care.store(care | locked | u32::from(opened.torn), Relaxed);
+        let unleased = if opened.leased { 0 } else { UNLEASED };
+        bounds.care.store(care | locked | unleased | u32::from(opened.torn), Relaxed);
+        bounds.asked.store(i64::MIN, Relaxed);
         bounds.index.store(index, Relaxed);
         self.state.bytes.store(0, Relaxed);
         bounds.start.store(span.start, Relaxed);
@@ -361,22 +418,43 @@ impl Rolling<'_> {
         true
     }
 
-    /// Lets go of a file whose period `at` is `grace` seconds or more away from, in either direction, or in whose place another
+    /// Lets go of a file whose period `now` is `grace` seconds or more away from, in either direction, or in whose place another
     /// has been opened; not of the one that takes the lines of `at`.
-    pub(crate) fn let_go_of_ended(&self, at: i64, grace: i64) {
-        let kept = self.state.nearest(at);
+    pub(crate) fn let_go_of_ended(&self, at: i64, now: i64, grace: i64) {
+        let kept = self.state.slot_of(at).unwrap_or_else(|| self.state.nearest(now));
         let slot = kept ^ 1;
         let bounds = &self.state.bounds[slot];
         if !bounds.open.load(Relaxed) {
             return;
         }
         let (start, end) = (bounds.start.load(Relaxed), bounds.end.load(Relaxed));
-        let far = at >= end.saturating_add(grace) || at < start.saturating_sub(grace);
+        let far = now >= end.saturating_add(grace) || now < start.saturating_sub(grace);
         let replaced = self.state.bounds[kept].start.load(Relaxed) == start;
         if (far || replaced) && self.close(slot) {
             self.state.latest.store(kept, Relaxed);
             self.slots.descriptors[slot].release();
         }
+    }
+
+    /// Gives back the leases on files whose period has been over for `grace` seconds. They stay open, and the next line takes the lease again.
+    pub(crate) fn give_leases_back(&self, at: i64, grace: i64) {
+        for (slot, bounds) in self.state.bounds.iter().enumerate() {
+            let ended = at >= bounds.end.load(Relaxed).saturating_add(grace);
+            if !bounds.open.load(Relaxed) || !ended || !self.close(slot) {
+                continue;
+            }
+            if let Some(file) = self.slots.descriptors[slot].borrow() {
+                bounds.asked.store(i64::MIN, Relaxed);
+                bounds.care.fetch_or(UNLEASED, Relaxed);
+                sys::unshare(file);
+            }
+            bounds.open.store(true, Release);
+        }
+    }
+
+    /// Whether the file that is open for `at` has a lease.
+    pub(crate) fn is_leased(&self, at: i64) -> bool {
+        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].care.load(Relaxed) & UNLEASED == 0)
     }
 
     /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there. If somebody

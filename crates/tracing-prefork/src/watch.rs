@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// What a look has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
+pub(crate) enum Look {
     /// The path leads to the open file.
     AsItWas,
     /// No file is open for that time: the rollover is about to open one.
@@ -26,6 +26,8 @@ enum Look {
     Reopened(io::ErrorKind),
     /// The program has closed our descriptor. The next event opens the file anew.
     Lost,
+    /// The same, but nothing had kept others from removing the file.
+    OpenedAgain,
     /// Another thread rolls over, or still writes to the slot that is wanted.
     Busy,
 }
@@ -39,6 +41,8 @@ impl Inner {
         if !self.duties().begins_second(at, now) {
             return;
         }
+        // Before this process prunes by itself.
+        self.lease_at(at);
         match self.look_at_file(at, now) {
             Ok(Look::Reopened(found)) => {
                 self.report_at(Operation::Reopen, at, found.into());
@@ -46,6 +50,7 @@ impl Inner {
             }
             Ok(Look::AsItWas) => self.look_at_links(at, in_doubt),
             Ok(Look::Lost) => self.report_lost_descriptor(at),
+            Ok(Look::OpenedAgain) => self.after_rollover(at),
             Ok(Look::NotOpen | Look::Busy) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
@@ -58,9 +63,9 @@ impl Inner {
 
     /// If the path of `at` does not lead to the file that is open for it, opens it anew. If that fails, lines go on into the
     /// open one as long as it has a name.
-    fn look_at_file(&self, at: i64, now: i64) -> io::Result<Look> {
+    pub(crate) fn look_at_file(&self, at: i64, now: i64) -> io::Result<Look> {
         let Some(rolling) = self.slots.try_roll() else { return Ok(Look::Busy) };
-        rolling.let_go_of_ended(now, GRACE);
+        rolling.let_go_of_ended(at, now, GRACE);
         if !rolling.are_intact() {
             return Ok(if rolling.forget() { Look::Lost } else { Look::Busy });
         }
@@ -75,12 +80,13 @@ impl Inner {
             rolling.abandon_nameless(at);
             return Ok(Look::AsItWas);
         }
+        let was_leased = rolling.is_leased(at);
         match self.fill_slot(&rolling, at) {
             Ok(true) => {
-                rolling.let_go_of_ended(now, GRACE);
+                rolling.let_go_of_ended(at, now, GRACE);
                 self.counters().files_reopened.fetch_add(1, Relaxed);
                 let found = found.map_or(io::ErrorKind::NotFound, |_| io::ErrorKind::AlreadyExists);
-                Ok(Look::Reopened(found))
+                Ok(if was_leased { Look::Reopened(found) } else { Look::OpenedAgain })
             }
             Ok(false) => Ok(Look::Busy),
             Err(error) => {

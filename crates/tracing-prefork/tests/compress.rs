@@ -383,12 +383,16 @@ fn a_file_that_somebody_has_open_stays_plain_until_they_let_go() {
     let (kind, ending) = KINDS[0];
     let directory = tempfile::tempdir().expect("a directory");
     let idle = daily(&Hand::at(NOW - DAY), kind).build(directory.path()).expect("builds");
+    log(&idle, "yesterday");
     let hand = Hand::at(NOW);
     assert_eq!(compress(&hand, kind, directory.path()), 0);
     log(&idle, "still yesterday here");
     drop(idle);
     eventually("the thread of its first event has let go too", || compress(&hand, kind, directory.path()) == 1);
-    assert_eq!(text(&directory.path().join(format!("app.2026-11-20.log{ending}"))), "still yesterday here\n");
+    assert_eq!(
+        text(&directory.path().join(format!("app.2026-11-20.log{ending}"))),
+        "yesterday\nstill yesterday here\n"
+    );
 }
 
 #[test]

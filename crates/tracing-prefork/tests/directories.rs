@@ -147,6 +147,7 @@ fn a_file_in_a_directory_is_kept_while_somebody_may_still_write_to_it() {
         builder.build(directory.path()).expect("builds")
     };
     let idle = build(NOW - 31 * DAY);
+    log(&idle, "October");
     written_now(&idle.path());
     let logs = build(NOW);
     assert_eq!(files(directory.path()), ["2026/10/app-21.log", "2026/11/app-21.log"]);

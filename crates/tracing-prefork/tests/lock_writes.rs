@@ -75,12 +75,13 @@ fn nothing_is_cut_off_while_somebody_writes_without_the_lock() {
         let hand = Hand::at(NOW);
         let (_, logs) = locking(&hand, directory);
         let other = hand.builder().rotation(Rotation::DAILY).build(directory).expect("builds");
+        log(&other, "first").expect("writes");
         limit(50);
         log(&logs, &"x".repeat(100)).expect_err("the limit is in the way");
         limit(u64::MAX);
         log(&other, "without the lock").expect("writes");
-        let piece = "x".repeat(49);
-        assert_eq!(read(directory, "app.2026-11-21.log"), format!("{piece}\nwithout the lock\n"));
+        let piece = "x".repeat(43);
+        assert_eq!(read(directory, "app.2026-11-21.log"), format!("first\n{piece}\nwithout the lock\n"));
     });
 }
 

@@ -210,6 +210,7 @@ fn a_file_that_somebody_may_still_write_to_stays_until_they_let_go() {
     let directory = tempfile::tempdir().expect("a directory");
     let yesterday = Hand::at(NOW - DAY);
     let idle = daily(&yesterday, 1, directory.path());
+    writeln!(&idle, "yesterday").expect("writes");
     let logs = daily(&Hand::at(NOW), 1, directory.path());
     assert_eq!(names(directory.path()), ["app.2026-11-20.log", "app.2026-11-21.log"]);
     assert_eq!(logs.prune().expect("prunes"), 0);
@@ -223,6 +224,7 @@ fn a_file_that_somebody_may_still_write_to_stays_until_they_let_go() {
 fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let idle = daily(&Hand::at(NOW - 3 * DAY), 1, directory.path());
+    writeln!(&idle, "the last line").expect("writes");
     written_now(&idle.path());
     let logs = daily(&Hand::at(NOW), 1, directory.path());
     // Its period is long over, but it was written to a minute ago: the clocks of the two may differ.
@@ -234,6 +236,7 @@ fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_li
     assert_eq!(logs.prune().expect("prunes"), 1);
     // The other way round: last written long ago, but its period has only just ended.
     let idle = daily(&Hand::at(NOW - DAY), 1, directory.path());
+    writeln!(&idle, "the last line").expect("writes");
     let file = File::open(idle.path()).expect("opens");
     file.set_modified(ago(DAY + 1)).expect("sets the time");
     assert_eq!(logs.prune().expect("prunes"), 0);

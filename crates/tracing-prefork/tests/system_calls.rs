@@ -194,6 +194,7 @@ fn once_a_second_an_event_looks_at_its_file_and_at_the_link() {
         let clock = move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Relaxed));
         let appender = daily(directory).latest_symlink("latest").clock(clock).build(directory).expect("an appender");
         in_the_way("whole", &appender, &mut |event| {
+            event();
             mark("begin seconds");
             for _ in 0..10 {
                 seconds.fetch_add(1, Relaxed);

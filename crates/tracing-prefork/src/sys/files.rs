@@ -15,8 +15,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 pub(crate) use nix::sys::stat::Mode;
 
@@ -56,6 +55,8 @@ pub(crate) struct Opened {
     pub(crate) created: bool,
     /// It may end in a piece of a line, as a process that was killed leaves it.
     pub(crate) torn: bool,
+    /// A lease keeps it from being removed, or there are no leases here.
+    pub(crate) leased: bool,
 }
 
 /// How a file that is not there is created.
@@ -76,9 +77,14 @@ impl Creation<'_> {
     }
 }
 
-/// Opens a log file for appending, creates it if need be and if it may be, and takes a shared lease on it.
-pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, discipline: Discipline) -> io::Result<Opened> {
-    for attempt in 0..40 {
+/// Opens a log file for appending, and creates it if need be and if it may be. Takes a shared `lease` on it, if it is to: for that discipline, and
+/// with a word whether there are such locks here.
+pub(crate) fn open_log(
+    path: &LogPath,
+    creation: Option<Creation<'_>>,
+    lease: Option<(Discipline, bool)>,
+) -> io::Result<Opened> {
+    for _ in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
             Err(Errno::ENOENT) => match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
                 // Another process was faster: open what it made.
@@ -92,16 +98,19 @@ pub(crate) fn open_log(path: &LogPath, creation: Option<Creation<'_>>, disciplin
         let found = Status::of(&file)?;
         found.must_be_regular()?;
         let (file, id) = (File::from(file), found.id);
-        match locks::share(&file, discipline) {
-            // A pruner holds it for the moment in which it removes the name; afterwards the name is free. Or a writer cuts a piece off.
-            LockOutcome::Busy if attempt < 30 => thread::yield_now(),
-            LockOutcome::Busy if attempt < 39 => thread::sleep(Duration::from_millis(1)),
-            // It was stopped before it removed the name, and does so when it goes on: a line would be gone with it.
-            LockOutcome::Busy if locks::is_claimed(&file) => return Err(Errno::EBUSY.into()),
+        let outcome = lease.map(|(discipline, _)| locks::share_patiently(&file, discipline));
+        match outcome {
+            // A pruner was stopped before it removed the name, and does so when it goes on: a line would be gone with it.
+            Some(LockOutcome::Busy) if locks::is_claimed(&file) => return Err(Errno::EBUSY.into()),
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path).is_ok_and(|found| found == Some(id)) => {
                 let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
-                return Ok(Opened { file, id, size: found.size, created, torn });
+                let leased = match (outcome, lease) {
+                    (Some(LockOutcome::Held), _) => true,
+                    (Some(LockOutcome::Unsupported(_)), Some((_, supported))) => !supported,
+                    _ => false,
+                };
+                return Ok(Opened { file, id, size: found.size, created, torn, leased });
             }
             _ => {}
         }
@@ -242,6 +251,8 @@ pub(crate) fn claim_and_remove(
 ) -> io::Result<Removal> {
     let file = match open(path, LOG, Mode::empty()) {
         Err(Errno::ENOENT | Errno::ELOOP) => return Ok(Removal::Gone),
+        // A file server holds a lease of its own.
+        Err(Errno::EAGAIN) => return Ok(Removal::Held),
         opened => File::from(opened?),
     };
     // Held until the name is gone: an opener that comes meanwhile waits, and then finds the name free.

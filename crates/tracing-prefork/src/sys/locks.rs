@@ -7,6 +7,8 @@ use nix::libc;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
 
 /// The byte of a log file that stands for its lease: far behind every line, so that it meets nobody's lock on a part
 /// of the file. A lock may lie beyond the end (`fcntl(2)`).
@@ -64,7 +66,7 @@ pub(crate) enum Discipline {
 }
 
 /// Says "I may write to this file" for as long as `file`, or a copy of it in a forked child, stays open.
-pub(crate) fn share(file: &File, discipline: Discipline) -> LockOutcome {
+pub(crate) fn share(file: impl AsFd, discipline: Discipline) -> LockOutcome {
     let bytes = match discipline {
         Discipline::Unlocked => 2,
         Discipline::Locked => 1,
@@ -72,9 +74,36 @@ pub(crate) fn share(file: &File, discipline: Discipline) -> LockOutcome {
     set_lease(file, libc::F_RDLCK as libc::c_int, bytes)
 }
 
+/// The same, but waits, 10 ms at most, for whoever keeps it away for a moment: a pruner that removes the name, or a writer that cuts a piece off.
+pub(crate) fn share_patiently(file: impl AsFd, discipline: Discipline) -> LockOutcome {
+    for attempt in 0..39 {
+        match share(&file, discipline) {
+            LockOutcome::Busy if attempt < 30 => thread::yield_now(),
+            LockOutcome::Busy => thread::sleep(Duration::from_millis(1)),
+            outcome => return outcome,
+        }
+    }
+    share(file, discipline)
+}
+
 /// Gives a lease back, also for copies of `file` in forked children.
-pub(crate) fn unshare(file: &File) {
-    let _ = set_lease(file, libc::F_UNLCK as libc::c_int, 2);
+pub(crate) fn unshare(file: impl AsFd) {
+    set_lease(file, libc::F_UNLCK as libc::c_int, 2);
+}
+
+/// Whether this file system, and this kernel, have such locks. Takes none.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn has_leases(file: impl AsFd) -> bool {
+    let asked = LockOutcome::from(ofd::in_the_way(file, libc::F_RDLCK as libc::c_int, LEASE_BYTE..LEASE_BYTE + 1));
+    !matches!(asked, LockOutcome::Unsupported(_))
+}
+
+/// Only a lock tells.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn has_leases(file: impl AsFd) -> bool {
+    let asked = set_lease(&file, libc::F_RDLCK as libc::c_int, 1);
+    set_lease(file, libc::F_UNLCK as libc::c_int, 1);
+    !matches!(asked, LockOutcome::Unsupported(_))
 }
 
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may. An error if
@@ -100,7 +129,7 @@ pub(crate) fn is_shared(file: &File) -> io::Result<bool> {
 
 /// Whether it is a [`Claim`] that keeps leases away, and not somebody's lock on the whole file.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn is_claimed(file: &File) -> bool {
+pub(crate) fn is_claimed(file: impl AsFd) -> bool {
     let byte = LEASE_BYTE..LEASE_BYTE + 1;
     let found = ofd::in_the_way(file, libc::F_RDLCK as libc::c_int, byte.clone());
     found
@@ -109,7 +138,7 @@ pub(crate) fn is_claimed(file: &File) -> bool {
 
 /// `flock(2)` does not tell.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn is_claimed(_file: &File) -> bool {
+pub(crate) fn is_claimed(_file: impl AsFd) -> bool {
     false
 }
 
