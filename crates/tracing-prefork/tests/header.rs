@@ -187,6 +187,17 @@ fn on_a_file_system_in_user_space_lines_of_two_processes_are_whole() {
     });
 }
 
+/// Has the kernel run that filter before each system call of this process, for good.
+fn filter_system_calls(filters: &mut [nix::libc::sock_filter]) {
+    use nix::libc;
+    let program = libc::sock_fprog { len: filters.len() as u16, filter: filters.as_mut_ptr() };
+    // SAFETY: the program outlives the calls.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
+    }
+}
+
 /// From now on `linkat(2)` says EPERM in this process, as some seccomp filters, and FAT, have it.
 fn refuse_links() {
     use nix::libc;
@@ -198,12 +209,7 @@ fn refuse_links() {
         filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
         filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
     ];
-    let program = libc::sock_fprog { len: filters.len() as u16, filter: filters.as_mut_ptr() };
-    // SAFETY: the program outlives the calls.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
-    }
+    filter_system_calls(&mut filters);
 }
 
 #[test]
@@ -225,6 +231,33 @@ fn where_links_are_refused_a_file_has_its_mode_and_its_first_line() {
             let mode = fs::metadata(directory.join(name)).expect("there").permissions().mode();
             assert_eq!(mode & 0o7777, 0o664);
         }
+    });
+}
+
+/// From now on files without a name are refused in this process as in a directory that is closed: `openat(2)` with O_TMPFILE says EACCES.
+fn refuse_unnamed_files() {
+    use nix::libc;
+    let filter = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+    let mut filters = [
+        // The number of the call is the first word of `seccomp_data`; its third argument, the flags, is the ninth.
+        filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 3, libc::SYS_openat as u32),
+        filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 32),
+        filter(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, 1, (libc::O_TMPFILE & !libc::O_DIRECTORY) as u32),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    filter_system_calls(&mut filters);
+}
+
+#[test]
+fn in_a_directory_that_is_closed_for_a_moment_no_file_has_lines_before_its_first() {
+    alone("in_a_directory_that_is_closed_for_a_moment_no_file_has_lines_before_its_first", &[], |directory| {
+        refuse_unnamed_files();
+        let refused = Hand::at(NOW).builder().rotation(Rotation::DAILY).header(|_| "# first".into()).build(directory);
+        let error = refused.expect_err("the directory is closed").to_string();
+        assert!(error.contains("Permission denied"), "{error}");
+        assert_eq!(names(directory), [""; 0], "made in place, where others could have written before the first line");
     });
 }
 

@@ -149,25 +149,46 @@ pub(crate) fn is_held(path: &Path) -> bool {
     open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()).unwrap_or(true))
 }
 
-/// Creates the file, or says EEXIST. It gets its name when its mode and its first line are there already, so nobody ever finds it
-/// without; but where links are refused, the one who creates it writes the first line afterwards.
+/// Creates the file, or says EEXIST. The file gets its name when its mode and its first line are there already, so nobody ever finds
+/// it without. Only where links are refused, the creator writes the first line after the file has its name.
 pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnedFd> {
     let header = (creation.header)();
     if creation.mode.is_none() && header.is_empty() {
         return create_in_place(path, None, &[]);
     }
-    let created = create_unnamed(path, creation.mode, &header).or_else(|error| match error {
+    let created = create_unnamed(path, creation.mode, &header).or_else(|refused| match refused.errno() {
         // What a file system, or a kernel, without O_TMPFILE answers (open(2)); ENOENT: no /proc to link through.
         Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => create_hidden(path, creation, &header),
-        error => Err(error),
+        _ => Err(refused),
     });
     match created {
-        // What FAT, other file systems without links, and security filters answer (linkat(2)). If it is not the link that they refuse,
-        // they say so once more.
-        Err(Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EMLINK) => {
+        // What FAT, other file systems without links, and security filters answer (linkat(2)).
+        Err(Refused::Link(Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EMLINK)) => {
             create_in_place(path, creation.mode, &header)
         }
-        created => created,
+        created => created.map_err(Refused::errno),
+    }
+}
+
+/// Which step of creating a file was refused. A directory that is closed for a moment refuses the file, not the link: a file that is created
+/// in place as soon as the directory is open again would have lines of others before its first line.
+#[derive(Clone, Copy, Debug)]
+enum Refused {
+    File(Errno),
+    Link(Errno),
+}
+
+impl Refused {
+    fn errno(self) -> Errno {
+        match self {
+            Self::File(errno) | Self::Link(errno) => errno,
+        }
+    }
+}
+
+impl From<Errno> for Refused {
+    fn from(errno: Errno) -> Self {
+        Self::File(errno)
     }
 }
 
@@ -181,11 +202,11 @@ fn create_in_place(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Resul
 pub(super) const ANY: Mode = Mode::from_bits_truncate(0o666);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnedFd> {
+fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> Result<OwnedFd, Refused> {
     let flags = (LOG | OFlag::O_TMPFILE).difference(OFlag::O_NOFOLLOW);
     let file = open(path.parent().unwrap_or(path), flags, mode.unwrap_or(ANY))?;
     furnish(&file, mode, header)?;
-    link_unnamed(&file, path)?;
+    link_unnamed(&file, path).map_err(Refused::Link)?;
     Ok(file)
 }
 
@@ -204,17 +225,17 @@ pub(super) fn link_unnamed(_file: &impl AsRawFd, _path: &Path) -> nix::Result<()
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> nix::Result<OwnedFd> {
-    Err(Errno::EOPNOTSUPP)
+fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> Result<OwnedFd, Refused> {
+    Err(Errno::EOPNOTSUPP.into())
 }
 
 /// The same by way of a hidden name, which a crash could leave behind; `retention` clears those away.
-fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: &[u8]) -> nix::Result<OwnedFd> {
+fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: &[u8]) -> Result<OwnedFd, Refused> {
     let hidden = super::unique_hidden(path, now);
-    let file =
-        open(&hidden, LOG | OFlag::O_CREAT | OFlag::O_EXCL, mode.map_or(ANY, |_| Mode::S_IRUSR | Mode::S_IWUSR))?;
-    let linked =
-        furnish(&file, mode, header).and_then(|()| linkat(AT_FDCWD, &hidden, AT_FDCWD, path, AtFlags::empty()));
+    let own = mode.map_or(ANY, |_| Mode::S_IRUSR | Mode::S_IWUSR);
+    let file = open(&hidden, LOG | OFlag::O_CREAT | OFlag::O_EXCL, own)?;
+    let link = || linkat(AT_FDCWD, &hidden, AT_FDCWD, path, AtFlags::empty()).map_err(Refused::Link);
+    let linked = furnish(&file, mode, header).map_err(Refused::File).and_then(|()| link());
     let _ = nix::unistd::unlink(&hidden);
     linked.map(|()| file)
 }
