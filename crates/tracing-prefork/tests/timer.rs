@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
 use time::{OffsetDateTime, UtcOffset};
@@ -222,15 +222,20 @@ fn two_layers_of_different_precision_write_each_line_where_its_own_timestamp_say
     assert_eq!(read(directory.path(), "other.2026-11-22.log").lines().count(), 1);
 }
 
-/// The least time of 200 lines, in 20 rounds of both: with `first` before each line, and with `second`.
+/// What this thread has had of a processor. Not the time of day: what else runs on the machine does not count.
+fn processor_time() -> Duration {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).expect("there is such a clock").into()
+}
+
+/// The least processor time that this thread takes for 200 lines, in 20 rounds of both: with `first` before each line, and with `second`.
 fn times(mut line: impl FnMut(), mut first: impl FnMut(), mut second: impl FnMut()) -> [Duration; 2] {
     let mut round = |before: &mut dyn FnMut()| {
-        let began = Instant::now();
+        let began = processor_time();
         for _ in 0..200 {
             before();
             line();
         }
-        began.elapsed()
+        processor_time() - began
     };
     (0..20).fold([Duration::MAX; 2], |[one, other], _| [one.min(round(&mut first)), other.min(round(&mut second))])
 }
@@ -249,7 +254,8 @@ fn readings_that_a_console_has_used_cost_the_lines_of_the_file_next_to_nothing()
     let write = || (&logs).write_all(line.as_bytes()).expect("writes");
     // Readings of another appender are compared with no text.
     let [without, with] = times(write, || print(&elsewhere), || print(&timer));
-    assert!(with < without * 3 / 2, "{with:?} for 200 lines instead of {without:?}");
+    // Six times as much where each reading is looked for by itself.
+    assert!(with < without * 2, "{with:?} for 200 lines instead of {without:?}");
 }
 
 #[test]
