@@ -215,7 +215,8 @@ impl Checker<'_> {
                 continue;
             }
             // The lock files of the pattern, and the records of its names and of what the hook was given; they hold no lines.
-            let lock = name.starts_with('.') && [".lock", ".names", ".rollover"].iter().any(|end| name.ends_with(end));
+            let ends = [".lock", ".names", ".rollover", ".rollover.refused"];
+            let lock = name.starts_with('.') && ends.iter().any(|end| name.ends_with(end));
             // What a writer has made that was killed before it made the file in it.
             let is_left =
                 kind.is_dir() && self.pattern.may_lead_through(&name) && matches!(self.keeps, Keeps::Limits(_));
