@@ -210,7 +210,8 @@ fn expect_lines(kind: Kind, directory: &Path, wanted: u64) -> Result<(), Box<dyn
     let mut found = 0;
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        if entry.file_type()?.is_file() {
+        // A hidden file holds no lines.
+        if entry.file_type()?.is_file() && !entry.file_name().as_encoded_bytes().starts_with(b".") {
             let text = fs::read(entry.path())?;
             found += text.iter().filter(|&&byte| byte == b'\n').count() as u64;
         }

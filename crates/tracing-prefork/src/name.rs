@@ -101,7 +101,7 @@ impl Pattern {
 
     /// Whether names can go through that directory below the log directory.
     pub(crate) fn leads_through(&self, directory: &str) -> bool {
-        let date = directory.strip_prefix(&*self.before);
+        let date = directory.strip_prefix(&*self.before).filter(|_| directory.matches('/').count() < self.depth());
         self.date.as_ref().zip(date).is_some_and(|(format, date)| format.leads_through(date))
     }
 
