@@ -622,7 +622,7 @@ fn the_work_is_done_at_the_lowest_priority_and_nobody_waits_for_it() {
 /// From now on a system call of this thread, and of those that it starts, that sets a priority ends the process, as under
 /// `SystemCallFilter=~@resources` of systemd.
 fn forbid_priorities() {
-    use nix::libc::{self, sock_filter, sock_fprog};
+    use nix::libc::{self, sock_filter};
     let statement = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };
     let jump = |k: libc::c_long| sock_filter {
         code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
@@ -637,12 +637,7 @@ fn forbid_priorities() {
         program.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_KILL_PROCESS));
     }
     program.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
-    let program = sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: the program is read during the call.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
-    }
+    common::filter_system_calls(&mut program);
 }
 
 #[test]

@@ -187,17 +187,6 @@ fn on_a_file_system_in_user_space_lines_of_two_processes_are_whole() {
     });
 }
 
-/// Has the kernel run that filter before each system call of this process, for good.
-fn filter_system_calls(filters: &mut [nix::libc::sock_filter]) {
-    use nix::libc;
-    let program = libc::sock_fprog { len: filters.len() as u16, filter: filters.as_mut_ptr() };
-    // SAFETY: the program outlives the calls.
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
-    }
-}
-
 /// From now on `linkat(2)` says EPERM in this process, as some seccomp filters, and FAT, have it.
 fn refuse_links() {
     use nix::libc;
@@ -209,7 +198,7 @@ fn refuse_links() {
         filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
         filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
     ];
-    filter_system_calls(&mut filters);
+    common::filter_system_calls(&mut filters);
 }
 
 #[test]
@@ -247,7 +236,7 @@ fn refuse_unnamed_files() {
         filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | libc::EACCES as u32),
         filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
     ];
-    filter_system_calls(&mut filters);
+    common::filter_system_calls(&mut filters);
 }
 
 #[test]

@@ -217,3 +217,14 @@ pub(crate) fn says(error: &str, parts: &[&str]) {
         assert!(error.contains(part), "{error:?} does not say {part:?}");
     }
 }
+
+/// Has the kernel run that filter before each system call of this process, for good.
+pub(crate) fn filter_system_calls(filters: &mut [nix::libc::sock_filter]) {
+    use nix::libc;
+    let program = libc::sock_fprog { len: filters.len() as u16, filter: filters.as_mut_ptr() };
+    // SAFETY: the program outlives the calls.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
+    }
+}
