@@ -328,7 +328,7 @@ fn a_program_that_closes_our_descriptors_makes_us_forget_them_under_the_writers_
 #[test]
 fn a_file_without_a_name_is_closed_only_when_nobody_writes_to_it() {
     let abandon: fn(&Logs) = |logs| {
-        logs.roll(|rolling| rolling.abandon_nameless(time(1).at));
+        logs.roll(|rolling| rolling.abandon_nameless(time(1).at, |_| true));
     };
     for setup in BOTH {
         let setup = Setup { nameless: true, ..setup };
@@ -339,7 +339,7 @@ fn a_file_without_a_name_is_closed_only_when_nobody_writes_to_it() {
 #[test]
 fn a_line_that_goes_anywhere_keeps_the_slot_that_it_finds() {
     let anywhere: fn(&Logs) = |logs| {
-        let pin = logs.slots.pin_any(time(1).at).expect("one of the two is never closed");
+        let pin = logs.slots.pin_any(time(1).at, |_| true).expect("one of the two is never closed");
         assert!(pin.file().is_some());
     };
     for setup in BOTH {

@@ -77,7 +77,7 @@ impl Descriptor {
         self.get().is_some()
     }
 
-    pub(crate) fn has_name(&self) -> bool {
+    pub(crate) fn has_name(&self, _is_named: impl Fn(BorrowedFd<'_>) -> bool) -> bool {
         self.get().is_some() && !NAMELESS.get()
     }
 

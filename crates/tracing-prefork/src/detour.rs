@@ -7,7 +7,7 @@ use crate::report::Operation;
 use crate::rollover::{Rolled, copy_of};
 use crate::size::TRIES;
 use crate::slots::Pin;
-use crate::sys::{self, Opened};
+use crate::sys::Opened;
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -76,7 +76,7 @@ impl Inner {
             };
             let is_last = tries.next().is_none();
             let outcome = self.append_to(opened.file.as_fd(), line, opened.torn, at, !is_last);
-            let is_gone = !opened.leased && !sys::has_name(&opened.file);
+            let is_gone = !opened.leased && !self.has_name(opened.file.as_fd());
             match outcome {
                 Some(outcome) if is_last || !is_gone => {
                     self.counters().lines_apart.fetch_add(1, Relaxed);
@@ -102,7 +102,7 @@ impl Inner {
     /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is
     /// better than a lost one. This is the last resort: it leads nowhere else.
     fn append_anywhere(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
-        if let Some(pin) = self.slots.pin_any(at) {
+        if let Some(pin) = self.slots.pin_any(at, |file| self.has_name(file)) {
             let lease = self.lease(&pin, at);
             let outcome = match lease {
                 Lease::Held | Lease::Missing => self.append_to_slot(&pin, line, at, false).unwrap_or(Ok(0)),
@@ -118,7 +118,8 @@ impl Inner {
             return self.whole(outcome, line, at);
         }
         self.counters().lines_apart.fetch_add(1, Relaxed);
-        let inherited = self.slots.inherited().map(|file| (file, self.take_lease(file, at)));
+        let inherited = self.slots.inherited(|file| self.has_name(file));
+        let inherited = inherited.map(|file| (file, self.take_lease(file, at)));
         let outcome = match inherited {
             None | Some((_, Lease::Lost)) => Err(error),
             Some((file, lease)) => {
@@ -131,7 +132,7 @@ impl Inner {
 
     /// What has come of a write, unless the line has gone with its file.
     fn unless_gone(&self, lease: Lease, file: Option<BorrowedFd<'_>>, outcome: io::Result<usize>) -> io::Result<usize> {
-        let is_gone = lease == Lease::Missing && !file.is_some_and(sys::has_name);
+        let is_gone = lease == Lease::Missing && !file.is_some_and(|file| self.has_name(file));
         if is_gone { outcome.and(Err(io::ErrorKind::NotFound.into())) } else { outcome }
     }
 
@@ -151,7 +152,7 @@ impl Inner {
                     self.open_anew(at)
                 }
                 lease => match self.append_to_slot(&pin, line, at, true) {
-                    Some(Ok(_)) if lease == Lease::Missing && !pin.has_name() => {
+                    Some(Ok(_)) if lease == Lease::Missing && !pin.has_name(|file| self.has_name(file)) => {
                         pin.withdraw();
                         self.open_anew(at)
                     }

@@ -8,7 +8,7 @@ use crate::name::{Pattern, Place};
 use crate::sys::{self, FileId, LogPath, parse_hidden, unique_hidden};
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -153,11 +153,17 @@ impl Link {
         Err(not_ours())
     }
 
-    /// Whether this is a hard link, and another name of that file.
-    pub(crate) fn is_name_of(&self, pattern: &Pattern, id: FileId) -> bool {
-        let path = pattern.directory().join(&self.name);
+    pub(crate) fn is_hard(&self) -> bool {
         self.kind == Kind::Hard
-            && fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (id.device, id.inode))
+    }
+
+    /// Whether this is a hard link, and another name of that file. Allocates nothing: a child of a raw `clone` asks, too.
+    pub(crate) fn is_name_of(&self, pattern: &Pattern, id: FileId) -> bool {
+        let path = || {
+            let mut path = LogPath::in_directory(pattern.directory())?;
+            path.write_all(self.name.as_bytes()).map(|()| path)
+        };
+        self.kind == Kind::Hard && path().is_ok_and(|path| sys::identity_at(&path).is_ok_and(|found| found == Some(id)))
     }
 
     /// Whether this is a link to that file, by its name or by being another name of it.

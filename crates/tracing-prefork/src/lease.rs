@@ -60,7 +60,7 @@ impl Inner {
             LockOutcome::Busy if sys::is_claimed(file) => Lease::Lost,
             // Somebody's lock on the whole file, which keeps pruners away, too.
             LockOutcome::Busy => Lease::Missing,
-            _ if !sys::has_name(file) => Lease::Lost,
+            _ if !self.has_name(file) => Lease::Lost,
             LockOutcome::Held => Lease::Held,
             LockOutcome::Unsupported(_) if self.slots.is_without_leases() => Lease::Held,
             LockOutcome::Unsupported(error) | LockOutcome::Failed(error) => {
@@ -78,7 +78,7 @@ impl Inner {
         at: i64,
     ) -> Option<Result<(), Unwritten>> {
         let outcome = pin.append(line);
-        if outcome.is_ok() && !pin.has_name() {
+        if outcome.is_ok() && !pin.has_name(|file| self.has_name(file)) {
             pin.withdraw();
             return None;
         }

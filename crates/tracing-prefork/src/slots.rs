@@ -119,10 +119,10 @@ impl Slots {
     }
 
     /// For when the file of `at` cannot be opened: an open slot whose file has a name, that of the file before if it is open.
-    pub(crate) fn pin_any(&self, at: i64) -> Option<Pin<'_>> {
+    pub(crate) fn pin_any(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> Option<Pin<'_>> {
         let state = &*self.state;
         let best = state.nearest(at);
-        let pin = |slot: usize| self.pin_if(state, slot, |_| self.descriptors[slot].has_name());
+        let pin = |slot: usize| self.pin_if(state, slot, |_| self.descriptors[slot].has_name(&is_named));
         pin(best).or_else(|| pin(best ^ 1))
     }
 
@@ -139,8 +139,8 @@ impl Slots {
     }
 
     /// For when nothing can be opened in a forked child: a file that its parent had open, if it still has a name.
-    pub(crate) fn inherited(&self) -> Option<BorrowedFd<'_>> {
-        self.descriptors.iter().find(|descriptor| descriptor.has_name())?.borrow()
+    pub(crate) fn inherited(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> Option<BorrowedFd<'_>> {
+        self.descriptors.iter().find(|descriptor| descriptor.has_name(&is_named))?.borrow()
     }
 
     /// For a child that uses its parent's table of descriptors: leaves the parent's numbers to the parent.
@@ -252,9 +252,9 @@ impl<'a> Pin<'a> {
         may
     }
 
-    /// Whether the file has a name in some directory still.
-    pub(crate) fn has_name(&self) -> bool {
-        self.descriptor.has_name()
+    /// Whether the slot's file is ours and has a name still.
+    pub(crate) fn has_name(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> bool {
+        self.descriptor.has_name(is_named)
     }
 
     /// Whether the file may end in a piece of a line; a number that changes each time it is said to.
@@ -459,10 +459,10 @@ impl Rolling<'_> {
 
     /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there. If somebody
     /// stays in the middle of a write, the next look does it.
-    pub(crate) fn abandon_nameless(&self, at: i64) {
+    pub(crate) fn abandon_nameless(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let descriptor = &self.slots.descriptors[slot];
-        if !descriptor.has_name() && self.drain(slot) {
+        if !descriptor.has_name(is_named) && self.drain(slot) {
             descriptor.release();
         }
     }

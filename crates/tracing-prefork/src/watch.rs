@@ -12,6 +12,7 @@ use crate::rollover::GRACE;
 use crate::sys;
 use nix::errno::Errno;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -77,7 +78,7 @@ impl Inner {
             return Ok(Look::AsItWas);
         }
         if self.duties().retry.may_open(at).is_err() {
-            rolling.abandon_nameless(at);
+            rolling.abandon_nameless(at, |file| self.has_name(file));
             return Ok(Look::AsItWas);
         }
         let was_leased = rolling.is_leased(at);
@@ -90,10 +91,23 @@ impl Inner {
             }
             Ok(false) => Ok(Look::Busy),
             Err(error) => {
-                rolling.abandon_nameless(at);
+                rolling.abandon_nameless(at, |file| self.has_name(file));
                 Err(error)
             }
         }
+    }
+
+    /// Whether a file has a name by which its lines will be found. A hard link of ours is none: it is renamed over when the next file is there.
+    pub(crate) fn has_name(&self, file: BorrowedFd<'_>) -> bool {
+        let links = self.links.iter().filter(|link| link.is_hard());
+        let names = sys::names(file);
+        if names == 0 || names > links.clone().count() as u64 {
+            return names > 0;
+        }
+        let Ok(id) = sys::identity(file) else { return false };
+        // In this order: a link that is renewed between the two looks counts as one, and its name as none any more.
+        let ours = links.filter(|link| link.is_name_of(&self.pattern, id)).count();
+        sys::names(file) > ours as u64
     }
 
     /// The program has closed a descriptor of ours, and may have its number for something of its own.

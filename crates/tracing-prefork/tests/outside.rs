@@ -156,6 +156,89 @@ fn lines_are_refused_rather_than_written_into_a_file_that_has_no_name() {
 }
 
 #[test]
+fn lines_are_refused_rather_than_written_into_a_file_that_only_the_hard_link_names() {
+    let mut scene = Scene::new(|builder| builder.latest_hard_link("hard"));
+    fs::remove_file(scene.path(TODAY)).expect("removed");
+    fs::create_dir(scene.path(TODAY)).expect("in the way");
+    scene.next_second();
+    for _ in 0..10 {
+        log(&scene.logs, "nowhere to go").expect_err("refused");
+    }
+    fs::remove_dir(scene.path(TODAY)).expect("removed");
+    scene.log("at once, since lines are lost otherwise");
+    assert_eq!(scene.read(TODAY), "at once, since lines are lost otherwise\n");
+    assert!(leads_to_today(&scene, "hard"));
+    assert_eq!(scene.logs.stats().lines_lost, 10);
+}
+
+#[test]
+fn a_moved_file_is_written_on_although_a_hard_link_leads_to_it() {
+    let mut scene = Scene::new(|builder| builder.latest_hard_link("hard").latest_hard_link("hard.2"));
+    fs::rename(scene.path(TODAY), scene.path("moved")).expect("renamed");
+    fs::create_dir(scene.path(TODAY)).expect("in the way");
+    for _ in 0..20 {
+        scene.next_second();
+        scene.log("to the renamed file");
+    }
+    assert_eq!(scene.read("moved").lines().count(), 21);
+    // Deleted after that, it has the names of the two links alone.
+    fs::remove_file(scene.path("moved")).expect("removed");
+    scene.next_second();
+    log(&scene.logs, "nowhere to go").expect_err("refused");
+}
+
+/// Whoever renews the link takes the last name from the file that it led to.
+#[test]
+fn what_children_of_one_appender_acknowledge_after_the_file_was_deleted_is_there_when_the_hard_link_is_renewed() {
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+    let test =
+        "what_children_of_one_appender_acknowledge_after_the_file_was_deleted_is_there_when_the_hard_link_is_renewed";
+    common::alone(test, &[], |directory| {
+        let hand = Hand::at(NOW);
+        let builder = hand.builder().rotation(Rotation::DAILY).latest_hard_link("hard").on_error(|_| {});
+        let logs = builder.build(directory.join("logs")).expect("builds");
+        log(&logs, "before").expect("writes");
+        fs::remove_file(directory.join("logs").join(TODAY)).expect("removed");
+        fs::create_dir(directory.join("logs").join(TODAY)).expect("in the way");
+        let children: Vec<_> = (0..8)
+            .map(|child| {
+                // SAFETY: this process has one thread.
+                match unsafe { fork() }.expect("forks") {
+                    ForkResult::Parent { child } => child,
+                    ForkResult::Child => {
+                        let mut acknowledged = String::new();
+                        for (day, second) in [(0, 1), (0, 2), (0, 3), (1, 0), (2, 0)] {
+                            hand.set(NOW + day * DAY + second, 0);
+                            let line = format!("child {child}, day {day}, second {second}");
+                            if log(&logs, &line).is_ok() {
+                                acknowledged += &format!("{line}\n");
+                            }
+                        }
+                        let written = fs::write(directory.join(format!("acknowledged.{child}")), acknowledged);
+                        // SAFETY: nothing of the parent's is to run.
+                        unsafe { nix::libc::_exit(i32::from(written.is_err())) }
+                    }
+                }
+            })
+            .collect();
+        for child in children {
+            assert!(matches!(waitpid(child, None), Ok(WaitStatus::Exited(_, 0))));
+        }
+        fs::remove_dir(directory.join("logs").join(TODAY)).expect("removed");
+        let text: String = names(&directory.join("logs"))
+            .iter()
+            .filter(|name| *name != "hard")
+            .map(|name| read(&directory.join("logs"), name))
+            .collect();
+        let missing = |line: &&str| text.lines().filter(|found| found == line).count() != 1;
+        let acknowledged: String = (0..8).map(|child| read(directory, &format!("acknowledged.{child}"))).collect();
+        assert_eq!(acknowledged.lines().filter(missing).collect::<Vec<_>>(), [""; 0]);
+        assert_eq!(acknowledged.lines().count(), 16, "on the two days after");
+    });
+}
+
+#[test]
 fn a_directory_that_was_removed_or_renamed_is_made_again() {
     let mut scene = Scene::new(|builder| builder);
     fs::rename(scene.logs_directory(), scene.directory.path().join("moved")).expect("renamed");

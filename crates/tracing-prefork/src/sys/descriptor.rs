@@ -1,6 +1,6 @@
 //! One descriptor number for life, whatever file it leads to.
 
-use super::identity::{FileId, has_name, identity};
+use super::identity::{FileId, identity};
 use super::numbers;
 use nix::errno::Errno;
 use nix::sys::uio::pwrite;
@@ -76,8 +76,8 @@ impl Descriptor {
     }
 
     /// Whether the number leads to one of our files still, and that has a name.
-    pub(crate) fn has_name(&self) -> bool {
-        self.is_ours(self.number.load(Relaxed)) && self.borrow().is_some_and(has_name)
+    pub(crate) fn has_name(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> bool {
+        self.is_ours(self.number.load(Relaxed)) && self.borrow().is_some_and(is_named)
     }
 
     fn is_ours(&self, number: RawFd) -> bool {

@@ -182,7 +182,7 @@ pub(crate) fn identity_of(path: &Path) -> Option<FileId> {
     Status::at(path).ok().map(|found| found.id)
 }
 
-/// Whether the file has a name in some directory still.
-pub(crate) fn has_name(file: impl AsFd) -> bool {
-    Status::of(file).is_ok_and(|found| found.links > 0)
+/// How many names the file has, in whatever directories; 0 where nobody can tell.
+pub(crate) fn names(file: impl AsFd) -> u64 {
+    Status::of(file).map_or(0, |found| found.links)
 }

@@ -29,7 +29,7 @@ pub(crate) use fork::{ForkWiped, generation, libc_knows, shares_descriptors};
 pub(crate) use hidden::{
     has_other_names, make_ours, may_be_ours, may_replace, open_or_create, open_or_replace, other_than_file, write_whole,
 };
-pub(crate) use identity::{FileId, has_name, identity, identity_at, identity_of, is_link};
+pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link, names};
 pub(crate) use job_lock::{Holder, HousekeepingLock, Refused};
 pub(crate) use lock_outcome::LockOutcome;
 pub(crate) use locks::{Discipline, Unlocked, WriteLock, has_leases, is_claimed, share_patiently, unshare};
