@@ -12,6 +12,7 @@ use crate::sys::LogPath;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use time::Date;
 
 /// Which file of a pattern it is: the period, and with `max_file_bytes` which of that period's files, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,15 +192,21 @@ impl Pattern {
         Some((label, place.index, is_plain))
     }
 
-    /// Some of the pattern's names, from `at` on.
-    pub(crate) fn samples(&self, at: i64) -> impl Iterator<Item = String> {
-        // Neither whole days nor whole hours, so that all hours and minutes come up.
-        let instants =
-            (0..if self.date.is_some() { 40 } else { 1 }).map(move |step| (at + step * 86_413).min(clock::LAST));
-        let indices: &[u32] = if self.numbered { &[0, 1] } else { &[0] };
-        let paths = instants.flat_map(move |at| indices.iter().filter_map(move |index| self.path_at(at, *index).ok()));
-        let names = paths.filter_map(|path| str::from_utf8(path.file_name()).ok().map(str::to_owned));
-        names.flat_map(|name| self.endings().into_iter().map(move |ending| format!("{name}{ending}")))
+    /// The pattern's first files of 366 instants, one on each day of a leap year, by which it is found out whether two patterns meet. The instants
+    /// are the same at each build. Each of them is of another hour, minute and second, so that every value of each part of a date comes up.
+    ///
+    /// Numbers and archives need no samples. Two patterns that both read a name with a number also both read the name without that number. If only
+    /// one of the patterns reads a number there, the name is a first file of the other pattern. The same holds for the endings of archives.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = String> {
+        let instant = |day: u16| {
+            // The leap years of the century.
+            let date = Date::from_ordinal_date(2000 + i32::from(day % 25) * 4, day + 1).unwrap_or(Date::MIN);
+            let (hour, minute, second) = (i64::from(day % 24), i64::from(day % 60), i64::from(day / 6 % 60));
+            date.midnight().assume_utc().unix_timestamp() + hour * 3600 + minute * 60 + second
+        };
+        let days = if self.date.is_some() { 0..366 } else { 0..1 };
+        let paths = days.filter_map(move |day| self.path_at(instant(day), 0).ok());
+        paths.filter_map(|path| str::from_utf8(path.file_name()).ok().map(str::to_owned))
     }
 
     /// What may stand behind a name.

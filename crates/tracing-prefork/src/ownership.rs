@@ -162,10 +162,13 @@ fn refuse_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -> Resu
     for path in records(pattern.directory()).filter(|path| path != record) {
         let Some(other) = Names::read(&path) else { continue };
         let Some(theirs) = other.pattern(pattern.directory()) else { continue };
-        let Some(example) = common_name(&twin, &theirs, at) else { continue };
-        let refused = |record| BuildError::Names { names: own.to_string(), other: other.to_string(), example, record };
+        if !twin.may_meet(&theirs) {
+            continue;
+        }
         let files = listing::list(&theirs, at).unwrap_or_default().found;
         let files: Vec<_> = files.into_iter().filter(|file| file.is_file && file.file().is_some()).collect();
+        let Some(example) = common_name(&twin, &theirs, &files) else { continue };
+        let refused = |record| BuildError::Names { names: own.to_string(), other: other.to_string(), example, record };
         // The same program, started with other options: what it had before is in use only as long as it runs. A program of its own
         // may start again.
         let is_same_program = (&other.prefix, &other.suffix) == (&own.prefix, &own.suffix);
@@ -200,16 +203,14 @@ fn records(directory: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 /// A name that the two patterns read in different ways: as files of other periods, with other numbers, or as a file and an archive. Where they read
-/// all names alike, the files are the same, as with a rotation that was changed.
-fn common_name(one: &Pattern, other: &Pattern, at: i64) -> Option<String> {
-    if !one.may_meet(other) {
-        return None;
-    }
+/// all names alike, the files are the same, as with a rotation that was changed. `files` are those of the other that are there.
+fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Option<String> {
     let differ = |name: &String| {
         let readings = one.reading(name).zip(other.reading(name));
         readings.is_some_and(|(reading, others)| reading != others)
     };
-    [one, other].into_iter().find_map(|pattern| pattern.samples(at).find(differ))
+    let found = files.iter().map(|file| &file.name).find(|name| differ(name)).cloned();
+    found.or_else(|| [one, other].into_iter().find_map(|pattern| pattern.samples().find(differ)))
 }
 
 /// Makes the pattern's record say what its options say. Returns what it says, and whether there was none.

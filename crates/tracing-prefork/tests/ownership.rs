@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Hand, NOW, all_names, alone, log, names, operations, read, says, telling, write_files};
+use common::{DAY, Hand, NOW, all_names, alone, log, names, operations, read, says, telling, write_files};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use std::fs::{self, File};
@@ -66,6 +66,27 @@ fn a_second_program_whose_names_meet_those_of_the_first_is_refused() {
             second().build(directory.path()).expect("builds where nothing is left of the first");
             assert_eq!(records(directory.path()).len(), 1, "{:?}", records(directory.path()));
         }
+    }
+}
+
+#[test]
+fn whether_names_meet_does_not_depend_on_the_hour_of_the_build() {
+    // `app.2026-11-21.12.log` is the file of noon, or the twelfth of the day after the first. `app.2026-11-21.06.log` is not a number.
+    let dated = |hour: u64| {
+        let builder = Hand::at(NOW / DAY * DAY + hour * 3600).builder();
+        builder.rotation(Rotation::HOURLY.every(6)).date_format("%Y-%m-%d.%H")
+    };
+    let numbered =
+        |hour: u64| Hand::at(NOW / DAY * DAY + hour * 3600).builder().rotation(Rotation::DAILY).max_file_bytes(1000);
+    for hour in 0..24 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let running = dated(hour).build(directory.path()).expect("builds");
+        log(&running, "of six hours");
+        refused(numbered(hour), directory.path(), &["rotation 6 hours", "max_file_bytes", "app.20"]);
+        let directory = tempfile::tempdir().expect("a directory");
+        let running = numbered(hour).build(directory.path()).expect("builds");
+        log(&running, "of the day");
+        refused(dated(hour), directory.path(), &["rotation 6 hours", "max_file_bytes", "app.20"]);
     }
 }
 
