@@ -3,7 +3,8 @@
 //!
 //! The archive is made beside everybody, without a name and without a claim on the plain file, so that a late line need not wait.
 //! Only then is the plain file claimed, as for pruning. If it is what it was when the work began, the archive gets its name, and
-//! the plain file loses its own. If it is not, the work was for nothing, and nobody has seen any of it.
+//! the plain file loses its own. If it is not, the work was for nothing, and nobody has seen any of it. If the plain file is not there any more
+//! when it is to lose its name, the archive loses its own again: the lines are where the plain file was moved to.
 //!
 //! So whatever has an archive's name is whole. Both files are there only if a process was killed between the two steps,
 //! or a late line has made the plain file anew; [`Rest`] tells these apart.
@@ -15,7 +16,7 @@ use crate::latest::Link;
 use crate::listing;
 use crate::name::Pattern;
 use crate::retention;
-use crate::sys::{self, ClosedFile, FileId, Priority, Unnamed};
+use crate::sys::{self, ClosedFile, Directory, FileId, HousekeepingLock, Priority, Unnamed};
 use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
@@ -41,6 +42,7 @@ pub(crate) fn archive_closed(
     kind: Compression,
     priority: Priority,
     clock: &Clock,
+    turn: &HousekeepingLock,
     now: i64,
 ) -> io::Result<Outcome> {
     let listing = listing::list(pattern, now)?;
@@ -57,7 +59,7 @@ pub(crate) fn archive_closed(
     let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
     for (_, found) in files.into_iter().filter(|(place, _)| retention::is_over(*place, &places, now)) {
         let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
-        match archive(&found.path, kind, priority, clock, needed) {
+        match archive(&found.path, kind, priority, clock, || turn.is_ours_where_it_is(), needed) {
             Ok(Archived::Done) => outcome.done += 1,
             Ok(Archived::Held) => outcome.held += 1,
             Ok(Archived::Gone) => {}
@@ -75,13 +77,18 @@ pub(crate) fn archive_closed(
 }
 
 /// Replaces a plain file by its archive, unless somebody holds it or it is `needed`.
+///
+/// The directory may be moved away meanwhile, or something mounted over it: all steps are taken in the one that was there at the beginning.
 fn archive(
     plain: &Path,
     kind: Compression,
     priority: Priority,
     clock: &Clock,
+    is_our_turn: impl Fn() -> bool,
     needed: impl Fn(FileId) -> bool,
 ) -> io::Result<Archived> {
+    let Some(directory) = Directory::of(plain)? else { return Ok(Archived::Gone) };
+    let plain = &*directory.reach(plain);
     let closed = match ClosedFile::open(plain) {
         // A file server holds a lease of its own.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Archived::Held),
@@ -94,42 +101,85 @@ fn archive(
     }
     // The steps below are taken at the thread's own priority: an opener may be waiting for them.
     let making = || {
-        let target = Target::choose(plain, closed.file(), &before, kind)?;
-        make(closed.file(), &before, target, clock)
+        let target = Target::choose(&directory, plain, closed.file(), &before, kind)?;
+        make(&directory, closed.file(), &before, target, clock)
     };
-    let made = sys::at_priority(priority, "log-compression", making)??;
+    let made = match sys::at_priority(priority, "log-compression", making)? {
+        // The directory has been removed with all that was in it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !closed.is_at(plain)? => return Ok(Archived::Gone),
+        made => made?,
+    };
     if !made.complete {
         return Ok(Archived::Held);
     }
     // The plain file as it was when the work began, which nobody can write to as long as the claim is held.
     let unchanged = || {
         let Some(claim) = closed.claim()? else { return Ok(Err(Archived::Held)) };
-        if !closed.is_at(plain) {
+        if !closed.is_at(plain)? {
             return Ok(Err(Archived::Gone));
         }
         let changed = differ(&closed.file().metadata()?, &before) || needed(closed.id());
         io::Result::Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
     };
     let Made { target, archive, old, .. } = made;
-    match unchanged()? {
+    let published = archive.as_ref().map(|archive| sys::identity(archive.file())).transpose()?;
+    let named = match unchanged()? {
         Err(archived) => return Ok(archived),
-        Ok(_) if sys::identity_of(&target) != old => return Ok(Archived::Held),
+        Ok(_) if sys::identity_of(&target) != old.as_ref().map(|old| old.id) => return Ok(Archived::Held),
         Ok(_claim) => match archive {
-            Some(archive) if old.is_none() => archive.publish(&target)?,
-            Some(archive) => archive.replace(&target)?,
-            None => {}
+            Some(archive) if old.is_none() => archive.publish(&target),
+            Some(archive) => archive.replace(&target),
+            None => Ok(()),
         },
+    };
+    match named {
+        // Somebody has made a file of that name in this very moment, or removed the directory with all that was in it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Archived::Held),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !closed.is_at(plain)? => return Ok(Archived::Gone),
+        named => named?,
     }
     // Without the claim, since a disk takes its time: the archive's name must be there after a power failure before the other one goes.
-    let removed = sys::sync_directory_of(&target).and_then(|()| match unchanged()? {
-        Ok(_claim) => sys::unlink(plain).map(|()| Archived::Done),
+    let removed = directory.sync().and_then(|()| match unchanged()? {
+        Ok(_claim) => remove(plain, &closed),
         Err(archived) => Ok(archived),
     });
-    // A late line has come, or the directory is a sticky one of another owner: both would stay for as long as that is so.
-    if !matches!(removed, Ok(Archived::Done | Archived::Gone)) && old.is_none() && closed.is_at(plain) {
-        let _ = sys::unlink(&target);
+    let fails = removed.is_err() && !closed.is_at(plain).is_ok_and(|is_there| is_there);
+    if fails || matches!(removed, Ok(Archived::Done)) {
+        return removed;
+    }
+    // A late line has come, or somebody has moved the plain file away or removed it, or the directory is a sticky one of another owner. The lines
+    // would be there twice, or come back. The archive may go: as long as the turn is ours, nobody has removed the plain file because its archive is
+    // there.
+    if let Some(published) = published.filter(|_| is_our_turn()) {
+        take_back(&target, published, old.as_ref(), clock)?;
+        directory.sync()?;
     }
     removed
+}
+
+/// Removes the plain file, of which the archive is there.
+fn remove(plain: &Path, closed: &ClosedFile) -> io::Result<Archived> {
+    match sys::unlink(plain) {
+        // Moved away in this very moment. Without a name it is removed: a file server can answer so to its own removal, asked twice.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && sys::names(closed.file()) > 0 => Ok(Archived::Gone),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(Archived::Done),
+    }
+}
+
+/// Leaves under the archive's name what was there before it was published.
+fn take_back(target: &Path, published: FileId, old: Option<&Old>, clock: &Clock) -> io::Result<()> {
+    if sys::identity_of(target) != Some(published) {
+        return Ok(());
+    }
+    let Some(old) = old else { return sys::unlink(target) };
+    let (mut from, found) = (&old.file, old.file.metadata()?);
+    let copy = Unnamed::create(target, clock.now())?;
+    from.rewind()?;
+    io::copy(&mut from, &mut copy.file())?;
+    take_after(copy.file(), &found)?;
+    copy.file().sync_all()?;
+    copy.replace(target)
 }
 
 /// The archive that a plain file goes into. One that is there already, whatever its kind: a program can be killed between the two steps, and started
@@ -138,8 +188,15 @@ fn archive(
 struct Target {
     path: PathBuf,
     kind: Compression,
-    old: Option<File>,
+    old: Option<Old>,
     rest: Rest,
+}
+
+/// An archive that was there before.
+#[derive(Debug)]
+struct Old {
+    file: File,
+    id: FileId,
 }
 
 impl Target {
@@ -149,7 +206,13 @@ impl Target {
         not(any(feature = "gzip", feature = "zstd")),
         allow(unreachable_code, reason = "without a kind there is nothing to choose")
     )]
-    fn choose(path: &Path, plain: &File, before: &Metadata, wanted: Compression) -> io::Result<Self> {
+    fn choose(
+        directory: &Directory,
+        path: &Path,
+        plain: &File,
+        before: &Metadata,
+        wanted: Compression,
+    ) -> io::Result<Self> {
         let own = wanted.archive_of(path);
         let mut chosen = None;
         for archive in archives_of(path) {
@@ -158,9 +221,11 @@ impl Target {
                 continue;
             }
             let Some(old) = sys::open_to_read(&archive)? else { continue };
-            let kind = kind_of(&archive).map_err(|error| unreadable(&archive, &error))?;
-            let rest = Rest::find(&old, plain, before, kind).map_err(|error| unreadable(&archive, &error))?;
+            let unreadable = |error| unreadable(&directory.told(&archive), &error);
+            let kind = kind_of(&archive).map_err(unreadable)?;
+            let rest = Rest::find(&old, plain, before, kind).map_err(unreadable)?;
             let is_wanted = archive == own || chosen.is_none();
+            let old = Old { id: sys::identity(&old)?, file: old };
             let target = Self { path: archive, kind, old: Some(old), rest };
             match rest {
                 Rest::Nothing | Rest::Grown { .. } => return Ok(target),
@@ -180,25 +245,24 @@ struct Made {
     /// `None`: the one that is there has it all already.
     archive: Option<Unnamed>,
     /// What had the archive's name when it was looked at.
-    old: Option<FileId>,
+    old: Option<Old>,
     /// All of the plain file is in it.
     complete: bool,
 }
 
-fn make(plain: &File, before: &Metadata, target: Target, clock: &Clock) -> io::Result<Made> {
+fn make(directory: &Directory, plain: &File, before: &Metadata, target: Target, clock: &Clock) -> io::Result<Made> {
     let Target { path: target, kind, old, rest } = target;
-    let id = old.as_ref().map(sys::identity).transpose()?;
     let (kept, torn) = match rest {
-        Rest::Nothing => return Ok(Made { target, archive: None, old: id, complete: true }),
+        Rest::Nothing => return Ok(Made { target, archive: None, old, complete: true }),
         Rest::Grown { behind, torn } | Rest::Apart { behind, torn } => (behind, torn),
     };
     let archive = Unnamed::create(&target, clock.now())?;
     let mut output = BufWriter::with_capacity(CHUNK, Frugal::new(archive.file())?);
-    if let Some(mut old) = old.as_ref() {
+    if let Some(mut old) = old.as_ref().map(|old| &old.file) {
         old.rewind()?;
         let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.take(kept)), &mut output)?;
         if copied != kept {
-            return Err(unreadable(&target, &io::ErrorKind::UnexpectedEof.into()));
+            return Err(unreadable(&directory.told(&target), &io::ErrorKind::UnexpectedEof.into()));
         }
     }
     if torn {
@@ -213,7 +277,7 @@ fn make(plain: &File, before: &Metadata, target: Target, clock: &Clock) -> io::R
     take_after(archive.file(), before)?;
     // Before the plain file goes: after a power failure there must be one of the two.
     archive.file().sync_all()?;
-    Ok(Made { target, archive: Some(archive), old: id, complete: length == before.len() })
+    Ok(Made { target, archive: Some(archive), old, complete: length == before.len() })
 }
 
 fn unreadable(archive: &Path, error: &io::Error) -> io::Error {

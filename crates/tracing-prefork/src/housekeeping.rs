@@ -183,7 +183,7 @@ impl Inner {
         match HousekeepingLock::try_take(&path, self.creation()) {
             Ok(Ok(turn)) => return Some(turn),
             Ok(Err(refused)) => self.report_if_stuck(chore, &path, refused, at),
-            Err(error) => self.report(chore.operation(), &path, error),
+            Err(error) => self.report_unless_gone(chore.operation(), &path, error),
         }
         if chore == Chore::HandOver {
             self.note_refusal(at);
@@ -224,7 +224,15 @@ impl Inner {
     fn note_refusal(&self, at: i64) {
         let path = self.refusals_path();
         if let Err(error) = refusals::note(&path, self.creation(), at) {
-            self.report(Operation::OnRollover, &path, error);
+            self.report_unless_gone(Operation::OnRollover, &path, error);
+        }
+    }
+
+    /// Reports what a chore has failed with. A file or a directory that has gone is no failure: there is nothing to do with it, and whoever writes
+    /// next makes a new one.
+    fn report_unless_gone(&self, operation: Operation, path: &Path, error: io::Error) {
+        if error.kind() != io::ErrorKind::NotFound {
+            self.report(operation, path, error);
         }
     }
 
@@ -242,14 +250,14 @@ impl Inner {
                     self.plan(at + EACH_MINUTE);
                 }
                 if let Some((path, error)) = outcome.failed {
-                    self.report(chore.operation(), &path, error);
+                    self.report_unless_gone(chore.operation(), &path, error);
                 }
                 self.report_unseen(outcome.unseen);
                 self.report_ahead(chore, outcome.ahead);
                 !outcome.refused
             }
             Err(error) => {
-                self.report(chore.operation(), self.pattern.directory(), error);
+                self.report_unless_gone(chore.operation(), self.pattern.directory(), error);
                 self.look_again(at);
                 false
             }
@@ -285,7 +293,7 @@ impl Inner {
                 (pruned, &self.counters().files_pruned)
             }
             Chore::Compress => {
-                let compress = |kind| archive::archive_closed(pattern, links, kind, self.priority, clock, at);
+                let compress = |kind| archive::archive_closed(pattern, links, kind, self.priority, clock, turn, at);
                 (self.compression.map_or_else(|| Ok(Outcome::default()), compress)?, &self.counters().files_compressed)
             }
             Chore::HandOver => {
@@ -295,7 +303,7 @@ impl Inner {
                 if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
                     self.note_refusal(at);
                 } else if let Err(error) = refusals::forget(&self.refusals_path(), self.creation()) {
-                    self.report(Operation::OnRollover, &self.refusals_path(), error);
+                    self.report_unless_gone(Operation::OnRollover, &self.refusals_path(), error);
                 }
                 (outcome?, &self.counters().files_handed_over)
             }

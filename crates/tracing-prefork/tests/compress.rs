@@ -10,6 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 use tracing_prefork::{Builder, Compression, Operation, Rotation};
 
@@ -337,6 +338,120 @@ fn the_name_of_the_archive_is_on_the_disk_before_the_plain_file_goes() {
             })
             .collect();
         assert_eq!(steps, ["archive", "published", "directory", "removed"], "{text}");
+    }
+}
+
+/// What is done when the directory of that path is next brought onto the disk: the archive has its name then, and the plain file has not lost its
+/// own.
+static AT_SYNC: Mutex<Vec<(PathBuf, Deed)>> = Mutex::new(Vec::new());
+
+type Deed = Box<dyn FnOnce() + Send>;
+
+fn at_sync(directory: &Path, deed: impl FnOnce() + Send + 'static) {
+    let directory = directory.canonicalize().expect("there");
+    AT_SYNC.lock().expect("unpoisoned").push((directory, Box::new(deed)));
+}
+
+/// Takes the place of the C library's, in this program: tests need not hit the moment by chance.
+#[unsafe(no_mangle)]
+extern "C" fn fsync(file: nix::libc::c_int) -> nix::libc::c_int {
+    let synced = fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default();
+    let mut deeds = AT_SYNC.lock().expect("unpoisoned");
+    let deed = deeds.iter().position(|(directory, _)| *directory == synced).map(|index| deeds.swap_remove(index));
+    drop(deeds);
+    if let Some((_, deed)) = deed {
+        deed();
+    }
+    // SAFETY: takes a number, and answers as `fsync` does.
+    unsafe { nix::libc::syscall(nix::libc::SYS_fsync, file) as nix::libc::c_int }
+}
+
+#[test]
+fn a_file_that_is_moved_away_while_it_is_compressed_leaves_no_archive() {
+    for &(kind, ending) in KINDS {
+        let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
+        let plain = yesterday(directory.path(), "moved\n");
+        let to = elsewhere.path().join("moved");
+        let (from, moved) = (plain.clone(), to.clone());
+        at_sync(directory.path(), move || fs::rename(from, moved).expect("moved"));
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert_eq!(names(directory.path()), [TODAY], "the lines are in {ending}, too");
+        assert_eq!(fs::read_to_string(&to).expect("there"), "moved\n");
+    }
+}
+
+#[test]
+fn a_file_that_is_deleted_while_it_is_compressed_does_not_come_back_as_an_archive() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let plain = yesterday(directory.path(), "deleted\n");
+    at_sync(directory.path(), move || fs::remove_file(plain).expect("removed"));
+    assert_eq!(compress(&Hand::at(NOW), KINDS[0].0, directory.path()), 0);
+    assert_eq!(names(directory.path()), [TODAY]);
+}
+
+#[test]
+fn late_lines_that_are_moved_away_while_they_are_compressed_are_not_in_the_archive() {
+    for &(kind, ending) in KINDS {
+        let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
+        let plain = yesterday(directory.path(), "on time\n");
+        let archive = with_ending(&plain, ending);
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        let before = (fs::read(&archive).expect("there"), fs::metadata(&archive).expect("there"));
+        yesterday(directory.path(), "late\n");
+        let (from, to) = (plain.clone(), elsewhere.path().join("moved"));
+        at_sync(directory.path(), move || fs::rename(from, to).expect("moved"));
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert_eq!(text(&archive), "on time\n");
+        let after = (fs::read(&archive).expect("there"), fs::metadata(&archive).expect("there"));
+        assert!(before.0 == after.0);
+        let of = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid(), file.modified().expect("known"));
+        assert_eq!(of(&before.1), of(&after.1));
+        // The next round has nothing to do.
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert_eq!(text(&archive), "on time\n");
+    }
+}
+
+#[test]
+fn a_late_line_while_its_file_is_compressed_is_in_the_plain_file_alone_until_the_next_round() {
+    let (kind, ending) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let plain = yesterday(directory.path(), "on time\n");
+    let archive = with_ending(&plain, ending);
+    for (late, text_before) in [("late\n", None), ("later\n", Some("on time\nlate\n"))] {
+        let file = plain.clone();
+        let line = move || {
+            let mut file = OpenOptions::new().append(true).create(true).open(file).expect("opens");
+            file.write_all(late.as_bytes()).expect("written");
+        };
+        if text_before.is_some() {
+            // As a late line does that comes when the file has gone.
+            yesterday(directory.path(), "more\n");
+        }
+        at_sync(directory.path(), line);
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert!(fs::read_to_string(&plain).expect("there").ends_with(late));
+        assert_eq!(archive.exists().then(|| text(&archive)).as_deref(), text_before);
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert!(!plain.exists());
+    }
+    assert_eq!(text(&archive), "on time\nlate\nmore\nlater\n");
+}
+
+#[test]
+fn a_directory_that_is_moved_away_while_a_file_in_it_is_compressed_holds_the_archive_alone() {
+    for &(kind, ending) in KINDS {
+        let above = tempfile::tempdir().expect("a directory");
+        let (directory, to) = (above.path().join("logs"), above.path().join("moved"));
+        fs::create_dir(&directory).expect("made");
+        let plain = yesterday(&directory, "moved\n");
+        let (from, moved) = (directory.clone(), to.clone());
+        at_sync(&directory, move || fs::rename(from, moved).expect("moved"));
+        assert_eq!(compress(&Hand::at(NOW), kind, &directory), 1);
+        let archive = with_ending(&to.join(plain.file_name().expect("named")), ending);
+        assert_eq!(text(&archive), "moved\n");
+        let archive = archive.file_name().expect("named").to_str().expect("UTF-8").to_owned();
+        assert_eq!(names(&to), [archive, TODAY.to_owned()]);
     }
 }
 

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, Told, alone, limit, limited, names, read, telling};
+use common::{DAY, Hand, NOW, Told, alone, limit, limited, names, operations, read, telling};
 use std::fs;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use tracing_prefork::{Appender, Operation, Rotation};
@@ -147,6 +148,34 @@ fn a_directory_that_was_removed_is_made_again() {
     hand.set(NOW + DAY, 0);
     log(&logs, "a line").expect("writes");
     assert_eq!(names(&logs_directory), ["app.2026-11-22.log"]);
+}
+
+/// Another program moves the directory away each time that the appender is about to do something.
+#[test]
+fn a_directory_that_goes_when_the_housekeeping_is_about_to_begin_is_no_failure_of_it() {
+    let above = tempfile::tempdir().expect("a directory");
+    let directory = above.path().join("logs");
+    let hand = Hand::at(NOW);
+    let (now, moves, from, to) =
+        (hand.clone(), Arc::new(AtomicBool::new(false)), directory.clone(), above.path().to_owned());
+    let (armed, count) = (moves.clone(), AtomicU64::new(0));
+    let clock = move || {
+        if armed.load(Relaxed) {
+            let _ = fs::rename(&from, to.join(format!("moved {}", count.fetch_add(1, Relaxed))));
+        }
+        now.now()
+    };
+    let builder = hand.builder().rotation(Rotation::DAILY).clock(clock).max_log_files(3).on_rollover(|_, _| {});
+    let (told, builder) = telling(builder);
+    let logs = builder.build(&directory).expect("builds");
+    moves.store(true, Relaxed);
+    for day in 1..4 {
+        hand.set(NOW + day * DAY, 0);
+        log(&logs, "a line").expect("written");
+    }
+    moves.store(false, Relaxed);
+    let amiss = |operation: &Operation| matches!(operation, Operation::Retention | Operation::OnRollover);
+    assert!(!operations(&told).iter().any(amiss), "{told:?}");
 }
 
 #[test]

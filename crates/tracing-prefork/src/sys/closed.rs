@@ -1,7 +1,7 @@
 //! A log file whose period is over, looked at by whoever compresses it.
 
 use super::files;
-use super::identity::{FileId, Status, identity_of};
+use super::identity::{FileId, Status};
 use super::locks::{self, Claim};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -9,7 +9,9 @@ use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Opened without a lease: as long as it is only read, nobody need wait for it.
@@ -48,9 +50,57 @@ impl ClosedFile {
         locks::claim(&self.file)
     }
 
-    /// Whether the path leads to it.
-    pub(crate) fn is_at(&self, path: &Path) -> bool {
-        identity_of(path) == Some(self.id)
+    /// Whether the path leads to it. An error if nobody can tell.
+    pub(crate) fn is_at(&self, path: &Path) -> io::Result<bool> {
+        match Status::at(path) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
+            found => Ok(found?.id == self.id),
+        }
+    }
+}
+
+/// A directory that files are worked on in. It stays the same one if it is moved, and if something is mounted over it.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    file: File,
+    path: PathBuf,
+    /// What the files in it are reached by: the descriptor, where `/proc` leads to that.
+    base: PathBuf,
+}
+
+impl Directory {
+    /// The directory of a file, if it is there.
+    pub(crate) fn of(file: &Path) -> io::Result<Option<Self>> {
+        let path = file.parent().unwrap_or(file).to_owned();
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let file = match files::open(&path, flags, Mode::empty()) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
+            opened => File::from(opened?),
+        };
+        let base = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let found = |found: std::fs::Metadata| (found.dev(), found.ino());
+        let leads =
+            std::fs::metadata(&base).map(found).is_ok_and(|base| file.metadata().is_ok_and(|file| found(file) == base));
+        let base = if leads { base } else { path.clone() };
+        Ok(Some(Self { file, path, base }))
+    }
+
+    /// The path by which a file of this directory is reached.
+    pub(crate) fn reach(&self, file: &Path) -> PathBuf {
+        self.base.join(file.file_name().unwrap_or_default())
+    }
+
+    /// The path that users know a file by.
+    pub(crate) fn told(&self, reached: &Path) -> PathBuf {
+        self.path.join(reached.file_name().unwrap_or_default())
+    }
+
+    /// Has the names in it on the disk. Where a file system has no such thing there is nothing to do.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        match nix::unistd::fsync(&self.file) {
+            Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(()),
+            synced => Ok(synced?),
+        }
     }
 }
 
@@ -69,16 +119,6 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
 pub(crate) fn set_modified(path: &Path, time: SystemTime) -> io::Result<()> {
     let time = TimeSpec::from_duration(time.duration_since(UNIX_EPOCH).unwrap_or_default());
     Ok(utimensat(AT_FDCWD, path, &TimeSpec::UTIME_OMIT, &time, UtimensatFlags::NoFollowSymlink)?)
-}
-
-/// Has the directory of a file on the disk, with the names in it. Where a file system has no such thing there is nothing to do.
-pub(crate) fn sync_directory_of(file: &Path) -> io::Result<()> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let directory = files::open(file.parent().unwrap_or(file), flags, Mode::empty())?;
-    match nix::unistd::fsync(directory) {
-        Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(()),
-        synced => Ok(synced?),
-    }
 }
 
 /// Removes a name.

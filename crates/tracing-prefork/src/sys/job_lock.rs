@@ -3,7 +3,7 @@
 use super::files::Creation;
 use super::fork;
 use super::hidden::open_or_replace;
-use super::identity::{FileId, Status, identity, identity_of};
+use super::identity::{FileId, Status, identity, identity_of, names};
 use super::lock_outcome::LockOutcome;
 use super::locks::byte_lock;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -261,6 +261,13 @@ impl HousekeepingLock {
     pub(crate) fn is_ours_still(&self) -> bool {
         self.generation == fork::generation()
             && self.is_at_its_path()
+            && lock_both(&self.file).is_ok_and(|locked| locked)
+    }
+
+    /// The same, also if the lock's file has been moved away with the directory that it is in, and with the files that the job is about.
+    pub(crate) fn is_ours_where_it_is(&self) -> bool {
+        self.generation == fork::generation()
+            && names(&*self.file) > 0
             && lock_both(&self.file).is_ok_and(|locked| locked)
     }
 

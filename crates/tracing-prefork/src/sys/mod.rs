@@ -21,7 +21,7 @@ mod stderr;
 mod tail;
 mod unnamed;
 
-pub(crate) use closed::{ClosedFile, open_to_read, set_modified, sync_directory_of, unlink};
+pub(crate) use closed::{ClosedFile, Directory, open_to_read, set_modified, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::make_directories;
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
