@@ -1,13 +1,14 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
 use crate::age::{self, is_left_behind};
-use crate::clock::{AHEAD, Clock, FIRST};
+use crate::clock::{AHEAD, Clock, FIRST, Moment};
 use crate::copy;
 use crate::listing;
 use crate::name::{Pattern, Place};
 use crate::sys::{self, FileId, LogPath, parse_hidden, unique_hidden};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind::{NotFound, ResourceBusy};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -31,11 +32,16 @@ pub(crate) struct Link {
     wanted: AtomicI64,
     /// What becomes of temporary names.
     temporary: AtomicU8,
+    /// The second in which this process last looked for temporary names that others had left.
+    swept: AtomicI64,
 }
 
 const UNKNOWN: u8 = 0;
 const GOES: u8 = 1;
 const STAYS: u8 = 2;
+
+/// Seconds between two looks for temporary names that killed processes have left.
+const SWEEP: i64 = 3600;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -54,6 +60,7 @@ impl Link {
             seen: AtomicU64::new(0),
             wanted: AtomicI64::new(i64::MIN),
             temporary: AtomicU8::new(UNKNOWN),
+            swept: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -96,15 +103,19 @@ impl Link {
             if replaced.is_ok() && place.span.contains(clock.exact_second()) {
                 return Ok(());
             }
-            let gone = replaced.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            let failed = replaced.as_ref().err().map(io::Error::kind);
+            let is_over = || !place.span.contains(clock.exact_second());
             match newest(pattern, clock)?.filter(|newest| newest.order() > place.order()) {
                 // Where it was to lead may be pruned meanwhile: then there are later files.
                 Some(newest) => {
                     (place, target) = (newest, pattern.path_at(newest.span.start.max(FIRST), newest.index)?)
                 }
-                // Or compressed: then somebody else has renewed the link, or does it with the next file.
-                None if gone && looks.next().is_some() => {}
-                None if gone && !place.span.contains(clock.exact_second()) => return Ok(()),
+                // The temporary name was taken for one that a killed process had left.
+                None if failed == Some(NotFound) && looks.next().is_some() => {}
+                // Or compressed, or removed by somebody whose clock is ahead: whoever makes the next file leads the link there.
+                None if matches!(failed, Some(NotFound | ResourceBusy)) && (is_free(target.as_path()) || is_over()) => {
+                    return Ok(());
+                }
                 None => return replaced,
             }
         }
@@ -129,13 +140,16 @@ impl Link {
     fn leads_to(&self, path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<Place>> {
         for _ in 0..LOOKS {
             let found = match fs::symlink_metadata(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.kind() == NotFound => return Ok(None),
                 found => found?,
             };
             match self.kind {
                 Kind::Symbolic if found.is_symlink() => {
                     // One that leads elsewhere, or to a file of another pattern, is replaced.
-                    let target = fs::read_link(path)?;
+                    let target = match fs::read_link(path) {
+                        Err(error) if error.kind() == NotFound => return Ok(None),
+                        target => target?,
+                    };
                     return Ok(target.to_str().and_then(|name| pattern.place_of_name(name, now)));
                 }
                 Kind::Hard if found.is_file() => {
@@ -208,18 +222,26 @@ impl Link {
     /// Whether the directory keeps temporary names for good, as one does to which names can only be added (`chattr +a`): then there shall be
     /// one at most, and none by a program that is started again.
     fn is_stuck(&self, path: &Path, now: SystemTime) -> bool {
-        if self.temporary.load(Relaxed) == UNKNOWN {
-            let names =
-                path.parent().and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten().flatten();
-            let is_left = |name: &OsStr| {
-                let parsed = name.to_str().and_then(|name| parse_hidden(name, now));
-                parsed.is_some_and(|(name, age)| name == self.name && is_left_behind(age))
-            };
-            let mut left = names.filter(|entry| is_left(&entry.file_name()));
-            let all_go = left.all(|entry| remove(&entry.path()));
-            self.temporary.store(if all_go { GOES } else { STAYS }, Relaxed);
+        let second = Moment::from(now).secs;
+        let is_swept = (0..SWEEP).contains(&second.saturating_sub(self.swept.load(Relaxed)));
+        if !is_swept && self.temporary.load(Relaxed) != STAYS {
+            self.swept.store(second, Relaxed);
+            let all_go = self.sweep(path, now);
+            // Known already: names of our own go.
+            let _ = self.temporary.compare_exchange(UNKNOWN, if all_go { GOES } else { STAYS }, Relaxed, Relaxed);
         }
         self.temporary.load(Relaxed) == STAYS
+    }
+
+    /// Removes temporary names that killed processes have left. `false`: one of them stays.
+    fn sweep(&self, path: &Path, now: SystemTime) -> bool {
+        let names = path.parent().and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten().flatten();
+        let is_left = |name: &OsStr| {
+            let parsed = name.to_str().and_then(|name| parse_hidden(name, now));
+            parsed.is_some_and(|(name, age)| name == self.name && is_left_behind(age))
+        };
+        let mut left = names.filter(|entry| is_left(&entry.file_name()));
+        left.all(|entry| remove(&entry.path()))
     }
 }
 
@@ -245,11 +267,11 @@ pub(crate) enum PutBack {
 
 /// Removes a name. `false`: it stays.
 fn remove(name: &Path) -> bool {
-    fs::remove_file(name).map_or_else(|error| error.kind() == io::ErrorKind::NotFound, |()| true)
+    fs::remove_file(name).map_or_else(|error| error.kind() == NotFound, |()| true)
 }
 
 fn is_free(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == NotFound)
 }
 
 fn stuck() -> io::Error {
@@ -272,7 +294,11 @@ fn not_ours() -> io::Error {
 
 /// The newest file there is, those of the future left out.
 fn newest(pattern: &Pattern, clock: &Clock) -> io::Result<Option<Place>> {
-    let found = listing::list(pattern, clock.exact_second())?.found;
+    let found = match listing::list(pattern, clock.exact_second()) {
+        // The look at the file makes the directory again.
+        Err(error) if error.kind() == NotFound => return Ok(None),
+        listing => listing?.found,
+    };
     let places = found.into_iter().filter_map(|file| file.place);
     // Read again: by a clock that goes fast, others may have begun further files meanwhile.
     let now = clock.exact_second();

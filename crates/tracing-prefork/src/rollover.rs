@@ -85,6 +85,11 @@ impl Duties {
         self.bare.load(Relaxed) || pieces::is_changing()
     }
 
+    /// Has the next event look again, as if it were the first of its second.
+    pub(crate) fn look_again(&self) {
+        self.checked.store(i64::MIN, Relaxed);
+    }
+
     /// Whether an event of the second `at`, at the second `now` of the clock, is the first of its second. A late line is not, so that two
     /// streams of events that take turns do not make it one look an event: there is at most one look for each second that the clock shows, and
     /// one for each later second of an event.

@@ -52,7 +52,8 @@ impl Inner {
             Ok(Look::AsItWas) => self.look_at_links(at, in_doubt),
             Ok(Look::Lost) => self.report_lost_descriptor(at),
             Ok(Look::OpenedAgain) => self.after_rollover(at),
-            Ok(Look::NotOpen | Look::Busy) => {}
+            Ok(Look::Busy) => self.duties().look_again(),
+            Ok(Look::NotOpen) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
         self.make_up_for_lost_chores();

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, all_names, names};
+use common::{DAY, Hand, NOW, Told, all_names, names, telling};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -21,6 +21,12 @@ fn target(directory: &Path) -> PathBuf {
 
 fn log(mut logs: &Appender, text: &str) {
     writeln!(logs, "{text}").expect("writes");
+}
+
+/// A hook that panics fails no test: its panic is caught.
+#[track_caller]
+fn nothing_was_told(told: &Told) {
+    assert_eq!(*told.lock().expect("unpoisoned"), []);
 }
 
 /// Temporary names that are left.
@@ -117,13 +123,14 @@ fn what_is_not_our_link_is_reported_and_left_as_it_is_while_logging_goes_on() {
 fn a_hard_link_whose_files_were_removed_is_renewed_and_a_foreign_one_is_not() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
-    let logs = daily(&hand).latest_hard_link("latest").on_error(|error| panic!("{error}")).build(directory.path());
-    let logs = logs.expect("builds");
+    let (told, builder) = telling(daily(&hand).latest_hard_link("latest"));
+    let logs = builder.build(directory.path()).expect("builds");
     log(&logs, "a line");
     fs::remove_file(directory.path().join("app.2026-11-21.log")).expect("removed");
     hand.set(NOW + DAY, 0);
     log(&logs, "the next day");
     assert_eq!(common::read(directory.path(), "latest"), "the next day\n");
+    nothing_was_told(&told);
 
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("precious"), "precious\n").expect("written");
@@ -137,7 +144,7 @@ fn a_hard_link_whose_files_were_removed_is_renewed_and_a_foreign_one_is_not() {
 fn a_file_that_a_hard_link_leads_to_keeps_its_name_until_the_link_is_renewed() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
-    let builder = daily(&hand).latest_hard_link("latest").max_log_files(1).on_error(|error| panic!("{error}"));
+    let (told, builder) = telling(daily(&hand).latest_hard_link("latest").max_log_files(1));
     let logs = builder.build(directory.path()).expect("builds");
     // As another process leaves it which was stopped before it could renew the link.
     let (old, link) = (directory.path().join("app.2026-11-19.log"), directory.path().join("latest"));
@@ -150,6 +157,7 @@ fn a_file_that_a_hard_link_leads_to_keeps_its_name_until_the_link_is_renewed() {
     log(&logs, "the next day");
     assert_eq!(common::read(directory.path(), "latest"), "the next day\n");
     common::eventually("the old one goes", || !old.exists());
+    nothing_was_told(&told);
 }
 
 /// Both links and where they lead.
@@ -167,7 +175,7 @@ fn links_that_a_clock_led_ahead_lead_to_the_file_that_is_written_a_second_after_
     for ahead in [8 * 3600, 20 * 60, 2_303_000_000] {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW + ahead);
-        let builder = hand.builder().rotation(Rotation::MINUTELY).on_error(|error| panic!("{error}"));
+        let (told, builder) = telling(hand.builder().rotation(Rotation::MINUTELY));
         let builder = builder.latest_symlink("latest").latest_hard_link("latest.hard");
         let logs = builder.build(directory.path()).expect("builds");
         log(&logs, "ahead");
@@ -185,6 +193,7 @@ fn links_that_a_clock_led_ahead_lead_to_the_file_that_is_written_a_second_after_
             log(&logs, "as time goes by");
             assert_eq!(lead(directory.path()), [Path::new(file), Path::new(file)], "{ahead} {second}");
         }
+        nothing_was_told(&told);
     }
 }
 
@@ -192,7 +201,7 @@ fn links_that_a_clock_led_ahead_lead_to_the_file_that_is_written_a_second_after_
 fn links_follow_a_clock_that_is_ahead_for_a_moment_and_set_back_while_the_file_before_is_open() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
-    let builder = hand.builder().rotation(Rotation::HOURLY).on_error(|error| panic!("{error}"));
+    let (told, builder) = telling(hand.builder().rotation(Rotation::HOURLY));
     let logs =
         builder.latest_symlink("latest").latest_hard_link("latest.hard").build(directory.path()).expect("builds");
     log(&logs, "right");
@@ -204,6 +213,7 @@ fn links_follow_a_clock_that_is_ahead_for_a_moment_and_set_back_while_the_file_b
         log(&logs, "set right");
     }
     assert_eq!(lead(directory.path()), [Path::new("app.2026-11-21-08.log"), Path::new("app.2026-11-21-08.log")]);
+    nothing_was_told(&told);
 }
 
 #[test]
@@ -296,7 +306,7 @@ fn a_file_that_is_compressed_away_before_the_link_is_there_is_no_failure() {
             hand.now()
         }
     };
-    let builder = daily(&hand).clock(clock).latest_hard_link("latest.hard").on_error(|error| panic!("{error}"));
+    let (told, builder) = telling(daily(&hand).clock(clock).latest_hard_link("latest.hard"));
     let logs = builder.build(directory.path()).expect("builds");
     hand.set(NOW + DAY, 0);
     log(&logs, "the next day");
@@ -304,4 +314,55 @@ fn a_file_that_is_compressed_away_before_the_link_is_there_is_no_failure() {
     hand.set(NOW + 2 * DAY + 1, 0);
     log(&logs, "the day after");
     assert_eq!(common::read(directory.path(), "latest.hard"), "the day after\n");
+    nothing_was_told(&told);
+}
+
+#[test]
+fn a_file_that_a_process_with_another_clock_prunes_before_the_link_is_there_is_no_failure() {
+    for ahead in [2 * 3600, 3 * DAY] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (hand, path) = (Hand::at(NOW), directory.path().to_owned());
+        let first = directory.path().join("app.2026-11-21-08-33.log");
+        let clock = {
+            let (hand, first) = (hand.clone(), first.clone());
+            move || {
+                // Between choosing the file and linking it. Building takes no lease on it.
+                if first.exists() && !path.join("pruned").exists() {
+                    fs::write(path.join("pruned"), "").expect("written");
+                    let other = Hand::at(NOW + ahead).builder().rotation(Rotation::MINUTELY).max_log_files(1);
+                    other.build(&path).expect("builds").prune().expect("prunes");
+                    assert!(!first.exists());
+                }
+                hand.now()
+            }
+        };
+        let builder = hand.builder().rotation(Rotation::MINUTELY).clock(clock).latest_hard_link("latest.hard");
+        let (told, builder) = telling(builder);
+        let logs = builder.build(directory.path()).expect("builds");
+        log(&logs, "the first line");
+        assert_eq!(common::read(directory.path(), "latest.hard"), "the first line\n", "{ahead}");
+        assert_eq!(fs::read_to_string(&first).ok().as_deref(), Some("the first line\n"), "{ahead}");
+        nothing_was_told(&told);
+    }
+}
+
+#[test]
+fn temporary_names_that_a_killed_process_has_left_go_while_neither_retention_nor_compression_is_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (hand, started) = (Hand::at(NOW), NOW - NOW % 60);
+    let builder = hand.builder().rotation(Rotation::MINUTELY).latest_symlink("latest").latest_hard_link("hard");
+    let (told, builder) = telling(builder);
+    let logs = builder.build(directory.path()).expect("builds");
+    // As processes leave them that are killed before the rename, one long ago, and one just now.
+    let leave = |link: &str, second: u64| {
+        let nanos = second * 1_000_000_000;
+        fs::write(directory.path().join(format!(".{link}.1a2b-{nanos:016x}.prefork.tmp")), "").expect("written");
+    };
+    ["latest", "hard"].into_iter().for_each(|link| (leave(link, NOW - 3600), leave(link, started + 30)).0);
+    for minute in [1, 2, 60, 130] {
+        hand.set(started + 60 * minute, 0);
+        log(&logs, "a line");
+    }
+    assert_eq!(temporary(directory.path()), [""; 0]);
+    nothing_was_told(&told);
 }

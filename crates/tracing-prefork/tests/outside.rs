@@ -7,7 +7,9 @@ use common::{DAY, Hand, NOW, Told, names, operations, read, telling};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use tracing_prefork::{Appender, Builder, Operation, Rotation};
+use std::sync::{Mutex, mpsc};
+use tracing_prefork::{Appender, Builder, Operation, Period, Rotation};
+use tracing_subscriber::fmt::MakeWriter;
 
 const TODAY: &str = "app.2026-11-21.log";
 
@@ -70,6 +72,42 @@ fn a_file_that_was_removed_is_made_again_in_the_next_second() {
     let text = &scene.told.lock().expect("unpoisoned")[0].1;
     common::says(text, &[TODAY, "had to reopen", "new one"]);
     assert_eq!((scene.logs.stats().files_reopened, scene.logs.stats().errors), (1, 1));
+}
+
+#[test]
+fn a_look_that_another_thread_prevents_is_made_up_for_at_the_next_event() {
+    let ((entered, enters), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel::<()>());
+    let (entered, goes_on) = (Mutex::new(entered), Mutex::new(goes_on));
+    // Whoever makes yesterday's file stops in the middle of it. Meanwhile nobody else may exchange files.
+    let header = move |period: Period| {
+        if period.end <= Some(common::at(NOW)) {
+            let _ = entered.lock().expect("unpoisoned").send(());
+            let _ = goes_on.lock().expect("unpoisoned").recv();
+        }
+        String::new()
+    };
+    let mut scene = Scene::new(|builder| builder.header(header));
+    scene.hand.set(NOW - DAY, 0);
+    let logs = scene.logs.clone();
+    let ((begun, begins), (end, ends)) = (mpsc::channel(), mpsc::channel::<()>());
+    let late = std::thread::spawn(move || {
+        let mut event = logs.make_writer();
+        event.write_all(b"late").expect("kept");
+        begun.send(()).expect("told");
+        let _ = ends.recv();
+        event.flush()
+    });
+    begins.recv().expect("begins");
+    fs::remove_file(scene.path(TODAY)).expect("removed");
+    scene.next_second();
+    end.send(()).expect("told");
+    enters.recv().expect("enters");
+    scene.log("while the other thread is at it: in the removed file");
+    drop(go_on);
+    late.join().expect("ends").expect("writes");
+    scene.log("after it, in the same second");
+    assert_eq!(scene.read(TODAY), "after it, in the same second\n");
+    assert_eq!(scene.read("app.2026-11-20.log"), "late\n");
 }
 
 #[test]

@@ -132,9 +132,9 @@ impl Drop for Hold {
 /// opened.
 pub(crate) fn hold(path: &LogPath) -> io::Result<Option<Hold>> {
     match open(path.as_c_str(), LOG, Mode::empty()).map(File::from) {
-        // Busy: a pruner has it in hands, and it goes now.
-        Ok(file) => match locks::share(&file, Discipline::Locked) {
-            LockOutcome::Busy => Err(Errno::ENOENT.into()),
+        // Busy: a pruner that was stopped before it removed the file.
+        Ok(file) => match locks::share_patiently(&file, Discipline::Locked) {
+            LockOutcome::Busy => Err(Errno::EBUSY.into()),
             LockOutcome::Failed(error) => Err(error.into()),
             LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(Hold(file))),
         },
