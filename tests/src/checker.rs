@@ -532,8 +532,7 @@ impl Checker<'_> {
     }
 
     /// Whether the process of a line had to know when it began the line what each look shows from a certain instant on. While one thread
-    /// looks the others go on as before, and two threads that write keep each other from exchanging the file, until the next second: so a
-    /// line counts that was written while no other was, as the first of its second, this one or one before it.
+    /// looks or exchanges files, the others go on as before: so a line counts that was written while no other was, this one or one before it.
     fn has_to_know(&self, id: Id, before: u64, from: u64) -> bool {
         let threads = (0..self.ledger.threads()).map(|thread| self.ledger.thread(id.process as usize, thread));
         let threads: Vec<Thread> = threads.filter(|thread| thread.begun() > 0).collect();
@@ -552,10 +551,7 @@ impl Checker<'_> {
         let mut last_end = 0;
         for (number, &(begin, end)) in spans.iter().enumerate().take_while(|(_, (begin, _))| *begin <= before) {
             let alone = last_end < begin && spans.get(number + 1).is_none_or(|(next, _)| end < *next);
-            // In the second of a line before it, that line's look counts.
-            let second = |at: u64| self.shown(at) / SECOND;
-            let looks = alone && (last_end == 0 || second(begin) != second(last_end));
-            if looks && begin >= from && !self.is_obstructed(begin, end) {
+            if alone && begin >= from && !self.is_obstructed(begin, end) {
                 return true;
             }
             last_end = last_end.max(end);
