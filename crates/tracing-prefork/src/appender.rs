@@ -8,6 +8,7 @@ use crate::header::Header;
 use crate::latest::Link;
 use crate::layer::PlainFields;
 use crate::name::Pattern;
+use crate::ownership::Record;
 use crate::report::{Counters, Reporter};
 use crate::retention::Limits;
 use crate::size::SizeLimit;
@@ -72,6 +73,7 @@ pub(crate) struct Inner {
     /// Tells the timers of different appenders apart.
     pub(crate) id: u64,
     pub(crate) pattern: Pattern,
+    pub(crate) names: Option<Record>,
     pub(crate) clock: Clock,
     pub(crate) mode: Option<Mode>,
     pub(crate) header: Option<Header>,

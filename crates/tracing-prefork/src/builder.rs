@@ -551,15 +551,15 @@ impl Builder {
             archives: pattern.archives,
             foreign: Default::default(),
         };
-        let mut notes = ownership::Notes::new();
-        if has_fixed_names {
-            notes = ownership::settle(&mut pattern, names, sys::Creation::empty(mode, self.clock.now()), now.secs)?;
-        }
+        let creation = sys::Creation::empty(mode, self.clock.now());
+        let settle = |pattern: &mut Pattern| ownership::settle(pattern, names, creation, now.secs);
+        let (names, notes) = has_fixed_names.then(|| settle(&mut pattern)).transpose()?.unzip();
         let open = |source| BuildError::Open { path: path.clone(), source };
         static LAST_ID: AtomicU64 = AtomicU64::new(0);
         let inner = Arc::new(Inner {
             id: LAST_ID.fetch_add(1, Relaxed) + 1,
             pattern,
+            names,
             clock: self.clock,
             mode,
             header,
@@ -575,7 +575,7 @@ impl Builder {
         });
         inner.clock.belongs_to(&inner);
         inner.start(now.secs).map_err(open)?;
-        notes.into_iter().for_each(|(path, error)| inner.report(crate::Operation::Names, &path, error));
+        notes.into_iter().flatten().for_each(|(path, error)| inner.report(crate::Operation::Names, &path, error));
         Ok(Appender::new(inner))
     }
 }

@@ -132,6 +132,30 @@ impl fmt::Display for Names {
 /// What could not be done, or was found, and is to be reported when there is somebody to report it.
 pub(crate) type Notes = Vec<(PathBuf, io::Error)>;
 
+/// The record of a pattern that is in use.
+#[derive(Debug)]
+pub(crate) struct Record {
+    path: PathBuf,
+    text: String,
+}
+
+impl Record {
+    /// Makes it again if it has gone: with the directory, which somebody has moved away or removed. Without it, the next program that is built would
+    /// judge the files by the order of their last lines.
+    pub(crate) fn keep<'c>(&self, creation: impl Fn() -> Creation<'c>) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            _ => return Ok(()),
+        }
+        match sys::write_whole(&self.path, self.text.as_bytes(), creation(), false) {
+            // Another process was faster, or the directory has gone again.
+            Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(()),
+            Err(error) if is_closed(&error) => Ok(()),
+            written => written,
+        }
+    }
+}
+
 /// Makes the pattern known in its directory, and finds out which files there are not its own.
 ///
 /// # Errors
@@ -142,17 +166,18 @@ pub(crate) fn settle(
     mut own: Names,
     creation: Creation<'_>,
     at: i64,
-) -> Result<Notes, BuildError> {
+) -> Result<(Record, Notes), BuildError> {
     let mut notes = Notes::new();
     let record = pattern.hidden(PURPOSE);
     own.foreign = refuse_others(pattern, &own, &record, at)?;
     let (known, created) = write_record(pattern, &own, &record, creation, at, &mut notes);
+    let text = known.to_text();
     pattern.foreign = known.foreign;
     if created {
         // Another may have made its names known at the same moment.
         refuse_others(pattern, &own, &record, at).inspect_err(|_| drop(fs::remove_file(&record)))?;
     }
-    Ok(notes)
+    Ok((Record { path: record, text }, notes))
 }
 
 /// Compares with the patterns that are known in the directory. Returns files that are left of one that is not in use any more.

@@ -200,8 +200,17 @@ impl Inner {
         // Whoever makes a period's file sees to the housekeeping. A child that has just been forked and finds it there need not.
         if opened.created {
             self.duties().chores_wanted.store(true, Relaxed);
+            self.keep_names();
         }
         Ok(opened)
+    }
+
+    /// The directory may be a new one.
+    fn keep_names(&self) {
+        let Some(record) = self.names.as_ref().filter(|_| !self.duties().is_bare()) else { return };
+        if let Err(error) = record.keep(|| Creation::empty(self.mode, self.clock.now())) {
+            self.report(Operation::Names, self.pattern.directory(), error);
+        }
     }
 
     /// A link in the place of a directory of the date is refused, as one in the place of the file is: whoever can make it chooses which files

@@ -279,6 +279,32 @@ fn of_processes_that_build_at_once_each_knows_the_same_record() {
 }
 
 #[test]
+fn a_directory_that_is_made_again_has_the_record_again_so_that_its_files_stay_the_programs_own() {
+    let above = tempfile::tempdir().expect("a directory");
+    let directory = above.path().join("logs");
+    let hand = Hand::at(NOW);
+    let build = || hand.builder().rotation(Rotation::DAILY).max_file_bytes(20).lock_writes(true);
+    let (told, builder) = telling(build());
+    let logs = builder.build(&directory).expect("builds");
+    log(&logs, "a line");
+    let before = fs::read(directory.join(&records(&directory)[0])).expect("there");
+    fs::rename(&directory, above.path().join("moved")).expect("moved");
+    hand.set(NOW + 1, 0);
+    (0..3).for_each(|_| log(&logs, "a line of twenty b."));
+    assert_eq!(names(&directory), ["app.2026-11-21.1.log", "app.2026-11-21.2.log", "app.2026-11-21.log"]);
+    assert_eq!(records(&directory).len(), 1, "{:?}", all_names(&directory));
+    assert_eq!(fs::read(directory.join(&records(&directory)[0])).expect("there"), before);
+    assert_eq!(operations(&told), [Operation::Reopen]);
+    drop(logs);
+    // A slow process has written to the first of them last.
+    age(&directory, &[("app.2026-11-21.log", 1), ("app.2026-11-21.1.log", 3), ("app.2026-11-21.2.log", 2)]);
+    let (told, builder) = telling(build().max_log_files(1));
+    builder.build(&directory).expect("builds");
+    assert_eq!(operations(&told), []);
+    assert_eq!(names(&directory), ["app.2026-11-21.2.log"]);
+}
+
+#[test]
 fn where_nothing_can_be_made_there_is_no_record_and_no_report() {
     alone("where_nothing_can_be_made_there_is_no_record_and_no_report", &[], |directory| {
         use nix::unistd::{Uid, setresuid};
