@@ -8,7 +8,7 @@ use crate::header::Header;
 use crate::latest::Link;
 use crate::layer::PlainFields;
 use crate::name::Pattern;
-use crate::ownership::Record;
+use crate::presence::Presence;
 use crate::report::{Counters, Reporter};
 use crate::retention::Limits;
 use crate::size::SizeLimit;
@@ -73,7 +73,8 @@ pub(crate) struct Inner {
     /// Tells the timers of different appenders apart.
     pub(crate) id: u64,
     pub(crate) pattern: Pattern,
-    pub(crate) names: Option<Record>,
+    /// `None`: the names are other ones each day.
+    pub(crate) presence: Option<Presence>,
     pub(crate) clock: Clock,
     pub(crate) mode: Option<Mode>,
     pub(crate) header: Option<Header>,

@@ -547,19 +547,20 @@ impl Builder {
             suffix,
             date_format: self.date_format,
             rotation: self.rotation.to_string(),
+            zone: self.zone.to_string(),
             numbered: pattern.is_numbered(),
             archives: pattern.archives,
             foreign: Default::default(),
         };
         let creation = sys::Creation::empty(mode, self.clock.now());
         let settle = |pattern: &mut Pattern| ownership::settle(pattern, names, creation, now.secs);
-        let (names, notes) = has_fixed_names.then(|| settle(&mut pattern)).transpose()?.unzip();
+        let (presence, notes) = has_fixed_names.then(|| settle(&mut pattern)).transpose()?.unzip();
         let open = |source| BuildError::Open { path: path.clone(), source };
         static LAST_ID: AtomicU64 = AtomicU64::new(0);
         let inner = Arc::new(Inner {
             id: LAST_ID.fetch_add(1, Relaxed) + 1,
             pattern,
-            names,
+            presence,
             clock: self.clock,
             mode,
             header,

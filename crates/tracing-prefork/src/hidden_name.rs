@@ -50,7 +50,7 @@ impl HiddenNames {
 }
 
 /// FNV-1a, folded: the same in every version of every program, which std does not promise of its own.
-fn hash(text: &str) -> u32 {
+pub(crate) fn hash(text: &str) -> u32 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
     (hash >> 32) as u32 ^ hash as u32

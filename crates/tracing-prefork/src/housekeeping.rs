@@ -460,7 +460,7 @@ impl Inner {
     }
 
     /// How the housekeeping's own files are created.
-    fn creation(&self) -> Creation<'static> {
+    pub(crate) fn creation(&self) -> Creation<'static> {
         Creation::empty(self.mode, self.clock.now())
     }
 

@@ -128,6 +128,7 @@ mod name;
 mod ownership;
 mod pieces;
 mod pins;
+mod presence;
 mod record;
 mod refusals;
 mod report;

@@ -192,11 +192,13 @@ impl Pattern {
         Some((label, place.index, is_plain))
     }
 
-    /// The pattern's first files of 366 instants, one on each day of a leap year, by which it is found out whether two patterns meet. The instants
-    /// are the same at each build. Each of them is of another hour, minute and second, so that every value of each part of a date comes up.
+    /// The pattern's first files of 366 instants, by which it is found out whether two patterns meet. The instants are
+    /// the same at each build. There is one on each day of a leap year, each of another hour, minute and second, so that
+    /// every value of each part of a date comes up.
     ///
-    /// Numbers and archives need no samples. Two patterns that both read a name with a number also both read the name without that number. If only
-    /// one of the patterns reads a number there, the name is a first file of the other pattern. The same holds for the endings of archives.
+    /// Numbers and archives need no samples. Two patterns that both read a name with a number also both read the name
+    /// without that number. If only one of the patterns reads a number there, the name is a first file of the other
+    /// pattern. The same holds for the endings of archives.
     pub(crate) fn samples(&self) -> impl Iterator<Item = String> {
         let instant = |day: u16| {
             // The leap years of the century.

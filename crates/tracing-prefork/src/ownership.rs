@@ -8,30 +8,29 @@
 use crate::BuildError;
 use crate::calendar::Calendar;
 use crate::date_format::DateFormat;
+use crate::hidden_name::hash;
 use crate::listing;
 use crate::name::{Pattern, Place};
+use crate::presence::{self, Presence, Recorded};
 use crate::rotation::Rotation;
-use crate::sys::{self, Creation};
-use crate::zone::Offsets;
-use nix::errno::Errno;
+use crate::sys::{self, Creation, Removal};
+use crate::zone::{Offsets, Zone};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 /// What the hidden record is called after.
 const PURPOSE: &str = "names";
 
 const FIRST_LINE: &str = "tracing-prefork names 1";
-/// A record without it has not been written to its end.
+/// A record that does not end in it has not been written to its end. What is added brings another one.
 const LAST_LINE: &str = "end";
 /// No record is longer.
 const LONGEST: u64 = 16 << 20;
-
-/// Longer than it takes from the record to the first file.
-const BUILDING: Duration = Duration::from_secs(10);
 
 /// What the names of a pattern are made of, and what is not its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +40,7 @@ pub(crate) struct Names {
     /// If it is not the rotation's own.
     pub(crate) date_format: Option<String>,
     pub(crate) rotation: String,
+    pub(crate) zone: String,
     pub(crate) numbered: bool,
     pub(crate) archives: bool,
     /// Files of others, relative to the log directory.
@@ -48,26 +48,40 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    fn to_text(&self) -> String {
-        let mut text = format!("{FIRST_LINE}\n");
-        let mut line = |key: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                text += &format!("{key} {value}\n");
-            }
-        };
-        line("prefix", self.prefix.as_deref());
-        line("suffix", self.suffix.as_deref());
-        line("date_format", self.date_format.as_deref());
-        line("rotation", Some(&self.rotation));
-        line("numbered", self.numbered.then_some("yes"));
-        line("archives", self.archives.then_some("yes"));
-        self.foreign.iter().for_each(|name| line("foreign", Some(name)));
-        text + LAST_LINE + "\n"
+    pub(crate) fn to_text(&self) -> String {
+        let options = [
+            ("prefix", self.prefix.as_ref()),
+            ("suffix", self.suffix.as_ref()),
+            ("date_format", self.date_format.as_ref()),
+            ("rotation", Some(&self.rotation)),
+            ("zone", Some(&self.zone)),
+        ];
+        let lines = options.iter().filter_map(|(key, value)| Some(format!("{key} {}\n", value.as_ref()?)));
+        let nothing = Self { numbered: false, archives: false, foreign: BTreeSet::new(), ..self.clone() };
+        format!("{FIRST_LINE}\n{}{}", lines.collect::<String>(), self.text_beyond(&nothing))
+    }
+
+    /// What is to be added to a record that says `known`, to its last line: whoever numbers or compresses has files
+    /// that the others know of.
+    pub(crate) fn text_beyond(&self, known: &Self) -> String {
+        let flags = [("numbered", self.numbered && !known.numbered), ("archives", self.archives && !known.archives)];
+        let flags = flags.iter().filter(|(_, added)| *added).map(|(key, _)| format!("{key} yes\n"));
+        let foreign = self.foreign.difference(&known.foreign).map(|name| format!("foreign {name}\n"));
+        flags.chain(foreign).collect::<String>() + LAST_LINE + "\n"
+    }
+
+    /// Whether a record that says `known` says all this.
+    pub(crate) fn is_in(&self, known: &Self) -> bool {
+        (known.numbered || !self.numbered)
+            && (known.archives || !self.archives)
+            && self.foreign.is_subset(&known.foreign)
     }
 
     /// `None`: it is not a record, or one of a later version.
     fn parse(text: &str) -> Option<Self> {
-        let lines = text.strip_prefix(FIRST_LINE)?.strip_prefix('\n')?.strip_suffix('\n')?.strip_suffix(LAST_LINE)?;
+        let text = text.strip_prefix(FIRST_LINE)?;
+        // What stands behind the last line has not been written to its end.
+        let (lines, _) = text.rsplit_once(&format!("\n{LAST_LINE}\n"))?;
         let values = |key: &'static str| {
             lines.lines().filter_map(move |line| Some(line.strip_prefix(key)?.strip_prefix(' ')?.to_owned()))
         };
@@ -77,16 +91,28 @@ impl Names {
             suffix: value("suffix"),
             date_format: value("date_format"),
             rotation: value("rotation")?,
+            zone: value("zone").unwrap_or_else(|| Zone::Utc.to_string()),
             numbered: value("numbered").is_some(),
             archives: value("archives").is_some(),
             foreign: values("foreign").collect(),
         })
     }
 
-    fn read(path: &Path) -> Option<Self> {
+    pub(crate) fn read(record: &Path) -> Option<Self> {
+        Self::read_from(&sys::open_to_read(record).ok()??)
+    }
+
+    pub(crate) fn read_from(record: &File) -> Option<Self> {
         let mut text = String::new();
-        sys::open_to_read(path).ok()??.take(LONGEST).read_to_string(&mut text).ok()?;
+        record.take(LONGEST).read_to_string(&mut text).ok()?;
         Self::parse(&text)
+    }
+
+    /// What the record of a pattern with these names is called after. The name patterns of two rotations, or of two
+    /// zones, can be the same, and still each has a record of its own, by which others see that it is in use.
+    fn purpose(&self, pattern: &Pattern) -> String {
+        let zone = if pattern.has_date() { pattern.calendar().offsets().history() } else { String::new() };
+        format!("{:08x}.{PURPOSE}", hash(&format!("{}\n{zone}", self.rotation)))
     }
 
     /// A pattern with these names. Its zone is UTC, whatever the appender's is: names look the same in all.
@@ -103,23 +129,14 @@ impl Names {
         pattern.archives = self.archives;
         Some(pattern)
     }
-
-    /// What both records say, for one pattern: whoever counts or compresses has files that the others know of.
-    fn with(&self, own: &Self) -> Self {
-        Self {
-            numbered: self.numbered || own.numbered,
-            archives: self.archives || own.archives,
-            foreign: self.foreign.union(&own.foreign).cloned().collect(),
-            rotation: own.rotation.clone(),
-            date_format: own.date_format.clone(),
-            ..self.clone()
-        }
-    }
 }
 
 impl fmt::Display for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rotation {}", self.rotation)?;
+        if self.zone != Zone::Utc.to_string() {
+            write!(f, ", zone {}", self.zone)?;
+        }
         let texts = [("prefix", &self.prefix), ("suffix", &self.suffix), ("date_format", &self.date_format)];
         for (option, value) in texts.into_iter().filter_map(|(option, value)| Some((option, value.as_ref()?))) {
             write!(f, ", {option} {value:?}")?;
@@ -132,30 +149,6 @@ impl fmt::Display for Names {
 /// What could not be done, or was found, and is to be reported when there is somebody to report it.
 pub(crate) type Notes = Vec<(PathBuf, io::Error)>;
 
-/// The record of a pattern that is in use.
-#[derive(Debug)]
-pub(crate) struct Record {
-    path: PathBuf,
-    text: String,
-}
-
-impl Record {
-    /// Makes it again if it has gone: with the directory, which somebody has moved away or removed. Without it, the next program that is built would
-    /// judge the files by the order of their last lines.
-    pub(crate) fn keep<'c>(&self, creation: impl Fn() -> Creation<'c>) -> io::Result<()> {
-        match fs::symlink_metadata(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            _ => return Ok(()),
-        }
-        match sys::write_whole(&self.path, self.text.as_bytes(), creation(), false) {
-            // Another process was faster, or the directory has gone again.
-            Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => Ok(()),
-            Err(error) if is_closed(&error) => Ok(()),
-            written => written,
-        }
-    }
-}
-
 /// Makes the pattern known in its directory, and finds out which files there are not its own.
 ///
 /// # Errors
@@ -166,26 +159,62 @@ pub(crate) fn settle(
     mut own: Names,
     creation: Creation<'_>,
     at: i64,
-) -> Result<(Record, Notes), BuildError> {
+) -> Result<(Presence, Notes), BuildError> {
     let mut notes = Notes::new();
-    let record = pattern.hidden(PURPOSE);
-    own.foreign = refuse_others(pattern, &own, &record, at)?;
-    let (known, created) = write_record(pattern, &own, &record, creation, at, &mut notes);
-    let text = known.to_text();
-    pattern.foreign = known.foreign;
-    if created {
-        // Another may have made its names known at the same moment.
-        refuse_others(pattern, &own, &record, at).inspect_err(|_| drop(fs::remove_file(&record)))?;
+    let record = pattern.hidden(&own.purpose(pattern));
+    let others = compare_with_others(pattern, &own, &record, at)?;
+    let is_numbered_already = others.numbered || Names::read(&record).is_some_and(|known| known.numbered);
+    own.foreign = others.foreign;
+    if own.numbered && !is_numbered_already {
+        own.foreign.extend(strangers(pattern, at));
     }
-    Ok((Record { path: record, text }, notes))
+    let mut presence = Presence::new(record.clone(), own);
+    match presence.begin(creation) {
+        Ok(Recorded { created, known }) => {
+            let foreign = presence.names().foreign.difference(&known);
+            notes.extend(stranger_note(pattern, foreign.collect()));
+            // Another may have made its names known at the same moment.
+            if created && let Err(error) = compare_with_others(pattern, presence.names(), &record, at) {
+                drop(presence);
+                remove_unless_held(&record);
+                return Err(error);
+            }
+        }
+        // Where nothing can be made, no file of others can be removed either.
+        Err(error) if presence::is_closed(&error) => {}
+        Err(error) => notes.push((record, error)),
+    }
+    pattern.foreign = presence.names().foreign.clone();
+    for record in &others.free {
+        remove_unless_held(record);
+    }
+    Ok((presence, notes))
 }
 
-/// Compares with the patterns that are known in the directory. Returns files that are left of one that is not in use any more.
-fn refuse_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -> Result<BTreeSet<String>, BuildError> {
-    let mut left = BTreeSet::new();
-    let Some(twin) = own.pattern(pattern.directory()) else { return Ok(left) };
+/// What the other records of a directory say.
+#[derive(Debug, Default)]
+struct Others {
+    /// Files that are not the pattern's: those that records of the same names list, and those of a pattern that is not
+    /// in use any more.
+    foreign: BTreeSet<String>,
+    /// The same names have had numbers before.
+    numbered: bool,
+    /// Records of the same names, with other options.
+    free: Vec<PathBuf>,
+}
+
+/// Compares with the patterns that are known in the directory.
+fn compare_with_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -> Result<Others, BuildError> {
+    let mut others = Others::default();
+    let Some(twin) = own.pattern(pattern.directory()) else { return Ok(others) };
     for path in records(pattern.directory()).filter(|path| path != record) {
         let Some(other) = Names::read(&path) else { continue };
+        if path.file_name().is_some_and(|name| name.to_str().is_some_and(|name| pattern.is_hidden(name))) {
+            others.foreign.extend(other.foreign);
+            others.numbered |= other.numbered;
+            others.free.push(path);
+            continue;
+        }
         let Some(theirs) = other.pattern(pattern.directory()) else { continue };
         if !twin.may_meet(&theirs) {
             continue;
@@ -193,32 +222,49 @@ fn refuse_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -> Resu
         let files = listing::list(&theirs, at).unwrap_or_default().found;
         let files: Vec<_> = files.into_iter().filter(|file| file.is_file && file.file().is_some()).collect();
         let Some(example) = common_name(&twin, &theirs, &files) else { continue };
-        let refused = |record| BuildError::Names { names: own.to_string(), other: other.to_string(), example, record };
-        // The same program, started with other options: what it had before is in use only as long as it runs. A program of its own
-        // may start again.
+        // The same program, started with other options: what it had before is in use only as long as it runs. A
+        // program of its own may start again.
         let is_same_program = (&other.prefix, &other.suffix) == (&own.prefix, &own.suffix);
-        if files.iter().any(|file| !is_same_program || sys::is_held(&file.path)) {
-            return Err(refused(path));
-        }
-        if !is_same_program && is_new(&path) {
-            return Err(refused(path));
+        let is_in_use = || sys::is_held(&path) || files.iter().any(|file| !is_same_program || sys::is_held(&file.path));
+        if lasts(is_in_use) || !remove_unless_held(&path) {
+            let (names, other) = (own.to_string(), other.to_string());
+            return Err(BuildError::Names { names, other, example, record: path });
         }
         let is_ours =
             |name: &str| pattern.place_of_name(name, at).or_else(|| pattern.place_of_archive(name, at)).is_some();
-        left.extend(files.into_iter().map(|file| file.name).filter(|name| is_ours(name)));
-        let _ = fs::remove_file(path);
+        others.foreign.extend(files.into_iter().map(|file| file.name).filter(|name| is_ours(name)));
     }
-    Ok(left)
+    Ok(others)
 }
 
-/// Whether somebody has just made this record, and is about to make a file.
-fn is_new(record: &Path) -> bool {
-    let made = fs::symlink_metadata(record).and_then(|found| found.modified());
-    made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < BUILDING))
+/// Whether it stays so for a moment. A process that is just ending, or a child that is about to execute another
+/// program, has the locks until then.
+fn lasts(is_so: impl Fn() -> bool) -> bool {
+    (0..20).all(|attempt| {
+        if attempt > 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        is_so()
+    })
+}
+
+/// Removes the record of a pattern, unless a process has it. `false`: one has.
+fn remove_unless_held(record: &Path) -> bool {
+    match sys::claim_and_remove(record, || false, |_| false) {
+        Ok(removal) => removal != Removal::Held,
+        // A file that may not be written to cannot be claimed.
+        Err(_) => {
+            let is_free = !sys::is_held(record);
+            if is_free {
+                let _ = fs::remove_file(record);
+            }
+            is_free
+        }
+    }
 }
 
 /// The records in a directory.
-fn records(directory: &Path) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn records(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let is_record = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with('.') && name.ends_with(&format!(".{PURPOSE}")))
@@ -238,55 +284,10 @@ fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Opti
     found.or_else(|| [one, other].into_iter().find_map(|pattern| pattern.samples().find(differ)))
 }
 
-/// Makes the pattern's record say what its options say. Returns what it says, and whether there was none.
-fn write_record(
-    pattern: &Pattern,
-    own: &Names,
-    record: &Path,
-    creation: Creation<'_>,
-    at: i64,
-    notes: &mut Notes,
-) -> (Names, bool) {
-    let (mut said, mut created) = (own.clone(), false);
-    for _ in 0..10 {
-        let known = Names::read(record);
-        said = known.as_ref().map_or_else(|| own.clone(), |known| known.with(own));
-        if own.numbered && known.as_ref().is_none_or(|known| !known.numbered) {
-            said.foreign.extend(strangers(pattern, at));
-        }
-        if known.as_ref() == Some(&said) {
-            break;
-        }
-        match sys::write_whole(record, said.to_text().as_bytes(), creation, known.is_some()) {
-            // It is read once more: another process may have replaced it, with less in it.
-            Ok(()) => {
-                created |= known.is_none();
-                let known = known.map(|known| known.foreign).unwrap_or_default();
-                notes.extend(
-                    said.foreign.difference(&known).next().map(|first| stranger_note(pattern, first, &said, &known)),
-                );
-            }
-            // Another process was faster.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && Names::read(record).is_some() => {}
-            // Where nothing can be made, no file of others can be removed either.
-            Err(error) if is_closed(&error) => break,
-            Err(error) => {
-                notes.push((record.to_owned(), error));
-                break;
-            }
-        }
-    }
-    (said, created)
-}
-
-fn stranger_note(pattern: &Pattern, first: &str, said: &Names, known: &BTreeSet<String>) -> (PathBuf, io::Error) {
-    let others = said.foreign.len() - known.len() - 1;
-    let reason = format!("it was there before, with {others} others, and does not fit the order of the files");
-    (pattern.directory().join(first), io::Error::new(io::ErrorKind::AlreadyExists, reason))
-}
-
-fn is_closed(error: &io::Error) -> bool {
-    [Errno::EACCES, Errno::EPERM, Errno::EROFS].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
+fn stranger_note(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, io::Error)> {
+    let (first, others) = foreign.split_first()?;
+    let reason = format!("it was there before, with {} others, and does not fit the order of the files", others.len());
+    Some((pattern.directory().join(first), io::Error::new(io::ErrorKind::AlreadyExists, reason)))
 }
 
 /// Files with numbers that are not the pattern's, as far as can be told when the pattern begins to number. Its own files were written one after

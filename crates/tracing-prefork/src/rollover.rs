@@ -3,6 +3,7 @@
 use crate::appender::Inner;
 use crate::header::Header;
 use crate::pieces;
+use crate::presence::Presence;
 use crate::report::Operation;
 use crate::retry::Retry;
 use crate::slots::Rolling;
@@ -200,17 +201,8 @@ impl Inner {
         // Whoever makes a period's file sees to the housekeeping. A child that has just been forked and finds it there need not.
         if opened.created {
             self.duties().chores_wanted.store(true, Relaxed);
-            self.keep_names();
         }
         Ok(opened)
-    }
-
-    /// The directory may be a new one.
-    fn keep_names(&self) {
-        let Some(record) = self.names.as_ref().filter(|_| !self.duties().is_bare()) else { return };
-        if let Err(error) = record.keep(|| Creation::empty(self.mode, self.clock.now())) {
-            self.report(Operation::Names, self.pattern.directory(), error);
-        }
     }
 
     /// A link in the place of a directory of the date is refused, as one in the place of the file is: whoever can make it chooses which files
@@ -233,6 +225,7 @@ impl Inner {
         if self.duties().is_bare() {
             return;
         }
+        self.look_at_record();
         self.renew_links(at);
         self.do_chores_if_wanted();
     }
@@ -244,6 +237,7 @@ impl Inner {
             self.duties().bare.store(bare, Relaxed);
             if bare && sys::shares_descriptors() {
                 self.slots.disown();
+                self.presence.iter().for_each(Presence::disown);
             }
             self.slots.state.pins.expedite();
         }

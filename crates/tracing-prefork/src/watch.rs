@@ -127,6 +127,7 @@ impl Inner {
         });
         let failed = match looked {
             Some(Ok(_)) => {
+                self.look_at_record();
                 self.renew_links(at);
                 self.do_chores_if_wanted();
                 return Ok(());
@@ -136,6 +137,16 @@ impl Inner {
         };
         let path = self.path_at(at, self.index(at));
         Err(self.reporter.error(self.counters(), Operation::Rollover, &path, failed))
+    }
+
+    /// Holds the record of the names again, if it has been removed, or the program has closed its descriptor.
+    pub(crate) fn look_at_record(&self) {
+        let Some(presence) = self.presence.as_ref().filter(|_| self.duties().may_allocate()) else { return };
+        // One thread at a time.
+        let Some(_rolling) = self.slots.try_roll() else { return };
+        if let Err(error) = presence.renew(self.creation()) {
+            self.report(Operation::Names, presence.record(), error);
+        }
     }
 
     /// Renews the links that somebody has changed, and, if the clock may have been set back, those that this process has led to

@@ -119,7 +119,24 @@ pub(crate) struct Segment {
     pub(crate) until: i64,
 }
 
+/// 2000-01-01 and 2026-01-01: the years by which zones are told apart.
+const COMPARED: std::ops::Range<i64> = 946_684_800..1_767_225_600;
+
 impl Offsets {
+    /// The offsets of some years, and when each began: the same text for zones that name these years alike, whatever the
+    /// zones are called.
+    pub(crate) fn history(&self) -> String {
+        let (mut history, mut last, mut at) = (String::new(), None, COMPARED.start);
+        while COMPARED.contains(&at) {
+            let Segment { offset, until, .. } = self.segment(at);
+            if last.replace(offset) != Some(offset) {
+                history += &format!("{at} {offset}\n");
+            }
+            at = until;
+        }
+        history
+    }
+
     pub(crate) fn resolve(zone: &Zone) -> Result<Self, BuildError> {
         match zone {
             Zone::Utc => Ok(Self::Fixed(0)),

@@ -22,7 +22,9 @@ fn descriptors(directory: &Path) -> Vec<(RawFd, String)> {
     let open = entries.filter_map(|entry| {
         let number = entry.file_name().to_str()?.parse().ok()?;
         let leads_to = fs::read_link(entry.path()).ok()?;
-        leads_to.starts_with(directory).then(|| (number, leads_to.to_str().unwrap_or_default().to_owned()))
+        // Log files only: the record of the names stays open, too.
+        let is_log = leads_to.starts_with(directory) && !leads_to.to_str().is_some_and(|path| path.ends_with(".names"));
+        is_log.then(|| (number, leads_to.to_str().unwrap_or_default().to_owned()))
     });
     open.collect()
 }

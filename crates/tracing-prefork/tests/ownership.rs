@@ -59,10 +59,10 @@ fn a_second_program_whose_names_meet_those_of_the_first_is_refused() {
             log(&first().build(directory.path()).expect("builds"), "of the first");
             // What is used no more can be moved away, as the error says.
             let own = names(directory.path());
+            let first = first().build(directory.path()).expect("builds");
             own.iter().for_each(|name| fs::remove_file(directory.path().join(name)).expect("removed"));
             refused(second(), directory.path(), &["the other is not used any more"]);
-            let record = records(directory.path()).remove(0);
-            age(directory.path(), &[(&record, 1)]);
+            drop(first);
             second().build(directory.path()).expect("builds where nothing is left of the first");
             assert_eq!(records(directory.path()).len(), 1, "{:?}", records(directory.path()));
         }
@@ -78,7 +78,7 @@ fn whether_names_meet_does_not_depend_on_the_hour_of_the_build() {
     };
     let numbered =
         |hour: u64| Hand::at(NOW / DAY * DAY + hour * 3600).builder().rotation(Rotation::DAILY).max_file_bytes(1000);
-    for hour in 0..24 {
+    for hour in (0..24).step_by(3) {
         let directory = tempfile::tempdir().expect("a directory");
         let running = dated(hour).build(directory.path()).expect("builds");
         log(&running, "of six hours");
@@ -110,6 +110,99 @@ fn programs_whose_names_do_not_meet_share_a_directory() {
         }
     }
     assert_eq!(records(directory.path()).len(), builders.len());
+}
+
+/// `app.20261121.log`: the file of that day, or one with that number.
+fn dated() -> Builder {
+    daily().date_format("%Y%m%d")
+}
+
+fn numbered() -> Builder {
+    never().max_file_bytes(1000)
+}
+
+#[test]
+fn a_program_that_has_built_and_not_logged_yet_has_its_names() {
+    for (first, second) in [(dated as fn() -> Builder, numbered as fn() -> Builder), (numbered, dated)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let built = first().build(directory.path()).expect("builds");
+        let again = first().build(directory.path()).expect("another process of the same program");
+        refused(second(), directory.path(), &["max_file_bytes", "%Y%m%d"]);
+        drop(built);
+        refused(second(), directory.path(), &["max_file_bytes", "%Y%m%d"]);
+        drop(again);
+        second().build(directory.path()).expect("with other options, when the first has ended");
+    }
+}
+
+#[test]
+fn a_child_has_the_names_that_its_parent_has_built_with() {
+    alone("a_child_has_the_names_that_its_parent_has_built_with", &[], |directory| {
+        let (mut tells, mut told) = std::os::unix::net::UnixStream::pair().expect("made");
+        // A parent that builds, forks, and ends. Neither of the two logs.
+        // SAFETY: this process has one thread.
+        let parent = match unsafe { fork() }.expect("forks") {
+            ForkResult::Parent { child } => child,
+            ForkResult::Child => {
+                let built = dated().build(directory).expect("builds");
+                // SAFETY: as above.
+                if let ForkResult::Child = unsafe { fork() }.expect("forks") {
+                    drop(tells);
+                    let _ = std::io::Read::read(&mut told, &mut [0]);
+                    drop(built);
+                }
+                // SAFETY: nothing of the test's is to run.
+                unsafe { nix::libc::_exit(0) }
+            }
+        };
+        drop(told);
+        waitpid(parent, None).expect("ended");
+        refused(numbered(), directory, &["max_file_bytes", "%Y%m%d"]);
+        std::io::Write::write_all(&mut tells, b"x").expect("told");
+        common::eventually("the child has ended", || numbered().build(directory).is_ok());
+    });
+}
+
+#[test]
+fn a_program_that_closes_everything_has_its_names_again_within_a_second() {
+    alone("a_program_that_closes_everything_has_its_names_again_within_a_second", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let built = hand.builder().rotation(Rotation::DAILY).date_format("%Y%m%d").build(directory).expect("builds");
+        // What `closefrom(3)` does.
+        for number in 3..5000 {
+            let _ = nix::unistd::close(number);
+        }
+        hand.set(NOW + 1, 0);
+        log(&built, "a line");
+        refused(numbered(), directory, &["max_file_bytes", "%Y%m%d"]);
+    });
+}
+
+#[test]
+fn a_directory_that_is_made_anew_has_the_record_again_within_a_second() {
+    for removed in [false, true] {
+        let above = tempfile::tempdir().expect("a directory");
+        let directory = above.path().join("logs");
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(hand.builder().max_file_bytes(1000));
+        let built = builder.build(&directory).expect("builds");
+        log(&built, "a line");
+        if removed {
+            fs::remove_dir_all(&directory).expect("removed");
+        } else {
+            fs::rename(&directory, above.path().join("old")).expect("moved");
+        }
+        hand.set(NOW + 1, 0);
+        log(&built, "another line");
+        assert_eq!(operations(&told), [Operation::Reopen]);
+        assert_eq!(records(&directory).len(), 1, "{:?}", all_names(&directory));
+        refused(dated(), &directory, &["max_file_bytes", "%Y%m%d"]);
+        refused(never().filename_prefix("app.1"), &directory, &["app.1.log"]);
+        // The record alone, which nobody misses until then.
+        fs::remove_file(directory.join(&records(&directory)[0])).expect("removed");
+        built.reopen().expect("reopens");
+        refused(never().filename_prefix("app.1"), &directory, &["app.1.log"]);
+    }
 }
 
 #[test]

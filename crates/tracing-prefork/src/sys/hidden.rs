@@ -72,20 +72,19 @@ fn give_to_owner(file: &File, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a hidden file with this text in one step; an error if there is one, unless it is to be replaced. No lock is taken on it, so whoever may
-/// read the logs may read it.
-pub(crate) fn write_whole(path: &Path, text: &[u8], creation: Creation<'_>, replace: bool) -> io::Result<()> {
-    if !replace {
-        let header = || text.to_owned();
-        let file = files::create(path, Creation { header: &header, ..creation })?;
-        return give_to_owner(&file.into(), path);
-    }
-    let unnamed = Unnamed::create_with(path, creation.now, files::ANY)?;
-    let mut file = unnamed.file();
-    file.write_all(text)?;
-    give_to_owner(file, path)?;
-    creation.mode.map_or(Ok(()), |mode| fchmod(file, mode))?;
-    unnamed.replace(path)
+/// Makes a hidden file with this text in one step; an error if there is one. Whoever may read the logs may read it, and
+/// hold a shared lock on it.
+pub(crate) fn write_whole(path: &Path, text: &[u8], creation: Creation<'_>) -> io::Result<()> {
+    let header = || text.to_owned();
+    let file = files::create(path, Creation { header: &header, ..creation })?;
+    give_to_owner(&file.into(), path)
+}
+
+/// Adds a text to the end of a hidden file that is there. The file stays the same one, and so do the locks on it.
+pub(crate) fn add_to(path: &Path, text: &[u8]) -> io::Result<()> {
+    let file = files::open(path, files::LOG, Mode::empty())?;
+    Status::of(&file)?.must_be_regular()?;
+    File::from(file).write_all(text)
 }
 
 fn directory_of(path: &Path) -> io::Result<FileStat> {

@@ -27,7 +27,8 @@ pub(crate) use directories::make_directories;
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
 pub(crate) use fork::{ForkWiped, generation, libc_knows, shares_descriptors};
 pub(crate) use hidden::{
-    has_other_names, make_ours, may_be_ours, may_replace, open_or_create, open_or_replace, other_than_file, write_whole,
+    add_to, has_other_names, make_ours, may_be_ours, may_replace, open_or_create, open_or_replace, other_than_file,
+    write_whole,
 };
 pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link, names};
 pub(crate) use job_lock::{Holder, HousekeepingLock, Refused};
