@@ -216,7 +216,8 @@ impl Appender {
     /// thread was kept waiting across a boundary between the two.
     ///
     /// The timestamp must stand in the first 256 bytes of the line, and the line be written by the thread that formatted it: behind
-    /// `non_blocking` or a `BufWriter` the time of the write chooses the file.
+    /// `non_blocking` or a `BufWriter` the time of the write chooses the file. If fields of an event print the timer's time too, the first timestamp
+    /// in the line chooses the file.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

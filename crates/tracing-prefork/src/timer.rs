@@ -2,7 +2,7 @@
 //!
 //! The formatter asks the timer first and the writer later, with other code and perhaps a boundary in between. So each
 //! thread remembers the last few readings with the text that they were printed as, and the writer takes the reading
-//! whose text it finds in the line. A reading that went elsewhere (to a console layer, say) or that belongs to an
+//! whose text stands first in the line. A reading that went elsewhere (to a console layer, say) or that belongs to an
 //! event further out is never mistaken for this line's.
 
 use crate::appender::Inner;
@@ -172,7 +172,7 @@ impl Memory {
         }
     }
 
-    /// The newest reading of that appender whose text `line` shows, which is freed. As a rule it is the latest, and the line begins with it.
+    /// The reading of that appender whose text stands first in `line`, which is freed. As a rule it is the latest, and the line begins with it.
     #[inline]
     fn take(&mut self, line: &[u8], appender: u64) -> Option<i64> {
         let head = &line[..line.len().min(SEARCHED)];
@@ -191,15 +191,13 @@ impl Memory {
         Some(at)
     }
 
-    /// How far back that reading is. One look at the line is for all of them: a console's readings, which no line shows, stay until others
-    /// take their places.
+    /// How far back the reading is whose text stands first in the line: a timestamp that a field has printed stands behind the line's own. One
+    /// look at the line is for all readings: a console's, which no line shows, stay until others take their places.
+    #[inline(never)]
     fn find(&self, head: &[u8], appender: u64) -> Option<usize> {
-        let mut newest = None;
-        for text in timestamps(head) {
-            let newer = 0..newest.unwrap_or(REMEMBERED);
-            newest = newer.into_iter().find(|back| self.reading(*back).is_at_the_start_of(text, appender)).or(newest);
-        }
-        newest
+        let reading_of =
+            |text: &[u8]| (0..REMEMBERED).find(|back| self.reading(*back).is_at_the_start_of(text, appender));
+        timestamps(head).find_map(reading_of)
     }
 
     fn place(&self, back: usize) -> usize {

@@ -222,6 +222,49 @@ fn two_layers_of_different_precision_write_each_line_where_its_own_timestamp_say
     assert_eq!(read(directory.path(), "other.2026-11-22.log").lines().count(), 1);
 }
 
+/// A field of an event that prints the time, after the clock has moved on or back.
+struct PrintsTime(Timer, MovesOn);
+
+impl fmt::Display for PrintsTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MovesOn(hand, seconds, nanos) = &self.1;
+        hand.set(*seconds, *nanos);
+        self.0.format_time(&mut Writer::new(f))
+    }
+}
+
+#[test]
+fn of_two_timestamps_in_a_line_the_first_one_chooses_the_file() {
+    let midnight = NOW - NOW % common::DAY + common::DAY;
+    for (precision, _) in PRECISIONS {
+        for is_json in [false, true] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let hand = Hand::at(NOW);
+            let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+            let timer = || logs.timer().with_precision(precision);
+            let subscriber = tracing_subscriber::fmt().with_ansi(false).with_timer(timer()).with_writer(logs.clone());
+            let log = || {
+                hand.set(midnight - 1, 0);
+                let time = |at| PrintsTime(timer(), MovesOn(hand.clone(), at, 0));
+                tracing::info!(at = %time(midnight), "two");
+                // The clock has gone on to the next day.
+                tracing::info!(at = %time(midnight + 1), again = %time(midnight - 1), "three");
+            };
+            if is_json {
+                tracing::subscriber::with_default(subscriber.json().finish(), log);
+            } else {
+                tracing::subscriber::with_default(subscriber.finish(), log);
+            }
+            for (day, message) in [("2026-11-21", "two"), ("2026-11-22", "three")] {
+                let text = read(directory.path(), &format!("app.{day}.log"));
+                assert_eq!(text.lines().count(), 1, "{precision:?}: {text}");
+                let first = text.find("2026-").expect("a timestamp");
+                assert!(text[first..].starts_with(day) && text.contains(message), "{precision:?}: {text}");
+            }
+        }
+    }
+}
+
 /// What this thread has had of a processor. Not the time of day: what else runs on the machine does not count.
 fn processor_time() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).expect("there is such a clock").into()
