@@ -56,6 +56,11 @@ pub(crate) mod thread {
     }
 }
 
+/// The model has no use for who rolls over.
+pub(crate) fn this_thread() -> usize {
+    1
+}
+
 /// An atomic whose memory may be all zero, as that of a page fresh from the kernel: it is made when it is touched first, by the
 /// thread that sets the model up. (Loom itself finds it if another thread should be first.)
 macro_rules! atomic {

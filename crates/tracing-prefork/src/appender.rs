@@ -252,7 +252,9 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// If the directory cannot be read, a file cannot be removed, or another process, or another thread, has been pruning for five seconds.
+    /// If the directory cannot be read, a file cannot be removed, or another process, or another thread, has been pruning for five seconds. A
+    /// function given to the [`Builder`], such as `clock`, that calls it on the very thread that prunes is refused at once:
+    /// [`Deadlock`](io::ErrorKind::Deadlock).
     pub fn prune(&self) -> Result<usize, Error> {
         self.inner.prune_now()
     }
@@ -284,7 +286,7 @@ impl Appender {
     /// # Errors
     ///
     /// If the directory cannot be read, a file cannot be compressed (the others are), or another process, or another thread, has
-    /// been compressing for five seconds.
+    /// been compressing for five seconds. [`Deadlock`](io::ErrorKind::Deadlock) as for [`prune`](Self::prune).
     pub fn compress(&self) -> Result<usize, Error> {
         self.inner.compress_now()
     }
@@ -297,7 +299,8 @@ impl Appender {
     /// # Errors
     ///
     /// If the directory or the record cannot be read, the hook fails (it is called for the other files), or another process, or another thread,
-    /// has been handing over for five seconds.
+    /// has been handing over for five seconds. The hook itself must not call it: it is refused at once then, with
+    /// [`Deadlock`](io::ErrorKind::Deadlock).
     pub fn hand_over(&self) -> Result<usize, Error> {
         self.inner.hand_over_now()
     }
@@ -311,7 +314,8 @@ impl Appender {
     /// # Errors
     ///
     /// If the file cannot be opened: lines go on into the one that is open, and the next try follows by itself. Or if a write to the
-    /// file before has been under way for a second.
+    /// file before has been under way for a second. A [`header`](Builder::header), or an [`on_error`](Builder::on_error), that calls it while its own
+    /// thread opens a file is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

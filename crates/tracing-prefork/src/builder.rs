@@ -408,8 +408,8 @@ impl Builder {
     /// a file for a day, or could not be called for a day; that is reported. ([`min_log_files`](Self::min_log_files), on a full disk, waits for nothing.) So
     /// all processes of a directory should have a hook, or none.
     ///
-    /// The hook may log, call the appender, start programs, take its time, and change, move or remove the file; a process does not wait for it when
-    /// it ends.
+    /// The hook may log, call the appender (but for [`hand_over`](Appender::hand_over), which is an error there), start programs, take its time, and
+    /// change, move or remove the file; a process does not wait for it when it ends.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -470,7 +470,8 @@ impl Builder {
     }
 
     /// Reads the time from `clock` instead of the system: for tests, which need not wait for midnight then. If it panics, that event has the
-    /// system's time, and the panic is reported ([`Operation::UserCode`](crate::Operation::UserCode)).
+    /// system's time, and the panic is reported ([`Operation::UserCode`](crate::Operation::UserCode)). A clock that logs calls itself: after a few
+    /// times the events have the system's time, which is reported in the same way.
     pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self { clock: Clock::custom(clock), ..self }
     }

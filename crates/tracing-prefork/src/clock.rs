@@ -3,6 +3,7 @@
 use crate::appender::Inner;
 use crate::report::Operation;
 use crate::{sys, user_code};
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
@@ -50,10 +51,21 @@ pub(crate) fn system_time(secs: i64) -> SystemTime {
     if secs < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
+/// So many times a thread asks users' clocks within each other. More than once: a signal handler may log while its thread asks, and a clock may
+/// use an appender with another clock.
+const DEEPEST: u32 = 3;
+
+thread_local! {
+    /// How many of users' clocks this thread is asking.
+    static ASKING: Cell<u32> = const { Cell::new(0) };
+}
+
+type Custom = dyn Fn() -> SystemTime + Send + Sync;
+
 /// Where an appender reads the time: the system's clock, or the one that the user handed over. If that panics, it is the system's time.
 #[derive(Default)]
 pub(crate) struct Clock {
-    custom: Option<Box<dyn Fn() -> SystemTime + Send + Sync>>,
+    custom: Option<Box<Custom>>,
     /// Who reports it then, and what there was to report before.
     appender: OnceLock<Weak<Inner>>,
     early: OnceLock<String>,
@@ -82,11 +94,24 @@ impl Clock {
         self.ask_user().map_or_else(Moment::of_the_system, Moment::from)
     }
 
-    /// What the user's clock says. `None`: there is none, or it has panicked.
+    /// What the user's clock says. `None`: there is none, it has panicked, or it calls the appender, which asks it again.
     #[inline]
     fn ask_user(&self) -> Option<SystemTime> {
-        let clock = self.custom.as_ref()?;
-        user_code::run("clock", clock).map_err(|error| self.report(error)).ok()
+        self.custom.as_ref().and_then(|clock| self.ask(clock))
+    }
+
+    /// Not a part of the event path's code, where the system's clock is asked.
+    #[inline(never)]
+    fn ask(&self, clock: &Custom) -> Option<SystemTime> {
+        let depth = ASKING.get();
+        if depth == DEEPEST {
+            self.report(io::Error::other("clock calls the appender, which asks the clock for the time"));
+            return None;
+        }
+        ASKING.set(depth + 1);
+        let said = user_code::run("clock", clock);
+        ASKING.set(depth);
+        said.map_err(|error| self.report(error)).ok()
     }
 
     #[cold]

@@ -11,7 +11,7 @@ use crate::refusals;
 use crate::report::Operation;
 use crate::rollover::GRACE;
 use crate::sys::{self, Creation, Holder, HousekeepingLock, Refused};
-use crate::{archive, retention};
+use crate::{archive, retention, user_code};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -195,7 +195,7 @@ impl Inner {
 
     /// Reports a holder that has had the turn for minutes.
     fn report_if_stuck(&self, chore: Chore, lock: &Path, refused: Refused, at: i64) {
-        if refused.holder == Holder::Own {
+        if matches!(refused.holder, Holder::Own | Holder::ThisThread) {
             return;
         }
         let mut since = self.duties().busy[chore.lock()].since(refused, at);
@@ -238,7 +238,10 @@ impl Inner {
 
     /// `false`: it could not be begun.
     fn do_chore(&self, chore: Chore, turn: HousekeepingLock, at: i64) -> bool {
+        let at_work = turn.at_work();
         let outcome = self.work(chore, &turn, false, at);
+        drop(at_work);
+        // Whoever is told may call the appender.
         drop(turn);
         match outcome {
             Ok(outcome) => {
@@ -375,12 +378,17 @@ impl Inner {
         }
         let error = |path: &Path, error| self.reporter.error(self.counters(), chore.operation(), path, error);
         let path = self.lock_path(chore);
-        let turn = HousekeepingLock::take(&path, self.creation());
-        let at = self.clock.exact_second();
+        let turn = match HousekeepingLock::take(&path, self.creation()) {
+            Ok(Err(Refused { holder: Holder::ThisThread, .. })) => return Err(error(&path, user_code::called_back())),
+            Ok(taken) => taken.map_err(Refused::into_error),
+            Err(error) => Err(error),
+        };
         if turn.is_err() && chore == Chore::HandOver {
-            self.note_refusal(at);
+            self.note_refusal(self.clock.exact_second());
         }
         let turn = turn.map_err(|failed| error(&path, failed))?;
+        let at_work = turn.at_work();
+        let at = self.clock.exact_second();
         // What this process itself has open only until its next event is finished.
         if chore != Chore::Prune
             && let Some(rolling) = self.slots.try_roll()
@@ -389,6 +397,8 @@ impl Inner {
             rolling.give_leases_back(at, GRACE);
         }
         let outcome = self.work(chore, &turn, true, at);
+        drop(at_work);
+        drop(turn);
         let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;
         self.report_unseen(outcome.unseen);
         self.report_ahead(chore, outcome.ahead);
@@ -417,8 +427,12 @@ impl Inner {
                 wrong.map_or_else(|| refusals::prepare(&self.refusals_path(), self.creation()), Err)
             };
             match take(Chore::HandOver) {
-                Ok(Ok(_turn)) => {
-                    if let Err(error) = open() {
+                Ok(Ok(turn)) => {
+                    let at_work = turn.at_work();
+                    let opened = open();
+                    drop(at_work);
+                    drop(turn);
+                    if let Err(error) = opened {
                         self.report(Operation::OnRollover, &self.record_path(), error);
                     }
                 }
@@ -437,6 +451,8 @@ impl Inner {
         let path = self.lock_path(Chore::Prune);
         let mut waited = false;
         let mut ask = || match HousekeepingLock::try_take(&path, self.creation()) {
+            // The user's code has logged, which this thread has called while it prunes.
+            Ok(Err(Refused { holder: Holder::ThisThread, .. })) => Some(Err(user_code::called_back())),
             Ok(Err(_)) => {
                 waited = true;
                 None
@@ -448,9 +464,9 @@ impl Inner {
         let lock = if stuck.load(Relaxed) { ask() } else { self.wait(ask) };
         stuck.store(lock.is_none(), Relaxed);
         match lock {
-            Some(Ok(_lock)) if !waited => self.remove_oldest(keep),
+            Some(Ok(lock)) if !waited => self.remove_oldest(keep, Some(lock)),
             // Where there is no room for the lock either, each process goes without: `keep` files stay all the same.
-            Some(Err(error)) if is_want_of_room(&error) => self.remove_oldest(keep),
+            Some(Err(error)) if is_want_of_room(&error) => self.remove_oldest(keep, None),
             Some(Err(error)) => {
                 self.report(Operation::Retention, &path, error);
                 false
@@ -464,8 +480,13 @@ impl Inner {
         Creation::empty(self.mode, self.clock.now())
     }
 
-    fn remove_oldest(&self, keep: NonZeroUsize) -> bool {
-        match retention::remove_oldest(&self.pattern, &self.links, keep, &self.clock) {
+    fn remove_oldest(&self, keep: NonZeroUsize, turn: Option<HousekeepingLock>) -> bool {
+        let at_work = turn.as_ref().map(HousekeepingLock::at_work);
+        let removed = retention::remove_oldest(&self.pattern, &self.links, keep, &self.clock);
+        drop(at_work);
+        // Whoever is told may call the appender.
+        drop(turn);
+        match removed {
             Ok(removed) => {
                 self.counters().files_pruned.fetch_add(removed.into(), Relaxed);
                 removed

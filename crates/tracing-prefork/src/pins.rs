@@ -75,6 +75,12 @@ impl Pins {
         self.seats.iter().all(|seat| seat.counts[slot].load(Acquire) & UNDER_WAY == 0)
     }
 
+    /// Whether this thread is in the middle of a write. Not known of threads that share their counts.
+    pub(crate) fn is_raised_here(&self) -> bool {
+        let seat = seat::of_this_thread(|| false);
+        seat != SHARED && self.seats[seat].counts.iter().any(|count| count.load(Relaxed) & UNDER_WAY != 0)
+    }
+
     /// Leaves the barriers to the kernel, if it agrees.
     pub(crate) fn expedite(&self) {
         if sys::register_barriers() {

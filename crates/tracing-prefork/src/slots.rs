@@ -17,7 +17,7 @@
 use crate::calendar::Span;
 use crate::clock::Second;
 use crate::pins::{Pins, Raised};
-use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, thread};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, this_thread, thread};
 use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, Opened};
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -33,6 +33,8 @@ pub(crate) struct State {
     latest: AtomicUsize,
     /// A thread rolls over, or lets a file go.
     rolling: AtomicBool,
+    /// Which one, while it is at it.
+    roller: AtomicUsize,
     /// Bytes written since the size of the file was looked at.
     pub(crate) bytes: AtomicU64,
     pub(crate) pins: Pins,
@@ -167,7 +169,15 @@ impl Slots {
     pub(crate) fn try_roll(&self) -> Option<Rolling<'_>> {
         let state = &*self.state;
         // Not `then_some`: a `Rolling` that is made releases the right when it goes.
-        (!state.rolling.swap(true, Acquire)).then(|| Rolling { slots: self, state })
+        (!state.rolling.swap(true, Acquire)).then(|| {
+            state.roller.store(this_thread(), Relaxed);
+            Rolling { slots: self, state }
+        })
+    }
+
+    /// Whether it is this very thread that rolls over or writes: it has called the user's code meanwhile.
+    pub(crate) fn are_in_use_here(&self) -> bool {
+        self.state.roller.load(Relaxed) == this_thread() || self.state.pins.is_raised_here()
     }
 }
 
@@ -505,6 +515,7 @@ impl Rolling<'_> {
 
 impl Drop for Rolling<'_> {
     fn drop(&mut self) {
+        self.state.roller.store(0, Relaxed);
         self.state.rolling.store(false, Release);
     }
 }

@@ -22,6 +22,13 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
+/// For a method that the user's code calls on the thread that has what the method would wait for.
+#[cold]
+pub(crate) fn called_back() -> io::Error {
+    let text = "it is called by the program's own code (on_rollover, on_error, header or clock), on the very thread that is at it";
+    io::Error::new(io::ErrorKind::Deadlock, text)
+}
+
 #[cold]
 fn panicked(option: &str, payload: Box<dyn Any + Send>) -> io::Error {
     let text = payload.downcast_ref::<String>().map(String::as_str);

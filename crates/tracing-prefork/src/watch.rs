@@ -9,7 +9,7 @@ use crate::appender::Inner;
 use crate::latest::{Link, PutBack, To};
 use crate::report::Operation;
 use crate::rollover::GRACE;
-use crate::sys;
+use crate::{sys, user_code};
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -122,6 +122,7 @@ impl Inner {
         let at = self.clock.exact_second();
         self.duties().retry.succeeded();
         let looked = self.wait(|| match self.look_at_file(at, at) {
+            Ok(Look::Busy) if self.slots.are_in_use_here() => Some(Err(user_code::called_back())),
             Ok(Look::Busy) => None,
             looked => Some(looked),
         });

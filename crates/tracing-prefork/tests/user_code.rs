@@ -6,6 +6,7 @@ use common::{DAY, Hand, NOW, alone, log, names, operations, read, telling};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, dup2_stderr, fork};
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Write;
 use std::panic::panic_any;
@@ -259,6 +260,165 @@ fn a_child_that_the_error_hook_forks_is_told_of_failures_of_its_own() {
         hand.set(NOW + DAY, 0);
         log(logs, "of the parent");
         assert_eq!(logs.stats().errors, 1, "no panic of the hook");
+    });
+}
+
+/// What the methods of the appender that work for all processes say, each called once: the name of each that fails, and its error.
+fn call_all(logs: &Appender) -> Vec<(&'static str, tracing_prefork::Error)> {
+    let methods = [
+        ("prune", logs.prune().err()),
+        ("compress", logs.compress().err()),
+        ("hand_over", logs.hand_over().err()),
+        ("reopen", logs.reopen().err()),
+    ];
+    let _ = (logs.path(), logs.files().expect("listed"), logs.stats());
+    methods.into_iter().filter_map(|(method, error)| Some((method, error?))).collect()
+}
+
+/// Which of them have been refused, each because its own thread is at it. Nobody is waited for then.
+#[track_caller]
+fn refused_to_own_thread(failed: &[(&'static str, tracing_prefork::Error)]) -> Vec<&'static str> {
+    for (method, error) in failed {
+        assert_eq!(error.io_error().kind(), std::io::ErrorKind::Deadlock, "{method}: {error}");
+        common::says(&error.to_string(), &["the program's own code", "the very thread"]);
+    }
+    failed.iter().map(|(method, _)| *method).collect()
+}
+
+type Failed = Arc<Mutex<Vec<(&'static str, tracing_prefork::Error)>>>;
+
+/// A day that ends beside four finished files of its past, and all that one process does for all.
+fn all_work(hand: &Hand, directory: &Path) -> Builder {
+    for day in 17..=20 {
+        fs::write(directory.join(format!("app.2026-11-{day}.log")), "x\n").expect("written");
+    }
+    // At its usual priority: on a busy machine the other threads' turns would last long.
+    let builder = daily(hand).max_log_files(100).background_priority(false);
+    #[cfg(feature = "gzip")]
+    let builder = builder.compress(tracing_prefork::Compression::Gzip);
+    builder
+}
+
+#[test]
+fn on_rollover_is_told_at_once_that_its_own_thread_hands_over() {
+    for by_hand in [true, false] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (hand, failed) = (Hand::at(NOW), Failed::default());
+        let logs = Arc::new(OnceLock::<Appender>::new());
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (seen, notes, counted) = (logs.clone(), failed.clone(), calls.clone());
+        let builder = all_work(&hand, directory.path()).on_rollover(move |_, _| {
+            counted.fetch_add(1, Relaxed);
+            notes.lock().expect("unpoisoned").extend(call_all(seen.get().expect("built")));
+        });
+        let logs = logs.get_or_init(|| builder.build(directory.path()).expect("builds"));
+        logs.compress().expect("compressed");
+        if by_hand {
+            assert_eq!(logs.hand_over().expect("handed over"), 4);
+        } else {
+            log(logs, "starts the thread");
+            common::eventually("all are handed over", || logs.stats().files_handed_over == 4);
+        }
+        assert_eq!(calls.load(Relaxed), 4, "each file once");
+        assert_eq!(refused_to_own_thread(&failed.lock().expect("unpoisoned")), ["hand_over"; 4]);
+        assert_eq!(logs.hand_over().expect("the turn is free again"), 0);
+    }
+}
+
+#[test]
+fn a_header_is_told_at_once_that_its_own_thread_opens_a_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (hand, failed) = (Hand::at(NOW), Failed::default());
+    let logs = Arc::new(OnceLock::<Appender>::new());
+    let (seen, notes) = (logs.clone(), failed.clone());
+    let builder = all_work(&hand, directory.path()).on_rollover(|_, _| {}).header(move |_| {
+        if let Some(logs) = seen.get() {
+            notes.lock().expect("unpoisoned").extend(call_all(logs));
+        }
+        "# begins".to_owned()
+    });
+    let logs = logs.get_or_init(|| builder.build(directory.path()).expect("builds"));
+    log(logs, "a line");
+    hand.set(NOW + DAY, 0);
+    log(logs, "another");
+    assert_eq!(read(directory.path(), "app.2026-11-22.log"), "# begins\nanother\n");
+    assert_eq!(refused_to_own_thread(&failed.lock().expect("unpoisoned")), ["reopen"]);
+    logs.reopen().expect("nobody rolls over any more");
+}
+
+#[test]
+fn an_error_hook_is_told_at_once_that_its_own_thread_opens_a_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (hand, failed) = (Hand::at(NOW), Failed::default());
+    let logs = Arc::new(OnceLock::<Appender>::new());
+    let (seen, notes, built) = (logs.clone(), failed.clone(), logs.clone());
+    let builder = all_work(&hand, directory.path())
+        .on_rollover(|_, _| {})
+        .header(move |_| if built.get().is_some() { panic!("no first line") } else { String::new() })
+        .on_error(move |error| {
+            assert_eq!(error.operation(), Operation::UserCode);
+            notes.lock().expect("unpoisoned").extend(call_all(seen.get().expect("built")));
+        });
+    let logs = logs.get_or_init(|| builder.build(directory.path()).expect("builds"));
+    hand.set(NOW + DAY, 0);
+    log(logs, "a line");
+    assert_eq!(read(directory.path(), "app.2026-11-22.log"), "a line\n");
+    assert_eq!(refused_to_own_thread(&failed.lock().expect("unpoisoned")), ["reopen"]);
+}
+
+#[test]
+fn a_clock_is_told_at_once_what_its_own_thread_does() {
+    thread_local! {
+        /// The clock may call the appender on this thread, and does not yet.
+        static MAY_CALL: Cell<bool> = const { Cell::new(false) };
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let (hand, failed) = (Hand::at(NOW), Failed::default());
+    let logs = Arc::new(OnceLock::<Appender>::new());
+    let (seen, notes, clock) = (logs.clone(), failed.clone(), hand.clone());
+    let builder = all_work(&hand, directory.path()).on_rollover(|_, _| {}).clock(move || {
+        if MAY_CALL.replace(false) {
+            notes.lock().expect("unpoisoned").extend(call_all(seen.get().expect("built")));
+            MAY_CALL.set(true);
+        }
+        clock.now()
+    });
+    let logs = logs.get_or_init(|| builder.build(directory.path()).expect("builds"));
+    let refused = |method: &str, work: &dyn Fn()| {
+        MAY_CALL.set(true);
+        work();
+        MAY_CALL.set(false);
+        let failed = std::mem::take(&mut *failed.lock().expect("unpoisoned"));
+        let refused = refused_to_own_thread(&failed);
+        assert!(refused.iter().all(|refused| *refused == method), "{method}: {refused:?}");
+        refused.len()
+    };
+    assert!(refused("prune", &|| assert_eq!(logs.prune().expect("pruned"), 0)) > 0);
+    assert!(refused("compress", &|| assert_eq!(logs.compress().expect("compressed"), 0)) > 0);
+    assert!(refused("hand_over", &|| assert_eq!(logs.hand_over().expect("handed over"), 0)) > 0);
+    hand.set(NOW + DAY, 0);
+    assert!(refused("reopen", &|| log(logs, "another file")) > 0);
+}
+
+#[test]
+fn a_clock_that_logs_ends_nothing() {
+    alone("a_clock_that_logs_ends_nothing", &[], |directory| {
+        static LOGS: OnceLock<Appender> = OnceLock::new();
+        let hand = Hand::at(NOW);
+        let clock = hand.clone();
+        let (told, builder) = telling(Appender::builder().filename_prefix("app").rotation(Rotation::DAILY));
+        let builder = builder.clock(move || {
+            if let Some(mut logs) = LOGS.get() {
+                logs.write_all(b"of the clock\n").expect("written");
+            }
+            clock.now()
+        });
+        let logs = LOGS.get_or_init(|| builder.build(directory).expect("builds"));
+        log(logs, "a line");
+        let text = read(directory, "app.2026-11-21");
+        assert_eq!(text.lines().last(), Some("a line"), "{text}");
+        assert_eq!(operations(&told), [Operation::UserCode]);
+        common::says(&told.lock().expect("unpoisoned")[0].1, &["clock calls the appender"]);
     });
 }
 

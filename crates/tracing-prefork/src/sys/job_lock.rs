@@ -8,6 +8,7 @@ use super::lock_outcome::LockOutcome;
 use super::locks::byte_lock;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::ofd;
+use crate::sync::this_thread;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::stat::{FileStat, fstat, futimens, stat};
@@ -20,7 +21,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicI32, AtomicU64};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -54,6 +55,8 @@ static IN_HAND: [Word; 1024] = [const { Word::free() }; 1024];
 struct Word {
     /// The generation of the process, so that what a forked child inherits here says nothing, and 32 bits that stand for the path.
     owner: AtomicU64,
+    /// The thread that does the work, 0 for none: what the user's code calls there must not wait for it.
+    thread: AtomicUsize,
     /// The descriptor of the lock's file, 0 for none, and which file that is.
     descriptor: AtomicI32,
     device: AtomicU64,
@@ -64,6 +67,7 @@ impl Word {
     const fn free() -> Self {
         Self {
             owner: AtomicU64::new(0),
+            thread: AtomicUsize::new(0),
             descriptor: AtomicI32::new(0),
             device: AtomicU64::new(0),
             inode: AtomicU64::new(0),
@@ -103,8 +107,8 @@ struct InHand {
 }
 
 impl InHand {
-    /// `None`: another thread has it. Of two that come in the same instant, both may give way.
-    fn try_take(path: &Path) -> Option<Self> {
+    /// An error if a thread of this process has it. Of two that come in the same instant, both may give way.
+    fn try_take(path: &Path) -> Result<Self, Holder> {
         // Two paths may lead to one directory.
         let directory = path.parent().and_then(|directory| stat(directory).ok());
         let place = directory.map_or(Err(path), |found| Ok((found.st_dev, found.st_ino, path.file_name())));
@@ -116,9 +120,14 @@ impl InHand {
             let free = found & !u64::from(u32::MAX) != generation;
             free && word.owner.compare_exchange(found, owner, SeqCst, SeqCst).is_ok()
         };
-        let own = IN_HAND.iter().find(claim).map(|word| Self { word, owner })?;
-        let same = IN_HAND.iter().filter(|word| word.owner.load(SeqCst) == owner);
-        if same.count() == 1 { Some(own) } else { None }
+        let same = || IN_HAND.iter().filter(|word| word.owner.load(SeqCst) == owner);
+        if same().any(|word| word.thread.load(SeqCst) == this_thread()) {
+            return Err(Holder::ThisThread);
+        }
+        let own = IN_HAND.iter().find(claim).map(|word| Self { word, owner }).ok_or(Holder::Own)?;
+        // A child that was forked meanwhile finds its parent's.
+        own.word.thread.store(0, SeqCst);
+        if same().count() == 1 { Ok(own) } else { Err(Holder::Own) }
     }
 }
 
@@ -132,7 +141,9 @@ impl Drop for InHand {
 /// Who has a turn that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
-    /// A thread of this process.
+    /// The very thread that asks: it has called the user's code, and that has called the appender.
+    ThisThread,
+    /// Another thread of this process.
     Own,
     Process(libc::pid_t),
     /// A lock that says nothing of its process, or one of another PID namespace.
@@ -142,6 +153,7 @@ pub(crate) enum Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ThisThread => f.write_str("this thread"),
             Self::Own => f.write_str("another thread of this process"),
             Self::Process(number) => write!(f, "process {number}"),
             Self::Unknown => f.write_str("a process that cannot be seen from here"),
@@ -158,7 +170,15 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    const BY_OWN: Self = Self { holder: Holder::Own, turn: 0 };
+    fn by_thread(holder: Holder) -> Self {
+        Self { holder, turn: 0 }
+    }
+
+    /// For whoever has waited for it.
+    pub(crate) fn into_error(self) -> io::Error {
+        let text = format!("{} has held the lock for five seconds", self.holder);
+        io::Error::new(io::ErrorKind::WouldBlock, text)
+    }
 
     fn by_holder_of(file: &File) -> Self {
         let holder = posix_holder(file);
@@ -235,7 +255,10 @@ impl HousekeepingLock {
     /// Takes it, or says at once who else has it.
     pub(crate) fn try_take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
         for _ in 0..10 {
-            let Some(in_hand) = InHand::try_take(path) else { return Ok(Err(Refused::BY_OWN)) };
+            let in_hand = match InHand::try_take(path) {
+                Ok(in_hand) => in_hand,
+                Err(holder) => return Ok(Err(Refused::by_thread(holder))),
+            };
             let file = open_or_replace(path, creation)?;
             in_hand.word.note(&file, identity(&file)?);
             let (path, file) = (path.to_owned(), ManuallyDrop::new(file));
@@ -271,17 +294,36 @@ impl HousekeepingLock {
             && lock_both(&self.file).is_ok_and(|locked| locked)
     }
 
-    /// Takes it, waiting up to about five seconds for somebody else.
-    pub(crate) fn take(path: &Path, creation: Creation<'_>) -> io::Result<Self> {
-        let mut holder = Holder::Unknown;
-        for _ in 0..500 {
-            match Self::try_take(path, creation)? {
-                Ok(lock) => return Ok(lock),
-                Err(refused) => holder = refused.holder,
+    /// Takes it, waiting up to about five seconds for somebody else. This thread itself is not waited for.
+    pub(crate) fn take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
+        let mut taken = Self::try_take(path, creation)?;
+        for _ in 1..500 {
+            if taken.as_ref().map_or_else(|refused| refused.holder == Holder::ThisThread, |_| true) {
+                break;
             }
             thread::sleep(Duration::from_millis(10));
+            taken = Self::try_take(path, creation)?;
         }
-        Err(io::Error::new(io::ErrorKind::WouldBlock, format!("{holder} has held the lock for five seconds")))
+        Ok(taken)
+    }
+
+    /// Notes that this thread does the work, until what is returned is dropped.
+    pub(crate) fn at_work(&self) -> AtWork<'_> {
+        self.in_hand.word.thread.store(this_thread(), SeqCst);
+        AtWork(self)
+    }
+}
+
+/// See [`HousekeepingLock::at_work`].
+#[derive(Debug)]
+pub(crate) struct AtWork<'a>(&'a HousekeepingLock);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        // In a forked child the word may be another thread's by now.
+        if self.0.generation == fork::generation() {
+            self.0.in_hand.word.thread.store(0, SeqCst);
+        }
     }
 }
 
