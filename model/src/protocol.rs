@@ -12,7 +12,7 @@ use crate::clock::Second;
 use crate::seat::{self, SHARED};
 use crate::slots::{Rolling, Slots};
 use crate::sync::{Broken, set_broken};
-use crate::sys::{self, Discipline, FileId, Kernel, NoFile, Opened};
+use crate::sys::{self, Discipline, FileId, Kernel, Opened};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
@@ -32,7 +32,7 @@ fn span(period: usize) -> Span {
 }
 
 fn file(period: usize) -> Opened {
-    Opened { file: NoFile, id: FileId(period), torn: false, leased: true }
+    Opened { file: FileId(period), torn: false, leased: true }
 }
 
 /// An appender, as far as the model needs it, with the files of the periods 0 and 1 open.

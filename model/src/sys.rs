@@ -25,14 +25,10 @@ pub(crate) enum Discipline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileId(pub(crate) usize);
 
-/// What is open is told by its [`FileId`].
-#[derive(Debug)]
-pub(crate) struct NoFile;
-
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) file: NoFile,
-    pub(crate) id: FileId,
+    /// What is open is told by its identity.
+    pub(crate) file: FileId,
     pub(crate) torn: bool,
     pub(crate) leased: bool,
 }
@@ -57,8 +53,8 @@ impl Descriptor {
         self.0.with_mut(|place| unsafe { *place = file });
     }
 
-    pub(crate) fn install(&self, _file: NoFile, id: FileId) {
-        self.set(Some(id));
+    pub(crate) fn install(&self, file: FileId) {
+        self.set(Some(file));
     }
 
     pub(crate) fn release(&self) {

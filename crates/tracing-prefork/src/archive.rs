@@ -16,9 +16,10 @@ use crate::latest::Link;
 use crate::listing;
 use crate::name::Pattern;
 use crate::retention;
-use crate::sys::{self, ClosedFile, Directory, FileId, HousekeepingLock, Priority, Unnamed};
+use crate::sys::{self, ClosedFile, Directory, FileId, HousekeepingLock, OwnFile, Priority, Reader, Unnamed};
+use nix::errno::Errno;
 use std::fs::{File, FileTimes, Metadata, Permissions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,8 @@ pub(crate) fn archive_closed(
             Ok(Archived::Done) => outcome.done += 1,
             Ok(Archived::Held) => outcome.held += 1,
             Ok(Archived::Gone) => {}
+            // The program has closed a descriptor of ours. The plain file is as it was, and is looked at again.
+            Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => outcome.held += 1,
             Err(error) => {
                 let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
                 outcome.failed = outcome.failed.or(Some((found.path, error)));
@@ -122,10 +125,10 @@ fn archive(
         io::Result::Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
     };
     let Made { target, archive, old, .. } = made;
-    let published = archive.as_ref().map(|archive| sys::identity(archive.file())).transpose()?;
+    let published = archive.as_ref().map(|archive| archive.file().id());
     let named = match unchanged()? {
         Err(archived) => return Ok(archived),
-        Ok(_) if sys::identity_of(&target) != old.as_ref().map(|old| old.id) => return Ok(Archived::Held),
+        Ok(_) if sys::identity_of(&target) != old.as_ref().map(OwnFile::id) => return Ok(Archived::Held),
         Ok(_claim) => match archive {
             Some(archive) if old.is_none() => archive.publish(&target),
             Some(archive) => archive.replace(&target),
@@ -161,24 +164,25 @@ fn archive(
 fn remove(plain: &Path, closed: &ClosedFile) -> io::Result<Archived> {
     match sys::unlink(plain) {
         // Moved away in this very moment. Without a name it is removed: a file server can answer so to its own removal, asked twice.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && sys::names(closed.file()) > 0 => Ok(Archived::Gone),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && closed.file().status()?.links > 0 => {
+            Ok(Archived::Gone)
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(Archived::Done),
     }
 }
 
 /// Leaves under the archive's name what was there before it was published.
-fn take_back(target: &Path, published: FileId, old: Option<&Old>, clock: &Clock) -> io::Result<()> {
+fn take_back(target: &Path, published: FileId, old: Option<&OwnFile>, clock: &Clock) -> io::Result<()> {
     if sys::identity_of(target) != Some(published) {
         return Ok(());
     }
     let Some(old) = old else { return sys::unlink(target) };
-    let (mut from, found) = (&old.file, old.file.metadata()?);
+    let found = old.metadata()?;
     let copy = Unnamed::create(target, clock.now())?;
-    from.rewind()?;
-    io::copy(&mut from, &mut copy.file())?;
-    take_after(copy.file(), &found)?;
-    copy.file().sync_all()?;
+    io::copy(&mut old.reader(), &mut copy.file())?;
+    copy.file().with(|copy| take_after(copy, &found))?;
+    copy.file().with(File::sync_all)?;
     copy.replace(target)
 }
 
@@ -188,15 +192,8 @@ fn take_back(target: &Path, published: FileId, old: Option<&Old>, clock: &Clock)
 struct Target {
     path: PathBuf,
     kind: Compression,
-    old: Option<Old>,
+    old: Option<OwnFile>,
     rest: Rest,
-}
-
-/// An archive that was there before.
-#[derive(Debug)]
-struct Old {
-    file: File,
-    id: FileId,
 }
 
 impl Target {
@@ -209,7 +206,7 @@ impl Target {
     fn choose(
         directory: &Directory,
         path: &Path,
-        plain: &File,
+        plain: &OwnFile,
         before: &Metadata,
         wanted: Compression,
     ) -> io::Result<Self> {
@@ -225,7 +222,6 @@ impl Target {
             let kind = kind_of(&archive).map_err(unreadable)?;
             let rest = Rest::find(&old, plain, before, kind).map_err(unreadable)?;
             let is_wanted = archive == own || chosen.is_none();
-            let old = Old { id: sys::identity(&old)?, file: old };
             let target = Self { path: archive, kind, old: Some(old), rest };
             match rest {
                 Rest::Nothing | Rest::Grown { .. } => return Ok(target),
@@ -245,12 +241,12 @@ struct Made {
     /// `None`: the one that is there has it all already.
     archive: Option<Unnamed>,
     /// What had the archive's name when it was looked at.
-    old: Option<Old>,
+    old: Option<OwnFile>,
     /// All of the plain file is in it.
     complete: bool,
 }
 
-fn make(directory: &Directory, plain: &File, before: &Metadata, target: Target, clock: &Clock) -> io::Result<Made> {
+fn make(directory: &Directory, plain: &OwnFile, before: &Metadata, target: Target, clock: &Clock) -> io::Result<Made> {
     let Target { path: target, kind, old, rest } = target;
     let (kept, torn) = match rest {
         Rest::Nothing => return Ok(Made { target, archive: None, old, complete: true }),
@@ -258,9 +254,8 @@ fn make(directory: &Directory, plain: &File, before: &Metadata, target: Target, 
     };
     let archive = Unnamed::create(&target, clock.now())?;
     let mut output = BufWriter::with_capacity(CHUNK, Frugal::new(archive.file())?);
-    if let Some(mut old) = old.as_ref().map(|old| &old.file) {
-        old.rewind()?;
-        let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.take(kept)), &mut output)?;
+    if let Some(old) = &old {
+        let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.reader().take(kept)), &mut output)?;
         if copied != kept {
             return Err(unreadable(&directory.told(&target), &io::ErrorKind::UnexpectedEof.into()));
         }
@@ -269,14 +264,12 @@ fn make(directory: &Directory, plain: &File, before: &Metadata, target: Target, 
         // A killed writer's piece of a line, which nothing must be glued to.
         kind.compress(&mut &b"\n"[..], &mut output)?;
     }
-    let mut input = plain;
-    input.rewind()?;
-    let length = kind.compress(&mut BufReader::with_capacity(CHUNK, input), &mut output)?;
+    let length = kind.compress(&mut BufReader::with_capacity(CHUNK, plain.reader()), &mut output)?;
     output.flush()?;
     drop(output);
-    take_after(archive.file(), before)?;
+    archive.file().with(|archive| take_after(archive, before))?;
     // Before the plain file goes: after a power failure there must be one of the two.
-    archive.file().sync_all()?;
+    archive.file().with(File::sync_all)?;
     Ok(Made { target, archive: Some(archive), old, complete: length == before.len() })
 }
 
@@ -332,15 +325,13 @@ impl Rest {
     /// gives way to a new one, unless nothing has come to the file since. If it is another file, of late lines, it becomes a further member.
     ///
     /// The age is what tells late lines without a timestamp, which repeat what the member says, from the member's own.
-    fn find(archive: &File, plain: &File, before: &Metadata, kind: Compression) -> io::Result<Self> {
-        let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive), count: 0 };
+    fn find(archive: &OwnFile, plain: &OwnFile, before: &Metadata, kind: Compression) -> io::Result<Self> {
+        let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive.reader()), count: 0 };
         let (mut last, mut torn) = (None, [false; 2]);
         while !input.fill_buf()?.is_empty() {
             let start = input.count;
-            let mut original = plain;
-            original.rewind()?;
             let mut comparison = Comparison {
-                plain: BufReader::with_capacity(CHUNK, original),
+                plain: BufReader::with_capacity(CHUNK, plain.reader()),
                 piece: Vec::new(),
                 equal: true,
                 last: None,
@@ -368,7 +359,7 @@ fn is_younger(plain: &Metadata, archive: &Metadata) -> bool {
 
 /// Compares what is written to it with how the plain file begins.
 struct Comparison<'a> {
-    plain: BufReader<&'a File>,
+    plain: BufReader<Reader<'a>>,
     piece: Vec<u8>,
     equal: bool,
     /// The last byte.
@@ -420,12 +411,12 @@ impl<R: BufRead> BufRead for Counted<R> {
 
 /// Writes no more than half of what was free on the disk, so that lines find room meanwhile.
 struct Frugal<'a> {
-    file: &'a File,
+    file: &'a OwnFile,
     left: u64,
 }
 
 impl<'a> Frugal<'a> {
-    fn new(file: &'a File) -> io::Result<Self> {
+    fn new(file: &'a OwnFile) -> io::Result<Self> {
         Ok(Self { file, left: sys::free_bytes(file)? / 2 })
     }
 }

@@ -22,7 +22,7 @@ fn begins_with(file: &Path, beginning: &Path) -> io::Result<bool> {
     let (Some(file), Some(beginning)) = (sys::open_to_read(file)?, sys::open_to_read(beginning)?) else {
         return Ok(false);
     };
-    let (mut file, mut beginning) = (BufReader::new(file), BufReader::new(beginning));
+    let (mut file, mut beginning) = (BufReader::new(file.reader()), BufReader::new(beginning.reader()));
     loop {
         let (has, wanted) = (file.fill_buf()?, beginning.fill_buf()?);
         let length = has.len().min(wanted.len());

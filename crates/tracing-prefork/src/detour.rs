@@ -10,7 +10,7 @@ use crate::slots::Pin;
 use crate::sys::Opened;
 use nix::errno::Errno;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -75,8 +75,8 @@ impl Inner {
                 Err(error) => return self.append_anywhere(line, at, error),
             };
             let is_last = tries.next().is_none();
-            let outcome = self.append_to(opened.file.as_fd(), line, opened.torn, at, !is_last);
-            let is_gone = !opened.leased && !self.has_name(opened.file.as_fd());
+            let outcome = self.append_to(opened.file.borrow(), line, opened.torn, at, !is_last);
+            let is_gone = !opened.leased && !self.has_name(opened.file.borrow());
             match outcome {
                 Some(outcome) if is_last || !is_gone => {
                     self.counters().lines_apart.fetch_add(1, Relaxed);
@@ -96,7 +96,7 @@ impl Inner {
     }
 
     fn append_unlimited(&self, opened: &Opened, line: &[u8], at: i64) -> io::Result<usize> {
-        self.append_to(opened.file.as_fd(), line, opened.torn, at, false).unwrap_or(Ok(0))
+        self.append_to(opened.file.borrow(), line, opened.torn, at, false).unwrap_or(Ok(0))
     }
 
     /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is

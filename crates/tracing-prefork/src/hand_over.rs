@@ -151,6 +151,8 @@ impl Round<'_> {
                     }
                 }
                 if !self.turn.is_ours_still() {
+                    // Nobody else may have the turn: the program can have closed the lock's descriptor.
+                    outcome.held += 1;
                     return Ok(outcome);
                 }
             }

@@ -13,11 +13,11 @@ use crate::listing;
 use crate::name::{Pattern, Place};
 use crate::presence::{self, Presence, Recorded};
 use crate::rotation::Rotation;
-use crate::sys::{self, Creation, Removal};
+use crate::sys::{self, Creation, OwnFile, Removal};
 use crate::zone::{Offsets, Zone};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -102,9 +102,9 @@ impl Names {
         Self::read_from(&sys::open_to_read(record).ok()??)
     }
 
-    pub(crate) fn read_from(record: &File) -> Option<Self> {
+    pub(crate) fn read_from(record: &OwnFile) -> Option<Self> {
         let mut text = String::new();
-        record.take(LONGEST).read_to_string(&mut text).ok()?;
+        record.reader().take(LONGEST).read_to_string(&mut text).ok()?;
         Self::parse(&text)
     }
 

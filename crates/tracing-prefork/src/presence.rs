@@ -7,10 +7,9 @@
 //! rollover.
 
 use crate::ownership::Names;
-use crate::sys::{self, Creation, Descriptor, Discipline, FileId, LockOutcome};
+use crate::sys::{self, Creation, Descriptor, Discipline, LockOutcome, OwnFile};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +47,7 @@ impl Presence {
     /// Makes the record, or adds to it what it lacks, and holds it.
     pub(crate) fn begin(&mut self, creation: Creation<'_>) -> io::Result<Recorded> {
         let Held { file, created, known } = hold(&self.record, &self.names, creation)?;
-        file.into_iter().for_each(|(file, id)| self.descriptor.install(file, id));
+        file.into_iter().for_each(|file| self.descriptor.install(file));
         self.names.foreign.extend(known.iter().cloned());
         Ok(Recorded { created, known })
     }
@@ -59,7 +58,7 @@ impl Presence {
             return Ok(());
         }
         match hold(&self.record, &self.names, creation) {
-            Ok(held) => held.file.into_iter().for_each(|(file, id)| self.descriptor.install(file, id)),
+            Ok(held) => held.file.into_iter().for_each(|file| self.descriptor.install(file)),
             // Without the directory there is no file to be mistaken.
             Err(error) if is_closed(&error) || error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -80,7 +79,7 @@ pub(crate) fn is_closed(error: &io::Error) -> bool {
 
 struct Held {
     /// `None`: the kernel refuses the lock. That is reported with the log file, which gets none either.
-    file: Option<(File, FileId)>,
+    file: Option<OwnFile>,
     created: bool,
     known: BTreeSet<String>,
 }
@@ -97,10 +96,9 @@ fn hold(record: &Path, names: &Names, creation: Creation<'_>) -> io::Result<Held
             }
             continue;
         };
-        let outcome = sys::share_patiently(&file, Discipline::Locked);
-        let id = sys::identity(&file)?;
+        let outcome = sys::share_patiently(file.get()?, Discipline::Locked);
         // Somebody is about to remove it, or has.
-        if outcome == LockOutcome::Busy || sys::identity_of(record) != Some(id) {
+        if outcome == LockOutcome::Busy || sys::identity_of(record) != Some(file.id()) {
             continue;
         }
         let known = Names::read_from(&file).ok_or(io::ErrorKind::InvalidData)?;
@@ -111,7 +109,7 @@ fn hold(record: &Path, names: &Names, creation: Creation<'_>) -> io::Result<Held
                 _ => {}
             }
         }
-        let file = (!matches!(outcome, LockOutcome::Failed(_))).then_some((file, id));
+        let file = (!matches!(outcome, LockOutcome::Failed(_))).then_some(file);
         return Ok(Held { file, created, known: if created { BTreeSet::new() } else { known.foreign } });
     }
     Err(io::Error::other("the record was removed or replaced each time it had been opened"))

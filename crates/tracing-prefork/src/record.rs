@@ -10,10 +10,10 @@
 //! the hook's lock writes here; what others read meanwhile may be a little behind.
 
 use crate::housekeeping::LOOK_AGAIN;
-use crate::sys::{self, Creation, Mode};
+use crate::sys::{self, Creation, Mode, OwnFile};
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -123,9 +123,9 @@ impl Record {
         file.and_then(|file| Self::parse(&file).ok()).unwrap_or_default()
     }
 
-    fn parse(file: &File) -> io::Result<Self> {
+    fn parse(file: &OwnFile) -> io::Result<Self> {
         let mut text = Vec::new();
-        if file.take(LARGEST + 1).read_to_end(&mut text)? as u64 > LARGEST {
+        if file.reader().take(LARGEST + 1).read_to_end(&mut text)? as u64 > LARGEST {
             return Err(unusable("it is larger than a record can be"));
         }
         let mut record = Self { length: text.len() as u64, ..Self::default() };
@@ -194,7 +194,7 @@ fn set_aside(path: &Path, why: &io::Error) -> io::Result<String> {
 pub(crate) struct Writer {
     path: PathBuf,
     creation: Creation<'static>,
-    file: File,
+    file: OwnFile,
     pub(crate) record: Record,
     /// How many calls of the hook were noted.
     pub(crate) begun: usize,
@@ -236,16 +236,18 @@ impl Writer {
         let copy = sys::Unnamed::create(&self.path, self.creation.now)?;
         let mode = Mode::from_bits_truncate(self.file.metadata()?.mode());
         sys::make_ours(copy.file(), &self.path, self.creation.mode.unwrap_or(mode))?;
-        copy.file().write_all_at(self.record.text().as_bytes(), 0)?;
+        copy.file().write_all(self.record.text().as_bytes())?;
         copy.replace(&self.path)?;
         self.file = sys::open_or_create(&self.path, self.creation)?;
         Ok(())
     }
 
-    /// Reads the record again if it is not what this process has left there. That is so where the lock's file was removed, and somebody else
-    /// has had a turn. `name`: the file whose line matters.
+    /// Reads the record again if it is not what this process has left there. That is so where the lock's file was
+    /// removed, and somebody else has had a turn; or where the program has closed the record's descriptor. `name`: the
+    /// file whose line matters.
     pub(crate) fn reread(&mut self, name: &str) -> io::Result<bool> {
-        let same = sys::identity_of(&self.path) == Some(sys::identity(&self.file)?) && self.is_as_left(name)?;
+        let is_there = self.file.get().is_ok() && sys::identity_of(&self.path) == Some(self.file.id());
+        let same = is_there && self.is_as_left(name)?;
         if !same {
             let begun = self.begun;
             *self = Self::open(&self.path, self.creation)?.0;
@@ -257,11 +259,11 @@ impl Writer {
     fn is_as_left(&self, name: &str) -> io::Result<bool> {
         let Record { lines, end, length } = &self.record;
         let mut next = [b'\n'];
-        let unused =
-            self.file.metadata()?.len() == *length && (self.file.read_at(&mut next, *end)? == 0 || next == *b"\n");
+        let unused = self.file.status()?.size == *length
+            && (self.file.with(|file| file.read_at(&mut next, *end))? == 0 || next == *b"\n");
         let Some(line) = lines.get(name) else { return Ok(unused) };
         let mut head = [0; HEAD];
-        let read = self.file.read_at(&mut head, line.at)?;
+        let read = self.file.with(|file| file.read_at(&mut head, line.at))?;
         Ok(unused && head[..read] == *line.head().as_bytes())
     }
 
@@ -323,7 +325,7 @@ impl Writer {
         }
         let text = self.record.text();
         self.file.write_all_at(text.as_bytes(), 0)?;
-        self.file.set_len(text.len() as u64)?;
+        self.file.with(|file| file.set_len(text.len() as u64))?;
         self.pad()
     }
 }

@@ -6,7 +6,6 @@
 
 use crate::sys::{self, Creation};
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// So long a hand-over must have been refused to count as tried.
@@ -28,7 +27,7 @@ impl Refusals {
     fn read(path: &Path) -> Option<Self> {
         let file = sys::open_to_read(path).ok()??;
         let mut text = String::new();
-        file.take(LENGTH as u64).read_to_string(&mut text).ok()?;
+        file.reader().take(LENGTH as u64).read_to_string(&mut text).ok()?;
         let (first, last) = text.trim().split_once(' ')?;
         Some(Self { first: first.parse().ok()?, last: last.trim().parse().ok()? })
     }

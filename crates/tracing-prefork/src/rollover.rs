@@ -248,7 +248,7 @@ impl Inner {
         self.duties().started.store(true, Relaxed);
         self.slots.state.pins.expedite();
         let (opened, index) = self.open_first(at)?;
-        self.slots.built(sys::has_leases(&opened.file));
+        self.slots.built(sys::has_leases(opened.file.borrow()));
         // What takes longer waits for the first event: that may start a thread. What a process that was killed has not handed over, nobody else may
         // until tomorrow.
         let wanted = opened.created && self.finishes_files() || self.hook.is_some();

@@ -410,7 +410,7 @@ impl Rolling<'_> {
         }
         let first = self.nothing_open();
         let bounds = &self.state.bounds[slot];
-        self.slots.descriptors[slot].install(opened.file, opened.id);
+        self.slots.descriptors[slot].install(opened.file);
         let locked = if self.slots.discipline == Discipline::Locked { LOCKED } else { 0 };
         let unleased = if opened.leased { 0 } else { UNLEASED };
         bounds.care.store(care | locked | unleased | u32::from(opened.torn), Relaxed);

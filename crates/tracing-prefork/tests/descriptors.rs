@@ -1,9 +1,9 @@
-//! Programs that close descriptors which they do not know, take their numbers, or lower the limit on numbers. Each test runs in a
-//! process of its own.
+//! Programs that close descriptors which they do not know, take their numbers, or lower the limit on numbers. Each test
+//! runs in a process of its own.
 
 mod common;
 
-use common::{DAY, Hand, NOW, Told, alone, log, names, operations, read, telling};
+use common::{DAY, Hand, NOW, Told, alone, eventually, log, names, operations, read, telling};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, statfs};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -13,8 +13,10 @@ use std::io::Write;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
-use tracing_prefork::{Appender, Operation, Rotation};
+use tracing_prefork::{Appender, Builder, Operation, Rotation};
 
 /// The open descriptors of this process that lead into `directory`, and their paths.
 fn descriptors(directory: &Path) -> Vec<(RawFd, String)> {
@@ -272,4 +274,184 @@ fn a_child_that_uses_the_descriptors_of_its_parent_leaves_them_as_they_are() {
         assert_eq!(read(directory, "app.2026-11-23.log"), "child\nparent\n");
         assert_eq!(read(directory, "app.2026-11-24.log"), "child\nparent\n");
     });
+}
+
+/// Where a thread of the housekeeping stops in the middle of its work, so that the program closes descriptors there.
+#[derive(Clone, Default)]
+struct Gate(Arc<AtomicU8>);
+
+impl Gate {
+    const ARMED: u8 = 1;
+    const REACHED: u8 = 2;
+
+    fn arm(&self) {
+        self.0.store(Self::ARMED, SeqCst);
+    }
+
+    /// Stops whoever comes first after [`arm`](Self::arm), until [`open`](Self::open).
+    fn pass(&self) {
+        if self.0.compare_exchange(Self::ARMED, Self::REACHED, SeqCst, SeqCst).is_ok() {
+            eventually("the gate is opened", || self.0.load(SeqCst) != Self::REACHED);
+        }
+    }
+
+    fn wait(&self) {
+        eventually("the gate is reached", || self.0.load(SeqCst) == Self::REACHED);
+    }
+
+    fn open(&self) {
+        self.0.store(0, SeqCst);
+    }
+
+    /// A clock that is a gate for threads of that name.
+    fn clock(&self, hand: &Hand, thread: &'static str) -> Builder {
+        let (gate, hand) = (self.clone(), hand.clone());
+        Appender::builder().rotation(Rotation::DAILY).filename_prefix("app").filename_suffix("log").clock(move || {
+            if std::thread::current().name() == Some(thread) {
+                gate.pass();
+            }
+            hand.now()
+        })
+    }
+}
+
+/// How many threads this process has.
+fn threads() -> usize {
+    fs::read_dir("/proc/self/task").expect("listed").count()
+}
+
+/// Waits until the housekeeping has ended: a thread's name does not tell, as a new one gets its name when it runs.
+fn housekeeping_ends(idle: usize) {
+    eventually("the housekeeping ends", || threads() == idle);
+}
+
+/// Closes everything, opens files of its own, has the housekeeping go on, and looks at the files when that has ended.
+fn close_everything_beside_the_housekeeping(directory: &Path, idle: usize, go_on: impl FnOnce()) {
+    close_from_3();
+    let name = |number: usize| format!("database.{number}");
+    let own: Vec<_> = (0..20).map(|number| database(directory, &name(number))).collect();
+    go_on();
+    housekeeping_ends(idle);
+    for number in 0..own.len() {
+        let content = fs::read(directory.join(name(number))).expect("read");
+        let text = String::from_utf8_lossy(&content[..content.len().min(200)]);
+        assert!(content == UNCHANGED.as_bytes(), "file {number} has {} bytes: {text}", content.len());
+    }
+    for (number, file) in own.iter().enumerate() {
+        assert!(is_at(file.as_raw_fd(), file), "descriptor {number} leads elsewhere");
+        let mut file = file;
+        let position = std::io::Seek::stream_position(&mut file);
+        assert_eq!(position.expect("descriptor is open"), UNCHANGED.len() as u64, "file {number}");
+    }
+}
+
+const YESTERDAY: &str = "app.2026-11-20.log";
+
+#[test]
+fn a_program_that_closes_everything_while_files_are_pruned_keeps_its_files() {
+    alone("a_program_that_closes_everything_while_files_are_pruned_keeps_its_files", &[], |directory| {
+        let (idle, hand, gate) = (threads(), Hand::at(NOW), Gate::default());
+        let logs = gate.clock(&hand, "log-retention").max_log_files(2).build(directory).expect("builds");
+        for day in 0..4 {
+            hand.set(NOW + day * DAY, 0);
+            log(&logs, "line");
+            housekeeping_ends(idle);
+        }
+        gate.arm();
+        hand.set(NOW + 4 * DAY, 0);
+        log(&logs, "line");
+        gate.wait();
+        close_everything_beside_the_housekeeping(directory, idle, || gate.open());
+        hand.set(NOW + 5 * DAY, 0);
+        log(&logs, "line");
+        housekeeping_ends(idle);
+        logs.prune().expect("prunes");
+        let logs = names(directory).into_iter().filter(|name| name.starts_with("app."));
+        assert_eq!(logs.collect::<Vec<_>>(), ["app.2026-11-25.log", "app.2026-11-26.log"]);
+    });
+}
+
+#[test]
+fn a_program_that_closes_everything_while_its_hook_runs_keeps_its_files() {
+    alone("a_program_that_closes_everything_while_its_hook_runs_keeps_its_files", &[], |directory| {
+        fs::write(directory.join(YESTERDAY), "line\n").expect("written");
+        let (idle, hand, gate) = (threads(), Hand::at(NOW), Gate::default());
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (hook_gate, hook_calls) = (gate.clone(), calls.clone());
+        let builder = hand.builder().rotation(Rotation::DAILY).on_rollover(move |_, _| {
+            hook_calls.fetch_add(1, SeqCst);
+            hook_gate.pass();
+        });
+        let logs = builder.build(directory).expect("builds");
+        gate.arm();
+        log(&logs, "line");
+        gate.wait();
+        close_everything_beside_the_housekeeping(directory, idle, || gate.open());
+        assert_eq!(logs.hand_over().expect("hands over"), 0);
+        assert_eq!(calls.load(SeqCst), 1, "the hook has had the file");
+    });
+}
+
+#[cfg(feature = "gzip")]
+mod compressing {
+    use super::*;
+    use crate::common::all_names;
+    use std::io::Read;
+    use tracing_prefork::Compression;
+
+    fn closes_everything(directory: &Path, gate: &Gate, at_work: impl FnOnce()) {
+        // So much that making the archive takes some tenths of a second.
+        let mut seed = 88_172_645_463_325_252_u64;
+        let mut content = Vec::new();
+        while content.len() < 4 << 20 {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            content.extend_from_slice(format!("{seed:020}\n").as_bytes());
+        }
+        fs::write(directory.join(YESTERDAY), &content).expect("written");
+        let (idle, hand) = (threads(), Hand::at(NOW));
+        let builder = gate.clock(&hand, "log-compression").compress(Compression::Gzip).background_priority(false);
+        let logs = builder.build(directory).expect("builds");
+        log(&logs, "line");
+        at_work();
+        close_everything_beside_the_housekeeping(directory, idle, || gate.open());
+        // The archive is made by a later try.
+        for second in 0..3 {
+            hand.set(NOW + 3600 + second, 0);
+            log(&logs, "line");
+            housekeeping_ends(idle);
+        }
+        let archive = File::open(directory.join(format!("{YESTERDAY}.gz"))).expect("there");
+        let mut unpacked = Vec::new();
+        flate2::read::MultiGzDecoder::new(archive).read_to_end(&mut unpacked).expect("an archive");
+        assert!(unpacked == content, "{} bytes of {}", unpacked.len(), content.len());
+        assert!(!all_names(directory).contains(&YESTERDAY.to_owned()));
+    }
+
+    #[test]
+    fn a_program_that_closes_everything_before_an_archive_is_written_keeps_its_files() {
+        let name = "compressing::a_program_that_closes_everything_before_an_archive_is_written_keeps_its_files";
+        alone(name, &[], |directory| {
+            let gate = Gate::default();
+            gate.arm();
+            closes_everything(directory, &gate, || gate.wait());
+        });
+    }
+
+    #[test]
+    fn a_program_that_closes_everything_while_an_archive_is_written_keeps_its_files() {
+        let name = "compressing::a_program_that_closes_everything_while_an_archive_is_written_keeps_its_files";
+        alone(name, &[], |directory| {
+            let is_begun = |(number, path): (RawFd, String)| {
+                let bytes = fs::metadata(format!("/proc/self/fd/{number}")).map_or(0, |found| found.len());
+                // Without a name, or with a hidden one.
+                let is_archive = path.ends_with(" (deleted)") || path.ends_with(".prefork.tmp");
+                is_archive && bytes > 0
+            };
+            closes_everything(directory, &Gate::default(), || {
+                eventually("an archive is written", || descriptors(directory).into_iter().any(is_begun));
+            });
+        });
+    }
 }

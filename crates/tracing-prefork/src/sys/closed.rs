@@ -3,11 +3,11 @@
 use super::files;
 use super::identity::{FileId, Status};
 use super::locks::{self, Claim};
+use super::own_file::OwnFile;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
-use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
@@ -17,8 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Opened without a lease: as long as it is only read, nobody need wait for it.
 #[derive(Debug)]
 pub(crate) struct ClosedFile {
-    file: File,
-    id: FileId,
+    file: OwnFile,
 }
 
 impl ClosedFile {
@@ -26,18 +25,17 @@ impl ClosedFile {
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
         let file = match files::open(path, files::LOG, Mode::empty()) {
             Err(Errno::ENOENT | Errno::ELOOP) => return Ok(None),
-            opened => File::from(opened?),
+            opened => opened?,
         };
-        let found = Status::of(&file)?;
-        Ok(found.must_be_regular().is_ok().then_some(Self { file, id: found.id }))
+        Ok(file.status()?.must_be_regular().is_ok().then_some(Self { file }))
     }
 
-    pub(crate) fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &OwnFile {
         &self.file
     }
 
     pub(crate) fn id(&self) -> FileId {
-        self.id
+        self.file.id()
     }
 
     /// Whether somebody may write to it. Only asks: an opener never has to wait for that.
@@ -53,8 +51,9 @@ impl ClosedFile {
     /// Whether the path leads to it. An error if nobody can tell.
     pub(crate) fn is_at(&self, path: &Path) -> io::Result<bool> {
         match Status::at(path) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(false),
-            found => Ok(found?.id == self.id),
+            // The path may lead through a descriptor, which the program can have closed with this one.
+            Err(Errno::ENOENT | Errno::ENOTDIR) => self.file.get().map(|_| false).map_err(Into::into),
+            found => Ok(found?.id == self.id()),
         }
     }
 }
@@ -62,7 +61,7 @@ impl ClosedFile {
 /// A directory that files are worked on in. It stays the same one if it is moved, and if something is mounted over it.
 #[derive(Debug)]
 pub(crate) struct Directory {
-    file: File,
+    file: OwnFile,
     path: PathBuf,
     /// What the files in it are reached by: the descriptor, where `/proc` leads to that.
     base: PathBuf,
@@ -75,9 +74,9 @@ impl Directory {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let file = match files::open(&path, flags, Mode::empty()) {
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
-            opened => File::from(opened?),
+            opened => opened?,
         };
-        let base = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        let base = PathBuf::from(format!("/proc/self/fd/{}", file.borrow().as_raw_fd()));
         let found = |found: std::fs::Metadata| (found.dev(), found.ino());
         let leads =
             std::fs::metadata(&base).map(found).is_ok_and(|base| file.metadata().is_ok_and(|file| found(file) == base));
@@ -97,7 +96,7 @@ impl Directory {
 
     /// Has the names in it on the disk. Where a file system has no such thing there is nothing to do.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        match nix::unistd::fsync(&self.file) {
+        match nix::unistd::fsync(self.file.get()?) {
             Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(()),
             synced => Ok(synced?),
         }
@@ -105,13 +104,13 @@ impl Directory {
 }
 
 /// Opens a file for reading, if there is one. An error if something else than a regular file has its name.
-pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
+pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<OwnFile>> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
     let file = match files::open(path, flags, Mode::empty()) {
         Err(Errno::ENOENT) => return Ok(None),
-        opened => File::from(opened?),
+        opened => opened?,
     };
-    Status::of(&file)?.must_be_regular()?;
+    file.status()?.must_be_regular()?;
     Ok(Some(file))
 }
 

@@ -2,9 +2,9 @@
 
 use super::identity::{FileId, identity};
 use super::numbers;
+use super::own_file::OwnFile;
 use nix::errno::Errno;
 use nix::sys::uio::pwrite;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
@@ -29,27 +29,27 @@ impl Descriptor {
     }
 
     /// Lets this descriptor lead to `file`. One thread at a time: the one that rolls over. Nobody may be writing.
-    pub(crate) fn install(&self, file: File, id: FileId) {
+    pub(crate) fn install(&self, file: OwnFile) {
         let number = self.number.load(Relaxed);
         // After the program closed it, the file may have been opened under that very number.
-        let ours = number != file.as_raw_fd() && self.is_ours(number);
-        self.note(id);
-        if ours && duplicate(file.as_fd(), number).is_ok() {
+        let ours = number != file.borrow().as_raw_fd() && self.is_ours(number);
+        self.note(file.id());
+        if ours && duplicate(file.borrow(), number).is_ok() {
             return;
         }
         // There is no number yet, or the program closed it, or the limit on numbers (`RLIMIT_NOFILE`) has been lowered below it:
         // `dup3(2)` says EBADF then.
-        let settled = numbers::settle(file, (number >= 0).then_some(number));
-        self.number.store(settled, Relaxed);
-        if settled != number {
-            give_up(number, ours);
+        let own = file.into_number();
+        self.number.store(own, Relaxed);
+        if own != number {
+            numbers::give_up(number, ours);
         }
     }
 
     /// Closes the file and gives the number up. Nobody may be using it.
     pub(crate) fn release(&self) {
         let number = self.number.swap(-1, Relaxed);
-        give_up(number, self.is_ours(number));
+        numbers::give_up(number, self.is_ours(number));
     }
 
     /// Leaves the number, and the file, to another process that uses the same table of descriptors.
@@ -112,15 +112,6 @@ impl Drop for Descriptor {
 fn read(id: &[AtomicU64; 3]) -> FileId {
     let [device, inode, birth] = id.each_ref().map(|part| part.load(Relaxed));
     FileId { device, inode, birth }
-}
-
-/// Gives a number up, and closes it if it is `ours`.
-fn give_up(number: RawFd, ours: bool) {
-    if ours {
-        // SAFETY: ours, says the caller, and used by nobody.
-        drop(unsafe { <File as std::os::fd::FromRawFd>::from_raw_fd(number) });
-    }
-    numbers::give_up(number);
 }
 
 /// Where a line is said to go. On an `O_APPEND` descriptor Linux appends whatever the offset says (`pwrite(2)`, BUGS). Where the program

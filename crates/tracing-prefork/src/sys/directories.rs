@@ -52,6 +52,6 @@ fn make(path: &Path, mode: Mode, now: SystemTime) -> io::Result<()> {
 fn set_mode(directory: &Path, mode: Mode) -> Result<(), Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let directory = open(directory, flags, Mode::empty())?;
-    let group = Mode::from_bits_truncate(fstat(&directory)?.st_mode) & Mode::S_ISGID;
-    fchmod(&directory, mode | group)
+    let group = Mode::from_bits_truncate(fstat(directory.get()?)?.st_mode) & Mode::S_ISGID;
+    fchmod(directory.get()?, mode | group)
 }

@@ -1,9 +1,10 @@
 //! Opening and creating log files: regular files only, never through a symbolic link, never truncated.
 
-use super::identity::{FileId, Status, identity_at, identity_of};
+use super::identity::{FileId, identity_at, identity_of};
 use super::lock_outcome::LockOutcome;
 use super::locks::{self, Discipline};
 use super::numbers;
+use super::own_file::OwnFile;
 use super::path::LogPath;
 use super::tail::tail;
 use nix::NixPath;
@@ -11,9 +12,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::fchmod;
 use nix::unistd::linkat;
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -35,20 +35,16 @@ const LARGE: OFlag = OFlag::O_LARGEFILE;
 const LARGE: OFlag = OFlag::empty();
 
 /// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what somebody
-/// prints must not end in a log.
-pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
+/// prints must not end in a log. Everything that this library opens, it opens here.
+pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnFile> {
     let file = super::again(|| nix::fcntl::open(path, flags | LARGE, mode))?;
-    if file.as_raw_fd() > 2 {
-        return Ok(file);
-    }
-    numbers::above(&file, 3)
+    OwnFile::new(numbers::above_standard(file)?)
 }
 
 /// A log file, opened for appending.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) file: File,
-    pub(crate) id: FileId,
+    pub(crate) file: OwnFile,
     /// In bytes.
     pub(crate) size: u64,
     /// It did not exist before.
@@ -95,22 +91,21 @@ pub(crate) fn open_log(
             },
             opened => (opened?, false),
         };
-        let found = Status::of(&file)?;
+        let found = file.status()?;
         found.must_be_regular()?;
-        let (file, id) = (File::from(file), found.id);
-        let outcome = lease.map(|(discipline, _)| locks::share_patiently(&file, discipline));
+        let outcome = lease.map(|(discipline, _)| locks::share_patiently(file.borrow(), discipline));
         match outcome {
             // A pruner was stopped before it removed the name, and does so when it goes on: a line would be gone with it.
-            Some(LockOutcome::Busy) if locks::is_claimed(&file) => return Err(Errno::EBUSY.into()),
+            Some(LockOutcome::Busy) if locks::is_claimed(file.borrow()) => return Err(Errno::EBUSY.into()),
             // Was the name removed, or given to another file, before the lease was there?
-            _ if identity_at(path).is_ok_and(|found| found == Some(id)) => {
-                let torn = !created && tail(file.as_fd()).is_ok_and(|tail| tail.torn);
+            _ if identity_at(path).is_ok_and(|found| found == Some(file.id())) => {
+                let torn = !created && tail(file.borrow()).is_ok_and(|tail| tail.torn);
                 let leased = match (outcome, lease) {
                     (Some(LockOutcome::Held), _) => true,
                     (Some(LockOutcome::Unsupported(_)), Some((_, supported))) => !supported,
                     _ => false,
                 };
-                return Ok(Opened { file, id, size: found.size, created, torn, leased });
+                return Ok(Opened { file, size: found.size, created, torn, leased });
             }
             _ => {}
         }
@@ -120,20 +115,20 @@ pub(crate) fn open_log(
 
 /// A shared lease on a log file, for a moment. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.
 #[derive(Debug)]
-pub(crate) struct Hold(File);
+pub(crate) struct Hold(OwnFile);
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        locks::unshare(&self.0);
+        let _ = self.0.get().map(locks::unshare);
     }
 }
 
 /// Takes a shared lease on a log file that is there: nobody prunes it until the lease is given back. `None` where it may not be
 /// opened.
 pub(crate) fn hold(path: &LogPath) -> io::Result<Option<Hold>> {
-    match open(path.as_c_str(), LOG, Mode::empty()).map(File::from) {
+    match open(path.as_c_str(), LOG, Mode::empty()) {
         // Busy: a pruner that was stopped before it removed the file.
-        Ok(file) => match locks::share_patiently(&file, Discipline::Locked) {
+        Ok(file) => match locks::share_patiently(file.get()?, Discipline::Locked) {
             LockOutcome::Busy => Err(Errno::EBUSY.into()),
             LockOutcome::Failed(error) => Err(error.into()),
             LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(Hold(file))),
@@ -146,12 +141,12 @@ pub(crate) fn hold(path: &LogPath) -> io::Result<Option<Hold>> {
 /// Whether a process has the file open to write to.
 pub(crate) fn is_held(path: &Path) -> bool {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file.into()).unwrap_or(true))
+    open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file).unwrap_or(true))
 }
 
 /// Creates the file, or says EEXIST. The file gets its name when its mode and its first line are there already, so nobody ever finds
 /// it without. Only where links are refused, the creator writes the first line after the file has its name.
-pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnedFd> {
+pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnFile> {
     let header = (creation.header)();
     if creation.mode.is_none() && header.is_empty() {
         return create_in_place(path, None, &[]);
@@ -192,7 +187,7 @@ impl From<Errno> for Refused {
     }
 }
 
-fn create_in_place(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnedFd> {
+fn create_in_place(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Result<OwnFile> {
     let file = open(path, LOG | OFlag::O_CREAT | OFlag::O_EXCL, mode.unwrap_or(ANY))?;
     furnish(&file, mode, header)?;
     Ok(file)
@@ -202,7 +197,7 @@ fn create_in_place(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Resul
 pub(super) const ANY: Mode = Mode::from_bits_truncate(0o666);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> Result<OwnedFd, Refused> {
+fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> Result<OwnFile, Refused> {
     let flags = (LOG | OFlag::O_TMPFILE).difference(OFlag::O_NOFOLLOW);
     let file = open(path.parent().unwrap_or(path), flags, mode.unwrap_or(ANY))?;
     furnish(&file, mode, header)?;
@@ -212,25 +207,25 @@ fn create_unnamed(path: &Path, mode: Option<Mode>, header: &[u8]) -> Result<Owne
 
 /// Gives a name to a file that has none.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn link_unnamed(file: &impl AsRawFd, path: &Path) -> nix::Result<()> {
+pub(super) fn link_unnamed(file: &OwnFile, path: &Path) -> nix::Result<()> {
     let mut source = [0; 32];
-    let _ = write!(&mut source[..], "/proc/self/fd/{}\0", file.as_raw_fd());
+    let _ = write!(&mut source[..], "/proc/self/fd/{}\0", file.get()?.as_raw_fd());
     let source = std::ffi::CStr::from_bytes_until_nul(&source).map_err(|_| Errno::EINVAL)?;
     linkat(AT_FDCWD, source, AT_FDCWD, path, AtFlags::AT_SYMLINK_FOLLOW)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn link_unnamed(_file: &impl AsRawFd, _path: &Path) -> nix::Result<()> {
+pub(super) fn link_unnamed(_file: &OwnFile, _path: &Path) -> nix::Result<()> {
     Err(Errno::EOPNOTSUPP)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> Result<OwnedFd, Refused> {
+fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> Result<OwnFile, Refused> {
     Err(Errno::EOPNOTSUPP.into())
 }
 
 /// The same by way of a hidden name, which a crash could leave behind; `retention` clears those away.
-fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: &[u8]) -> Result<OwnedFd, Refused> {
+fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: &[u8]) -> Result<OwnFile, Refused> {
     let hidden = super::unique_hidden(path, now);
     let own = mode.map_or(ANY, |_| Mode::S_IRUSR | Mode::S_IWUSR);
     let file = open(&hidden, LOG | OFlag::O_CREAT | OFlag::O_EXCL, own)?;
@@ -240,13 +235,13 @@ fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: 
     linked.map(|()| file)
 }
 
-fn furnish(file: &OwnedFd, mode: Option<Mode>, header: &[u8]) -> nix::Result<()> {
+fn furnish(file: &OwnFile, mode: Option<Mode>, header: &[u8]) -> nix::Result<()> {
     if let Some(mode) = mode {
-        fchmod(file, mode)?;
+        fchmod(file.get()?, mode)?;
     }
     let mut left = header;
     while !left.is_empty() {
-        match super::again(|| nix::unistd::write(file, left))? {
+        match super::again(|| nix::unistd::write(file.get()?, left))? {
             0 => return Err(Errno::ENOSPC),
             written => left = &left[written..],
         }
@@ -274,14 +269,14 @@ pub(crate) fn claim_and_remove(
         Err(Errno::ENOENT | Errno::ELOOP) => return Ok(Removal::Gone),
         // A file server holds a lease of its own.
         Err(Errno::EAGAIN) => return Ok(Removal::Held),
-        opened => File::from(opened?),
+        opened => opened?,
     };
     // Held until the name is gone: an opener that comes meanwhile waits, and then finds the name free.
     let claim = locks::claim(&file);
     if !matches!(claim, Ok(Some(_))) && !regardless() {
         return claim.map(|_| Removal::Held);
     }
-    let found = Status::of(&file)?;
+    let found = file.status()?;
     if found.must_be_regular().is_err() || identity_of(path) != Some(found.id) {
         return Ok(Removal::Gone);
     }

@@ -2,12 +2,12 @@
 
 use super::files::{self, Creation};
 use super::identity::Status;
+use super::own_file::OwnFile;
 use super::unnamed::Unnamed;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, lstat, stat};
 use nix::unistd::geteuid;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::fchown;
 use std::path::Path;
@@ -16,7 +16,7 @@ use std::path::Path;
 ///
 /// Only who may write to it may read it: whoever can open a file can lock it, and keep others out. Where root creates it in somebody's
 /// directory, it belongs to that directory's owner, whose processes would be kept out for ever otherwise.
-pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<File> {
+pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<OwnFile> {
     for _ in 0..10 {
         match files::open(path, files::LOG.difference(OFlag::O_APPEND), Mode::empty()) {
             Err(Errno::ENOENT) => match create(path, creation) {
@@ -26,8 +26,8 @@ pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<
             Err(Errno::EACCES) => return Err(closed_to_us(path)),
             opened => {
                 let file = opened?;
-                Status::of(&file)?.must_be_regular()?;
-                return Ok(file.into());
+                file.status()?.must_be_regular()?;
+                return Ok(file);
             }
         }
     }
@@ -35,7 +35,7 @@ pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<
 }
 
 /// The same for a file whose content does not matter. The owner of the directory replaces one that somebody else has made there and closed.
-pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result<File> {
+pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result<OwnFile> {
     match open_or_create(path, creation) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && may_replace(path) => {
             nix::unistd::unlink(path)?;
@@ -47,27 +47,27 @@ pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result
 
 fn create(path: &Path, creation: Creation<'_>) -> io::Result<()> {
     let unnamed = Unnamed::create_with(path, creation.now, files::ANY)?;
-    let umask = Mode::from_bits_truncate(fstat(unnamed.file())?.st_mode);
+    let umask = Mode::from_bits_truncate(fstat(unnamed.file().get()?)?.st_mode);
     make_ours(unnamed.file(), path, creation.mode.unwrap_or(umask))?;
     unnamed.publish(path)
 }
 
 /// Gives a new file of that name its mode, less what those may who may not write, and where root has made it the owner of its directory.
-pub(crate) fn make_ours(file: &File, path: &Path, mode: Mode) -> io::Result<()> {
+pub(crate) fn make_ours(file: &OwnFile, path: &Path, mode: Mode) -> io::Result<()> {
     give_to_owner(file, path)?;
     let mut writers = Mode::S_IRUSR | Mode::S_IWUSR;
     for (write, both) in [(Mode::S_IWGRP, Mode::S_IRGRP), (Mode::S_IWOTH, Mode::S_IROTH)] {
         writers.set(write | both, mode.contains(write));
     }
-    Ok(fchmod(file, writers)?)
+    Ok(fchmod(file.get()?, writers)?)
 }
 
 /// What root makes in somebody's directory belongs to the directory's owner.
-fn give_to_owner(file: &File, path: &Path) -> io::Result<()> {
+fn give_to_owner(file: &OwnFile, path: &Path) -> io::Result<()> {
     let directory = directory_of(path)?;
     if geteuid().is_root() && directory.st_uid != 0 {
         // Where root may not, the file stays root's.
-        let _ = fchown(file, Some(directory.st_uid), Some(directory.st_gid));
+        let _ = fchown(file.get()?, Some(directory.st_uid), Some(directory.st_gid));
     }
     Ok(())
 }
@@ -77,14 +77,14 @@ fn give_to_owner(file: &File, path: &Path) -> io::Result<()> {
 pub(crate) fn write_whole(path: &Path, text: &[u8], creation: Creation<'_>) -> io::Result<()> {
     let header = || text.to_owned();
     let file = files::create(path, Creation { header: &header, ..creation })?;
-    give_to_owner(&file.into(), path)
+    give_to_owner(&file, path)
 }
 
 /// Adds a text to the end of a hidden file that is there. The file stays the same one, and so do the locks on it.
 pub(crate) fn add_to(path: &Path, text: &[u8]) -> io::Result<()> {
     let file = files::open(path, files::LOG, Mode::empty())?;
-    Status::of(&file)?.must_be_regular()?;
-    File::from(file).write_all(text)
+    file.status()?.must_be_regular()?;
+    (&file).write_all(text)
 }
 
 fn directory_of(path: &Path) -> io::Result<FileStat> {
@@ -93,8 +93,8 @@ fn directory_of(path: &Path) -> io::Result<FileStat> {
 
 /// Whether it was made by somebody whom a sticky directory, or the mode of our own files, lets make it. Elsewhere whoever can make files can
 /// replace them all.
-pub(crate) fn may_be_ours(file: &File, path: &Path, creation: Creation<'_>) -> io::Result<bool> {
-    let (owner, directory) = (fstat(file)?.st_uid, directory_of(path)?);
+pub(crate) fn may_be_ours(file: &OwnFile, path: &Path, creation: Creation<'_>) -> io::Result<bool> {
+    let (owner, directory) = (fstat(file.get()?)?.st_uid, directory_of(path)?);
     let sticky = Mode::from_bits_truncate(directory.st_mode).contains(Mode::S_ISVTX);
     let shared = creation.mode.is_some_and(|mode| mode.intersects(Mode::S_IWGRP | Mode::S_IWOTH));
     let known = [geteuid().as_raw(), 0, directory.st_uid].contains(&owner);
@@ -102,8 +102,8 @@ pub(crate) fn may_be_ours(file: &File, path: &Path, creation: Creation<'_>) -> i
 }
 
 /// Whether another name leads to the file, too.
-pub(crate) fn has_other_names(file: &File) -> io::Result<bool> {
-    Ok(fstat(file)?.st_nlink > 1)
+pub(crate) fn has_other_names(file: &OwnFile) -> io::Result<bool> {
+    Ok(file.status()?.links > 1)
 }
 
 /// What has the name, if that is not a regular file.

@@ -3,18 +3,19 @@
 use super::files::Creation;
 use super::fork;
 use super::hidden::open_or_replace;
-use super::identity::{FileId, Status, identity, identity_of, names};
+use super::identity::{FileId, Status, identity_of};
 use super::lock_outcome::LockOutcome;
 use super::locks::byte_lock;
+use super::numbers;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::ofd;
+use super::own_file::OwnFile;
 use crate::sync::this_thread;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::stat::{FileStat, fstat, futimens, stat};
 use nix::sys::time::TimeSpec;
 use std::fmt;
-use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io;
 use std::mem::ManuallyDrop;
@@ -39,7 +40,7 @@ use std::time::{Duration, SystemTime};
 #[derive(Debug)]
 pub(crate) struct HousekeepingLock {
     path: PathBuf,
-    file: ManuallyDrop<File>,
+    file: ManuallyDrop<OwnFile>,
     generation: u64,
     in_hand: InHand,
 }
@@ -74,10 +75,10 @@ impl Word {
         }
     }
 
-    fn note(&self, file: &File, id: FileId) {
-        self.device.store(id.device, SeqCst);
-        self.inode.store(id.inode, SeqCst);
-        self.descriptor.store(file.as_raw_fd(), SeqCst);
+    fn note(&self, file: &OwnFile) {
+        self.device.store(file.id().device, SeqCst);
+        self.inode.store(file.id().inode, SeqCst);
+        self.descriptor.store(file.borrow().as_raw_fd(), SeqCst);
     }
 }
 
@@ -92,11 +93,8 @@ pub(super) fn close_in_child() {
         let id = FileId { device: word.device.load(SeqCst), inode: word.inode.load(SeqCst), birth: 0 };
         // SAFETY: borrowed for one call; a number that leads to nothing is an error.
         let found = Status::of(unsafe { BorrowedFd::borrow_raw(number) });
-        // Not what the program has put there since.
-        if found.is_ok_and(|found| found.id == id) {
-            // Whoever owns it leaves it alone after a fork (`HousekeepingLock::drop`).
-            let _ = nix::unistd::close(number);
-        }
+        // Not what the program has put there since. Whoever owns it leaves it alone after a fork (`HousekeepingLock::drop`).
+        numbers::give_up(number, found.is_ok_and(|found| found.id == id));
     }
 }
 
@@ -180,7 +178,7 @@ impl Refused {
         io::Error::new(io::ErrorKind::WouldBlock, text)
     }
 
-    fn by_holder_of(file: &File) -> Self {
+    fn by_holder_of(file: BorrowedFd<'_>) -> Self {
         let holder = posix_holder(file);
         #[allow(clippy::unnecessary_cast, reason = "the widths differ between platforms")]
         let nanos =
@@ -191,7 +189,7 @@ impl Refused {
 }
 
 /// Whoever has the POSIX lock.
-fn posix_holder(file: &File) -> Holder {
+fn posix_holder(file: BorrowedFd<'_>) -> Holder {
     match posix_lock_in_the_way(file) {
         Ok(Some(process)) if process > 0 => Holder::Process(process),
         _ => Holder::Unknown,
@@ -199,23 +197,23 @@ fn posix_holder(file: &File) -> Holder {
 }
 
 /// Marks the beginning of a turn, by the time of the file's last change.
-fn mark(file: &File) {
-    if file.set_modified(SystemTime::now()).is_err() {
+fn mark(file: &OwnFile) {
+    if file.with(|file| file.set_modified(SystemTime::now())).is_err() {
         // Only the owner may set what time he likes (`utimensat(2)`).
-        let _ = futimens(file, &TimeSpec::UTIME_OMIT, &TimeSpec::UTIME_NOW);
+        let _ = file.get().and_then(|file| futimens(file, &TimeSpec::UTIME_OMIT, &TimeSpec::UTIME_NOW));
     }
 }
 
 /// Asks as an open file description, which also finds a POSIX lock of this very process: of another copy of this library.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn posix_lock_in_the_way(file: &File) -> nix::Result<Option<libc::pid_t>> {
+fn posix_lock_in_the_way(file: BorrowedFd<'_>) -> nix::Result<Option<libc::pid_t>> {
     let byte = i64::from(POSIX_BYTE);
     let found = ofd::in_the_way(file, libc::F_WRLCK as libc::c_int, byte..byte + 1)?;
     Ok(found.map(|found| found.process))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn posix_lock_in_the_way(file: &File) -> nix::Result<Option<libc::pid_t>> {
+fn posix_lock_in_the_way(file: BorrowedFd<'_>) -> nix::Result<Option<libc::pid_t>> {
     let mut lock = byte_lock(libc::F_WRLCK as libc::c_int, POSIX_BYTE.into());
     fcntl(file, FcntlArg::F_GETLK(&mut lock))?;
     Ok((lock.l_type != libc::F_UNLCK as libc::c_short).then_some(lock.l_pid))
@@ -223,7 +221,7 @@ fn posix_lock_in_the_way(file: &File) -> nix::Result<Option<libc::pid_t>> {
 
 /// Whether the open file description lock could be set; also where there are no such locks.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn set_open_file_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
+fn set_open_file_lock(file: BorrowedFd<'_>, kind: libc::c_int) -> nix::Result<bool> {
     match ofd::set(file, kind, OPEN_FILE_BYTE..OPEN_FILE_BYTE + 1).into() {
         LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(true),
         LockOutcome::Busy => Ok(false),
@@ -232,12 +230,12 @@ fn set_open_file_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn set_open_file_lock(_file: &File, _kind: libc::c_int) -> nix::Result<bool> {
+fn set_open_file_lock(_file: BorrowedFd<'_>, _kind: libc::c_int) -> nix::Result<bool> {
     let _ = OPEN_FILE_BYTE;
     Ok(true)
 }
 
-fn set_posix_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
+fn set_posix_lock(file: BorrowedFd<'_>, kind: libc::c_int) -> nix::Result<bool> {
     match fcntl(file, FcntlArg::F_SETLK(&byte_lock(kind, POSIX_BYTE.into()))).into() {
         LockOutcome::Held => Ok(true),
         LockOutcome::Busy => Ok(false),
@@ -246,8 +244,9 @@ fn set_posix_lock(file: &File, kind: libc::c_int) -> nix::Result<bool> {
 }
 
 /// The POSIX lock first, so that whoever is refused finds out by whom.
-fn lock_both(file: &File) -> nix::Result<bool> {
+fn lock_both(file: &OwnFile) -> nix::Result<bool> {
     const KIND: libc::c_int = libc::F_WRLCK as libc::c_int;
+    let file = file.get()?;
     Ok(set_posix_lock(file, KIND)? && set_open_file_lock(file, KIND)?)
 }
 
@@ -260,11 +259,11 @@ impl HousekeepingLock {
                 Err(holder) => return Ok(Err(Refused::by_thread(holder))),
             };
             let file = open_or_replace(path, creation)?;
-            in_hand.word.note(&file, identity(&file)?);
+            in_hand.word.note(&file);
             let (path, file) = (path.to_owned(), ManuallyDrop::new(file));
             let lock = Self { path, file, generation: fork::generation(), in_hand };
             if !lock_both(&lock.file)? {
-                return Ok(Err(Refused::by_holder_of(&lock.file)));
+                return Ok(Err(Refused::by_holder_of(lock.file.get()?)));
             }
             if lock.is_at_its_path() {
                 mark(&lock.file);
@@ -276,7 +275,7 @@ impl HousekeepingLock {
 
     /// Whether the path still leads to the file that is locked.
     fn is_at_its_path(&self) -> bool {
-        identity(&*self.file).is_ok_and(|id| identity_of(&self.path) == Some(id))
+        self.file.get().is_ok() && identity_of(&self.path) == Some(self.file.id())
     }
 
     /// Whether it is this process that has it. Not any more if somebody has removed the lock's file; nor in a child that was forked
@@ -290,7 +289,7 @@ impl HousekeepingLock {
     /// The same, also if the lock's file has been moved away with the directory that it is in, and with the files that the job is about.
     pub(crate) fn is_ours_where_it_is(&self) -> bool {
         self.generation == fork::generation()
-            && names(&*self.file) > 0
+            && self.file.status().is_ok_and(|found| found.links > 0)
             && lock_both(&self.file).is_ok_and(|locked| locked)
     }
 
@@ -335,8 +334,10 @@ impl Drop for HousekeepingLock {
         }
         self.in_hand.word.descriptor.store(0, SeqCst);
         // Unlocked explicitly: a child of a raw `clone(2)` has a copy of the descriptor.
-        let _ = set_open_file_lock(&self.file, libc::F_UNLCK as libc::c_int);
-        let _ = set_posix_lock(&self.file, libc::F_UNLCK as libc::c_int);
+        if let Ok(file) = self.file.get() {
+            let _ = set_open_file_lock(file, libc::F_UNLCK as libc::c_int);
+            let _ = set_posix_lock(file, libc::F_UNLCK as libc::c_int);
+        }
         // SAFETY: once, and not used after this.
         unsafe { ManuallyDrop::drop(&mut self.file) };
     }

@@ -3,8 +3,8 @@
 use super::lock_outcome::LockOutcome;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::ofd;
+use super::own_file::OwnFile;
 use nix::libc;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
@@ -108,22 +108,22 @@ pub(crate) fn has_leases(file: impl AsFd) -> bool {
 
 /// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may. An error if
 /// nobody can tell.
-pub(crate) fn claim(file: &File) -> io::Result<Option<Claim<'_>>> {
-    let held = set_lease(file, libc::F_WRLCK as libc::c_int, 1).is_held()?;
+pub(crate) fn claim(file: &OwnFile) -> io::Result<Option<Claim<'_>>> {
+    let held = set_lease(file.get()?, libc::F_WRLCK as libc::c_int, 1).is_held()?;
     Ok(held.then(|| Claim(file)))
 }
 
 /// Whether somebody may have a lease on the file. Takes none, so that nobody has to wait for this.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn is_shared(file: &File) -> io::Result<bool> {
-    let asked = ofd::in_the_way(file, libc::F_WRLCK as libc::c_int, LEASE_BYTE..LEASE_BYTE + 1);
+pub(crate) fn is_shared(file: &OwnFile) -> io::Result<bool> {
+    let asked = ofd::in_the_way(file.get()?, libc::F_WRLCK as libc::c_int, LEASE_BYTE..LEASE_BYTE + 1);
     let is_free = matches!(asked, Ok(None));
     // Where there are no such locks, somebody may.
     Ok(!LockOutcome::from(asked).is_held()? || !is_free)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn is_shared(file: &File) -> io::Result<bool> {
+pub(crate) fn is_shared(file: &OwnFile) -> io::Result<bool> {
     Ok(claim(file)?.is_none())
 }
 
@@ -144,11 +144,11 @@ pub(crate) fn is_claimed(_file: impl AsFd) -> bool {
 
 /// An exclusive lease. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.
 #[derive(Debug)]
-pub(crate) struct Claim<'a>(&'a File);
+pub(crate) struct Claim<'a>(&'a OwnFile);
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        set_lease(self.0, libc::F_UNLCK as libc::c_int, 1);
+        let _ = self.0.get().map(|file| set_lease(file, libc::F_UNLCK as libc::c_int, 1));
     }
 }
 

@@ -13,6 +13,7 @@ mod locks;
 mod numbers;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod ofd;
+mod own_file;
 mod path;
 mod positioned;
 mod priority;
@@ -34,6 +35,7 @@ pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link, n
 pub(crate) use job_lock::{Holder, HousekeepingLock, Refused};
 pub(crate) use lock_outcome::LockOutcome;
 pub(crate) use locks::{Discipline, Unlocked, WriteLock, has_leases, is_claimed, share_patiently, unshare};
+pub(crate) use own_file::{OwnFile, Reader};
 pub(crate) use path::LogPath;
 pub(crate) use priority::{Priority, at_priority};
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};

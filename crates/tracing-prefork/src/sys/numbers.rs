@@ -2,12 +2,12 @@
 //!
 //! The kernel gives the lowest free number to whoever opens something. A program that closes descriptors which it does not know,
 //! ours among them, is therefore given low numbers for its own files. Ours lie high, just below the limit on numbers
-//! (`RLIMIT_NOFILE`). Each one is claimed here, so that no two descriptors of this library ever have had the same number.
+//! (`RLIMIT_NOFILE`). Each one is claimed here as long as it is in use, so that no descriptor of this library
+//! gets the number that another one has, or has lost.
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
-use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -31,42 +31,59 @@ fn claim(number: RawFd) -> bool {
     bit(number).is_none_or(|(word, bit)| word.fetch_or(bit, Relaxed) & bit == 0)
 }
 
-/// Gives a claimed number up. It leads to nothing of ours any more.
-pub(super) fn give_up(number: RawFd) {
+/// Gives a claimed number up, and closes it if it is `ours`.
+pub(super) fn give_up(number: RawFd, ours: bool) {
+    if ours {
+        close(number);
+    }
+    unclaim(number);
+}
+
+fn unclaim(number: RawFd) {
     if let Some((word, bit)) = bit(number) {
         word.fetch_and(!bit, Relaxed);
     }
 }
 
-/// Moves a file to a number of its own, and says which: to `claimed`, which the caller has claimed before, if that is free. Else that
-/// one stays claimed.
-pub(super) fn settle(file: File, claimed: Option<RawFd>) -> RawFd {
-    if let Some(number) = claimed
-        && duplicate_as(&file, number)
-    {
-        return number;
+/// Moves a file that has just been opened to a number of its own, and says which.
+pub(super) fn settle(opened: OwnedFd) -> RawFd {
+    match settle_high(&opened) {
+        Some(number) => {
+            close(opened);
+            number
+        }
+        None => settle_low(opened),
     }
+}
+
+/// Not by the standard library, which ends the process if somebody else has just closed the number.
+fn close(file: impl IntoRawFd) {
+    let _ = nix::unistd::close(file);
+}
+
+/// Has a high number lead to the file, too.
+fn settle_high(file: &OwnedFd) -> Option<RawFd> {
     let mut tries = 0..TRIES;
     for number in (3..end()).rev() {
         if tries.is_empty() {
             break;
         }
         if claim(number) {
-            if duplicate_as(&file, number) {
-                return number;
+            if duplicate_as(file, number) {
+                return Some(number);
             }
-            give_up(number);
+            unclaim(number);
             tries.next();
         }
     }
-    settle_low(file.into())
+    None
 }
 
 /// No high number is free: takes the lowest one that is free and that nobody has claimed.
 fn settle_low(mut file: OwnedFd) -> RawFd {
     while !claim(file.as_raw_fd()) {
         match above(&file, file.as_raw_fd() + 1) {
-            Ok(next) => file = next,
+            Ok(next) => close(std::mem::replace(&mut file, next)),
             // It is open, at least. Nobody else can have the number now.
             Err(_) => break,
         }
@@ -81,18 +98,28 @@ fn end() -> RawFd {
 }
 
 /// Whether the number was free, and leads to the file now.
-fn duplicate_as(file: &File, number: RawFd) -> bool {
+fn duplicate_as(file: &OwnedFd, number: RawFd) -> bool {
     let Ok(duplicate) = above(file, number) else { return false };
-    let is_right = duplicate.as_raw_fd() == number;
-    if is_right {
-        let _ = duplicate.into_raw_fd();
+    let found = duplicate.into_raw_fd();
+    if found != number {
+        close(found);
     }
-    is_right
+    found == number
+}
+
+/// Moves a file to a number that is not standard input, output or error.
+pub(super) fn above_standard(file: OwnedFd) -> nix::Result<OwnedFd> {
+    if file.as_raw_fd() > 2 {
+        return Ok(file);
+    }
+    let moved = above(&file, 3);
+    close(file);
+    moved
 }
 
 /// The first free number from `least` on.
-pub(super) fn above(file: impl AsFd, least: RawFd) -> nix::Result<OwnedFd> {
-    let number = super::again(|| fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(least)))?;
+fn above(file: &OwnedFd, least: RawFd) -> nix::Result<OwnedFd> {
+    let number = super::again(|| fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(least)))?;
     // SAFETY: a fresh descriptor of ours.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }

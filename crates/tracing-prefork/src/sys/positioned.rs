@@ -21,7 +21,7 @@ pub(super) fn truncate(file: BorrowedFd<'_>, size: u64) -> io::Result<()> {
 }
 
 /// Calls the standard library, and again as long as a signal interrupts it.
-fn lend<T>(file: BorrowedFd<'_>, mut work: impl FnMut(&File) -> io::Result<T>) -> io::Result<T> {
+pub(super) fn lend<T>(file: BorrowedFd<'_>, mut work: impl FnMut(&File) -> io::Result<T>) -> io::Result<T> {
     // SAFETY: open for the lifetime of the borrow, and never closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(file.as_raw_fd()) });
     loop {

@@ -30,7 +30,7 @@ pub(crate) fn write_to_stderr(text: &str) -> bool {
 fn write_to_pipe(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     match files::open("/proc/self/fd/2", flags, Mode::empty()) {
-        Ok(again) => write(again, text),
+        Ok(again) => write(again.get()?, text),
         // Nobody reads (`fifo(7)`).
         Err(Errno::ENXIO) => Err(Errno::EPIPE),
         // No /proc, or another user's pipe.

@@ -75,10 +75,10 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let anywhere = super::files::open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     // Truncated from outside meanwhile, or not the same file (another /proc).
-    if identity(&anywhere)? != identity(file)? || self::size(file)? <= last {
+    if anywhere.id() != identity(file)? || self::size(file)? <= last {
         return Ok(false);
     }
-    Ok(write_at(anywhere.as_fd(), b"\n", last)? == 1)
+    Ok(write_at(anywhere.get()?, b"\n", last)? == 1)
 }
 
 /// Where the last byte of the fragment is. `None`: others write on, or nobody can tell.

@@ -2,11 +2,12 @@
 
 use super::files::{self, link_unnamed};
 use super::locks::{self, Discipline};
+use super::own_file::OwnFile;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::Mode;
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{linkat, unlink};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -15,7 +16,7 @@ use std::time::SystemTime;
 /// away. It holds a lease, by which others see that it is in use.
 #[derive(Debug)]
 pub(crate) struct Unnamed {
-    file: File,
+    file: OwnFile,
     hidden: Option<PathBuf>,
     /// When its work began, by the appender's clock: for a temporary name.
     began: SystemTime,
@@ -29,19 +30,19 @@ impl Unnamed {
 
     /// With this mode, less the umask.
     pub(super) fn create_with(target: &Path, began: SystemTime, mode: Mode) -> io::Result<Self> {
-        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
+        let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
         if let Some(file) = create_unnamed(target, flags, mode)? {
-            locks::share(&file, Discipline::Locked).is_held()?;
+            locks::share(file.get()?, Discipline::Locked).is_held()?;
             return Ok(Self { file, hidden: None, began });
         }
         let hidden = super::unique_hidden(target, began);
         let file = files::open(&hidden, flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)?;
-        let unnamed = Self { file: file.into(), hidden: Some(hidden), began };
-        locks::share(&unnamed.file, Discipline::Locked).is_held()?;
+        let unnamed = Self { file, hidden: Some(hidden), began };
+        locks::share(unnamed.file.get()?, Discipline::Locked).is_held()?;
         Ok(unnamed)
     }
 
-    pub(crate) fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &OwnFile {
         &self.file
     }
 
@@ -76,7 +77,7 @@ impl Unnamed {
 impl Drop for Unnamed {
     fn drop(&mut self) {
         // Explicitly: a child that was forked meanwhile has a copy of the descriptor.
-        locks::unshare(&self.file);
+        let _ = self.file.get().map(locks::unshare);
         if let Some(hidden) = &self.hidden {
             let _ = unlink(hidden);
         }
@@ -85,13 +86,13 @@ impl Drop for Unnamed {
 
 /// `None` where there is no such thing: no O_TMPFILE, or no /proc to name it through.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn create_unnamed(target: &Path, flags: OFlag, mode: Mode) -> io::Result<Option<File>> {
+fn create_unnamed(target: &Path, flags: OFlag, mode: Mode) -> io::Result<Option<OwnFile>> {
     use nix::errno::Errno;
     use std::os::fd::AsRawFd;
     let directory = target.parent().unwrap_or(target);
-    match files::open(directory, flags | OFlag::O_TMPFILE, mode).map(File::from) {
+    match files::open(directory, flags | OFlag::O_TMPFILE, mode) {
         Ok(file) => {
-            let named = fs::symlink_metadata(format!("/proc/self/fd/{}", file.as_raw_fd())).is_ok();
+            let named = fs::symlink_metadata(format!("/proc/self/fd/{}", file.get()?.as_raw_fd())).is_ok();
             Ok(named.then_some(file))
         }
         Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL) => Ok(None),
@@ -100,13 +101,13 @@ fn create_unnamed(target: &Path, flags: OFlag, mode: Mode) -> io::Result<Option<
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn create_unnamed(_target: &Path, _flags: OFlag, _mode: Mode) -> io::Result<Option<File>> {
+fn create_unnamed(_target: &Path, _flags: OFlag, _mode: Mode) -> io::Result<Option<OwnFile>> {
     Ok(None)
 }
 
 /// How much room there is on the file's disk for processes without privileges.
 #[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "the widths differ between platforms")]
-pub(crate) fn free_bytes(file: &File) -> io::Result<u64> {
-    let found = fstatvfs(file)?;
+pub(crate) fn free_bytes(file: &OwnFile) -> io::Result<u64> {
+    let found = fstatvfs(file.get()?)?;
     Ok((found.blocks_available() as u64).saturating_mul(found.fragment_size() as u64))
 }

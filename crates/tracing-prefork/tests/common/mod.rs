@@ -122,9 +122,9 @@ pub(crate) fn log(mut logs: &Appender, text: &str) {
     writeln!(logs, "{text}").expect("writes");
 }
 
-/// Waits, for as long as it takes and ten seconds at most, for what another thread does.
+/// Waits, for as long as it takes and a minute at most, for what another thread does: a busy disk takes seconds for `fsync`.
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while !condition() {
         assert!(std::time::Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(2));
