@@ -128,6 +128,7 @@ impl Plan {
             sizes: scenario.load.sizes,
             gaps: setup.hook.is_some() || self.takes_files() || self.obstructs() || !scenario.forward,
             cleans: scenario.prunes || setup.compress.is_some(),
+            kills: self.has(|act| act == Act::Kill),
             began_to_close,
             ended,
         }

@@ -131,11 +131,10 @@ const DAY: u64 = 86_400 * SECOND;
 /// What was seen of one thread's lines.
 #[derive(Debug, Default)]
 struct Seen {
-    /// How often each line was there, intact.
-    times: Vec<u8>,
-    /// The lines in files that were taken away, and in archives: one that is taken away while it is compressed may leave its archive.
-    taken: HashSet<u64>,
-    archived: HashSet<u64>,
+    /// Where each line was found first: the number of the page, and one; 0 for nowhere.
+    first: Vec<u32>,
+    /// The lines that were there a second time, for a good reason.
+    again: HashSet<u64>,
     /// The lines that were recognized in fragments.
     damaged: HashSet<u64>,
     /// The highest number so far, in the order of the files.
@@ -145,23 +144,23 @@ struct Seen {
 }
 
 impl Seen {
-    /// Notes that a line is there; whether it has been there before.
-    fn comes_again(&mut self, page: &Page, sequence: u64) -> bool {
-        let times = &mut self.times[sequence as usize];
-        if page.fate != Fate::Stays {
-            let stays = *times > 0 && !self.archived.contains(&sequence);
-            return !self.taken.insert(sequence) || stays;
+    /// Notes that a line is on the page of that number. Returns the page that it has been on before.
+    fn comes(&mut self, number: usize, sequence: u64) -> Option<usize> {
+        let sequence = sequence as usize;
+        if self.first.len() <= sequence {
+            self.first.resize(sequence + 1, 0);
         }
-        let is_archive = page.place.archive().is_some();
-        if is_archive {
-            self.archived.insert(sequence);
+        match self.first[sequence] {
+            0 => {
+                self.first[sequence] = number as u32 + 1;
+                None
+            }
+            before => Some(before as usize - 1),
         }
-        *times = times.saturating_add(1);
-        *times > 1 || !is_archive && self.taken.contains(&sequence)
     }
 
     fn has(&self, sequence: u64) -> bool {
-        self.times.get(sequence as usize).is_some_and(|times| *times > 0) || self.taken.contains(&sequence)
+        self.first.get(sequence as usize).is_some_and(|first| *first > 0)
     }
 }
 
@@ -179,7 +178,7 @@ impl Checker<'_> {
         seen.resize_with(self.ledger.members() * self.ledger.threads(), Seen::default);
         let mut nameless = 0;
         let mut last_bytes = 0;
-        for page in &pages {
+        for (number, page) in pages.iter().enumerate() {
             let content = Content::read(&page.path, page.place.archive())?;
             if page.fate == Fate::Stays {
                 last_bytes = fs::metadata(&page.path)?.len();
@@ -192,7 +191,7 @@ impl Checker<'_> {
                 seen.iter_mut().for_each(|seen| seen.last = None);
             }
             self.inspect(page, &content, &mut report);
-            nameless += self.read(page, &content, &mut seen, &mut report);
+            nameless += self.read(&pages, number, &content, &mut seen, &mut report);
         }
         self.inspect_names(&pages, &mut report);
         self.inspect_total(last_bytes, &mut report);
@@ -392,11 +391,11 @@ impl Checker<'_> {
     }
 
     /// Reads one file; how many damaged lines in it could not be named.
-    fn read(&self, page: &Page, content: &Content, seen: &mut [Seen], report: &mut Report) -> u64 {
-        let mut nameless = 0;
-        for (number, part) in content.parts().enumerate() {
-            nameless += self.read_part(page, part, seen, report);
-            if number + 1 < content.members.len() && part.last().is_some_and(|byte| *byte != b'\n') {
+    fn read(&self, pages: &[Page], number: usize, content: &Content, seen: &mut [Seen], report: &mut Report) -> u64 {
+        let (page, mut nameless) = (&pages[number], 0);
+        for (member, part) in content.parts().enumerate() {
+            nameless += self.read_part(pages, number, part, seen, report);
+            if member + 1 < content.members.len() && part.last().is_some_and(|byte| *byte != b'\n') {
                 report.counts.glued += 1;
                 report.case(|| format!("{}: a member is glued to a piece of a line in the one before", page.name));
             }
@@ -404,9 +403,9 @@ impl Checker<'_> {
         nameless
     }
 
-    fn read_part(&self, page: &Page, text: &[u8], seen: &mut [Seen], report: &mut Report) -> u64 {
+    fn read_part(&self, pages: &[Page], number: usize, text: &[u8], seen: &mut [Seen], report: &mut Report) -> u64 {
         let (mut pieces, mut damaged, mut fragments) = (0_u64, 0_u64, 0_u64);
-        let name = &page.name;
+        let name = &pages[number].name;
         let mut rest = text;
         while !rest.is_empty() {
             let at = text.len() - rest.len();
@@ -421,12 +420,12 @@ impl Checker<'_> {
                 continue;
             }
             if let Some(line) = parse(piece).filter(|_| whole) {
-                self.line(page, at, &line, seen, report);
+                self.line((pages, number), at, &line, seen, report);
                 continue;
             }
             let (head, glued) = if whole { split_glued(piece) } else { (piece, None) };
             if let Some(line) = glued {
-                self.line(page, at, &line, seen, report);
+                self.line((pages, number), at, &line, seen, report);
                 if matches!(self.ledger.outcome(line.id), Outcome::Acknowledged(..)) {
                     report.counts.glued += 1;
                     report.case(|| format!("{name}: byte {at}: {:?} glued to: {}", line.id, excerpt(head)));
@@ -469,7 +468,8 @@ impl Checker<'_> {
         seen.get_mut(id.process as usize * self.ledger.threads() + id.thread as usize)
     }
 
-    fn line(&self, page: &Page, at: usize, line: &Line, seen: &mut [Seen], report: &mut Report) {
+    fn line(&self, (pages, number): (&[Page], usize), at: usize, line: &Line, seen: &mut [Seen], report: &mut Report) {
+        let page = &pages[number];
         let (key, name) = (page.place.key, &page.name);
         let outcome = self.ledger.outcome(line.id);
         let Some(seen) = self.of(line.id, seen).filter(|_| outcome != Outcome::Untouched) else {
@@ -480,11 +480,10 @@ impl Checker<'_> {
         if line.timed {
             seen.offsets.insert(line.stamp.offset);
         }
-        let sequence = line.id.sequence as usize;
-        if seen.times.len() <= sequence {
-            seen.times.resize(sequence + 1, 0);
-        }
-        if seen.comes_again(page, line.id.sequence) {
+        let before = seen.comes(number, line.id.sequence);
+        if before
+            .is_some_and(|before| !self.is_between_steps(&pages[before], page) || !seen.again.insert(line.id.sequence))
+        {
             report.counts.duplicated += 1;
             report.case(|| format!("{name}: byte {at}: once more: {:?}", line.id));
         } else if self.is_overdue(page, line.id, outcome, report) {
@@ -506,6 +505,19 @@ impl Checker<'_> {
         } else {
             seen.last = Some(line.id.sequence);
         }
+    }
+
+    /// Whether a line may be on both of these pages: on a plain one and its archive, since somebody took them away between the two steps of compressing,
+    /// where both are there. If he deleted both, neither is left. If a process was killed between the steps, the archive stays although the plain file was
+    /// taken away before the next round.
+    fn is_between_steps(&self, one: &Page, other: &Page) -> bool {
+        let is_pair = (one.place.key, one.place.index) == (other.place.key, other.place.index)
+            && one.place.archive().is_some() != other.place.archive().is_some();
+        let both_deleted =
+            matches!((one.fate, other.fate), (Fate::Deleted(..), Fate::Deleted(..))) && one.fate == other.fate;
+        let is_taken = one.fate != Fate::Stays || other.fate != Fate::Stays;
+        let kills = matches!(&self.keeps, Keeps::Limits(limits) if limits.kills);
+        is_pair && (both_deleted || is_taken && kills)
     }
 
     /// Whether the line went to a file that was gone already, when its writer had to know; counts it. One in a file that was

@@ -271,7 +271,13 @@ impl Member {
 
     /// Notes that the harness has stopped the process, or lets it go on.
     pub fn pause(&self, paused: bool) {
-        self.words[2].store(u64::from(paused), Release);
+        self.words[2].store(u64::from(paused) | 2, Release);
+    }
+
+    /// Whether the harness has stopped the process, now or before.
+    #[must_use]
+    pub fn was_paused(&self) -> bool {
+        self.words[2].load(Acquire) != 0
     }
 
     /// Asks the process to stop itself in the middle of an event, or takes that back.
@@ -300,7 +306,7 @@ impl Member {
     /// Whether the harness has stopped the process.
     #[must_use]
     pub fn paused(&self) -> bool {
-        self.words[2].load(Acquire) != 0
+        self.words[2].load(Acquire) & 1 != 0
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Limits {
     pub gaps: bool,
     /// Whether there is pruning or compressing, which clears away what killed processes have left.
     pub cleans: bool,
+    /// Whether processes are killed, perhaps in the middle of compressing.
+    pub kills: bool,
     /// When all processes had come to their end.
     pub began_to_close: u64,
     /// When nothing was removed any more.

@@ -121,8 +121,9 @@ impl Prefork {
     /// Those of `Builder::build`.
     pub fn build(directory: &Path, setup: &Setup, clock: Clock, ledger: Ledger) -> Result<Self, BuildError> {
         let Setup { pattern, .. } = setup;
+        let hangs = setup.hook.is_some_and(|hook| hook.hangs > 0);
         let mut builder =
-            Appender::builder().rotation(rotation(pattern.unit)).on_error(move |error| report(ledger, error));
+            Appender::builder().rotation(rotation(pattern.unit)).on_error(move |error| report(ledger, hangs, error));
         builder = match pattern.zone {
             Zone::Fixed(0) => builder,
             Zone::Fixed(offset) => builder.zone(tracing_prefork::Zone::Fixed(offset)),
@@ -335,13 +336,25 @@ pub fn rotation(unit: Unit) -> Rotation {
     }
 }
 
+/// The process that has had a turn at the housekeeping for minutes, if that is what a report says.
+fn tells_of_holder(report: &str) -> Option<i32> {
+    report.split_once(" has been at it for ")?.0.rsplit_once("process ")?.1.parse().ok()
+}
+
 /// When each kind of failure was last reported in this process: the process's id, and the second by the monotonic clock.
 static REPORTED: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
 
 /// Counts an error and shows it, without the lock that std keeps around standard error. A second report of one kind within a
-/// minute is amiss.
-fn report(ledger: Ledger, error: &Error) {
-    ledger.word(Word::Errors).fetch_add(1, Relaxed);
+/// minute is amiss. That somebody has had a turn for long is no error if it is true: the harness has stopped that process, or its hook takes its time.
+fn report(ledger: Ledger, hangs: bool, error: &Error) {
+    let is_true = tells_of_holder(&error.to_string()).is_some_and(|holder| {
+        let mut members = (0..ledger.members()).map(|process| ledger.member(process));
+        hangs && error.operation() == Operation::OnRollover
+            || members.any(|member| member.pid() == holder && member.was_paused())
+    });
+    if !is_true {
+        ledger.word(Word::Errors).fetch_add(1, Relaxed);
+    }
     let kind = match error.operation() {
         Operation::Write => 0,
         Operation::Rollover => 1,

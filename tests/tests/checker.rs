@@ -689,6 +689,39 @@ fn a_line_in_an_archive_and_in_a_plain_file_beside_it_is_found() {
 }
 
 #[test]
+fn a_line_in_a_file_that_was_taken_away_and_in_its_archive_is_found_unless_both_were_there_for_a_moment() {
+    // Where the plain file and its archive are: taken away in one go, or not; what was done; whether a process was killed.
+    let cases = [
+        (false, "moved", false, 1),
+        (false, "moved", true, 0),
+        (false, "deleted", false, 1),
+        (true, "moved", false, 1),
+        (true, "moved", true, 0),
+        (true, "deleted", false, 0),
+    ];
+    for (both, deed, kills, duplicated) in cases {
+        let desk = Desk::new(1);
+        let texts = desk.number(Some(Archive::Gzip));
+        let (plain, archive) = (numbered("01.1.log"), numbered("01.1.log.gz"));
+        let line = texts[1].split_inclusive(|byte| *byte == b'\n').next_back().unwrap();
+        let room = desk.home.path().join("attic/1");
+        fs::create_dir_all(&room).unwrap();
+        fs::write(room.join(&plain), line).unwrap();
+        if both {
+            fs::rename(desk.logs().join(&archive), room.join(&archive)).unwrap();
+        }
+        fs::write(desk.home.path().join("journal"), format!("{deed} {} 1\n", START + 1_000_000_000)).unwrap();
+        let demands = Demands { largest: Some(u64::MAX), archive: Some(Archive::Gzip), header: false };
+        let counts = desk.check_as(Keeps::Limits(Limits { kills, ..limits() }), demands);
+        assert_eq!(counts.duplicated, duplicated, "{both}, {deed}, {kills}: {counts}");
+        // A line that was written twice is never excused.
+        fs::write(room.join(&plain), [line, line].concat()).unwrap();
+        let counts = desk.check_as(Keeps::Limits(Limits { kills, ..limits() }), demands);
+        assert_eq!(counts.duplicated, duplicated + 1, "{both}, {deed}, {kills}: {counts}");
+    }
+}
+
+#[test]
 fn a_closed_file_that_has_not_been_compressed_is_found() {
     let desk = Desk::new(1);
     desk.number(None);
@@ -861,6 +894,7 @@ fn limits() -> Limits {
         sizes: Sizes::Short,
         gaps: true,
         cleans: true,
+        kills: false,
         began_to_close: START + 3600 * 1_000_000_000,
         ended: START + 3600 * 1_000_000_000,
     }
