@@ -214,6 +214,11 @@ impl Builder {
     /// What may go is the same as with [`max_log_files`](Self::max_log_files): never the current file, so that it alone may be larger. With
     /// [`max_file_bytes`](Self::max_file_bytes), which it must not be below, as much as it may still grow is kept free, so that the limit holds at
     /// all times but for what held files and the bound named there add.
+    ///
+    /// The finished files share the rest, `max_total_bytes` less `max_file_bytes`: the newest are kept, as many as fit. A full file is larger than
+    /// `max_file_bytes` by the bound named there, or not at all under [`lock_writes`](Self::lock_writes). So twice `max_file_bytes` keeps no full file
+    /// beside the current one, unless under `lock_writes`; three times keeps one. `max_total_bytes` equal to `max_file_bytes` keeps the current file alone:
+    /// enough where [`on_rollover`](Self::on_rollover), for which retention waits, takes the others away.
     pub fn max_total_bytes(self, n: u64) -> Self {
         Self { max_total_bytes: Some(n), ..self }
     }
@@ -398,7 +403,8 @@ impl Builder {
     ///
     /// Each file is handed over once, by one of the processes that share the directory, in a thread beside the events, one after the other, the
     /// oldest first; the first time, all finished files that are there. A file that late lines have changed since is handed over again, and so
-    /// is one whose process was killed in the middle of it. A hook that panics has failed: it is reported
+    /// is one whose process was killed in the middle of it. A change is told by the file's size and the time of its last change: after `touch`, or when
+    /// all files were copied without their times (`cp` without `-p`), all are handed over again. A hook that panics has failed: it is reported
     /// ([`Operation::OnRollover`](crate::Operation::OnRollover)) and called for that file again, after 7 seconds first and then ever more rarely, at
     /// least once an hour, as long as something is logged. [`try_on_rollover`](Self::try_on_rollover) can say so without a panic. What an idle process
     /// still has open is finished a day after its period and its last line. The one file of [`Rotation::NEVER`]

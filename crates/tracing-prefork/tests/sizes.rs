@@ -26,6 +26,30 @@ fn lines(logs: &Appender) -> Vec<String> {
 }
 
 #[test]
+fn finished_files_share_what_the_current_one_leaves_of_max_total_bytes() {
+    // The limits of all and of one, the bytes of each finished file, and how many of those are kept.
+    let cases = [
+        (100, 100, 100, 0),
+        (100, 100, 1, 0),
+        (199, 100, 100, 0),
+        (200, 100, 100, 1),
+        (200, 100, 101, 0),
+        (300, 100, 101, 1),
+        (303, 100, 101, 2),
+    ];
+    for (total, limit, bytes, kept) in cases {
+        let directory = tempfile::tempdir().expect("a directory");
+        for day in 17..=20 {
+            fs::write(directory.path().join(format!("app.2026-11-{day}.log")), "x".repeat(bytes)).expect("written");
+        }
+        let builder = daily(&Hand::at(NOW)).max_total_bytes(total).max_file_bytes(limit);
+        drop(builder.build(directory.path()).expect("builds"));
+        let left = names(directory.path()).len() - 1;
+        assert_eq!(left, kept, "max_total_bytes({total}), max_file_bytes({limit}), {bytes} bytes each");
+    }
+}
+
+#[test]
 fn a_full_file_is_followed_by_the_next_and_no_line_is_lost() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
