@@ -2,7 +2,8 @@
 
 mod common;
 
-use common::{Hand, NOW, all_names, refused, says, write_files};
+use common::{Hand, NOW, all_names, alone, refused, says, write_files};
+use nix::errno::Errno;
 use nix::sys::stat::Mode;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -94,6 +95,36 @@ fn a_directory_that_cannot_be_made_is_named() {
     let error = builder().build(file.join("logs")).expect_err("refused");
     assert!(matches!(error, BuildError::Directory { .. }), "{error:?}");
     says(&error.to_string(), &["file/logs"]);
+}
+
+/// Builds in a process in which `statx(2)` fails with that error, after the standard library has seen that there is such a call.
+fn builds_without_statx(name: &str, errno: Errno) {
+    alone(name, &[], |directory| {
+        assert!(directory.metadata().expect("there").is_dir());
+        common::refuse_system_call(nix::libc::SYS_statx, errno);
+        for (below, mode) in [("", None), ("a/b", None), ("c/d", Some(0o640))] {
+            let directory = directory.join(below);
+            let builder = mode.into_iter().fold(builder(), Builder::file_mode);
+            let logs = builder.build(&directory).unwrap_or_else(|error| panic!("{errno}: {error}"));
+            common::log(&logs, "a line");
+            logs.reopen().expect("nothing has changed");
+            assert_eq!(common::read(&directory, "app.2026-11-21.log"), "a line\n");
+            assert_eq!((logs.stats().errors, logs.stats().files_reopened), (0, 0));
+        }
+        fs::write(directory.join("file"), "").expect("written");
+        let error = builder().build(directory.join("file")).expect_err("not a directory").to_string();
+        says(&error, &["/file", "Not a directory"]);
+    });
+}
+
+#[test]
+fn a_filter_that_denies_statx_stops_no_build() {
+    builds_without_statx("a_filter_that_denies_statx_stops_no_build", Errno::EACCES);
+}
+
+#[test]
+fn a_filter_that_calls_statx_invalid_stops_no_build() {
+    builds_without_statx("a_filter_that_calls_statx_invalid_stops_no_build", Errno::EINVAL);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Making the directories that log files are in.
 
 use super::files::open;
+use super::identity::is_directory;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod, fstat};
@@ -15,18 +16,31 @@ use std::time::SystemTime;
 /// With the mode of log files given, each has the mode that goes with it, whatever the umask: who may read may look into it, too. A directory gets its
 /// name when it has its mode, so no other process of another user finds it closed.
 pub(crate) fn make_directories(path: &Path, file_mode: Option<Mode>, now: SystemTime) -> io::Result<()> {
-    let Some(file_mode) = file_mode else { return fs::create_dir_all(path) };
-    if path.is_dir() {
-        return Ok(());
+    match is_directory(path) {
+        Ok(true) => return Ok(()),
+        Ok(false) => return Err(Errno::ENOTDIR.into()),
+        Err(error) if error.kind() == NotFound => {}
+        Err(error) => return Err(error),
     }
-    let make = || make(path, of_directories(file_mode), now);
+    let make = || match file_mode {
+        Some(file_mode) => make(path, of_directories(file_mode), now),
+        None => unless_there(path, mkdir(path, ALL).map_err(io::Error::from)),
+    };
     match (make(), path.parent()) {
         (Err(error), Some(above)) if error.kind() == NotFound && above != Path::new("") => {
-            make_directories(above, Some(file_mode), now)?;
+            make_directories(above, file_mode, now)?;
             make()
         }
         (made, _) => made,
     }
+}
+
+/// Less the umask.
+const ALL: Mode = Mode::S_IRWXU.union(Mode::S_IRWXG).union(Mode::S_IRWXO);
+
+/// What has come of making a directory, unless another process was faster.
+fn unless_there(path: &Path, made: io::Result<()>) -> io::Result<()> {
+    made.or_else(|error| if is_directory(path).unwrap_or(false) { Ok(()) } else { Err(error) })
 }
 
 /// Each read bit brings its execute bit: `0o770` for `0o660`.
@@ -40,12 +54,8 @@ fn make(path: &Path, mode: Mode, now: SystemTime) -> io::Result<()> {
     let named = set_mode(&hidden, mode).map_err(io::Error::from).and_then(|()| fs::rename(&hidden, path));
     if named.is_err() {
         let _ = fs::remove_dir(&hidden);
-        // Another process was faster.
-        if path.is_dir() {
-            return Ok(());
-        }
     }
-    named
+    unless_there(path, named)
 }
 
 /// Leaves the bit alone by which files in it have its group.

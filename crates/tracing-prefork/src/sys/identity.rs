@@ -3,7 +3,7 @@
 use super::path::LogPath;
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::sys::stat::{SFlag, fstat, lstat};
+use nix::sys::stat::{SFlag, fstat, lstat, stat};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -47,7 +47,12 @@ impl Status {
 
     /// The file that a path leads to; a symbolic link is not followed.
     pub(crate) fn at<P: NixPath + ?Sized>(path: &P) -> nix::Result<Self> {
-        born::at(path).unwrap_or_else(|| lstat(path).map(Self::from))
+        born::at(path, Links::AreNotFollowed).unwrap_or_else(|| lstat(path).map(Self::from))
+    }
+
+    /// The same; a symbolic link is followed.
+    fn behind(path: &Path) -> nix::Result<Self> {
+        born::at(path, Links::AreFollowed).unwrap_or_else(|| stat(path).map(Self::from))
     }
 
     /// What it is, if not a regular file.
@@ -80,13 +85,20 @@ impl From<nix::sys::stat::FileStat> for Status {
     }
 }
 
+/// Symbolic links at the end of a path.
+#[derive(Clone, Copy, Debug)]
+enum Links {
+    AreFollowed,
+    AreNotFollowed,
+}
+
 /// With the time of birth. `None`: no `statx(2)` here.
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),
     any(target_env = "gnu", target_env = "musl", target_os = "android")
 ))]
 mod born {
-    use super::{FileId, Status};
+    use super::{FileId, Links, Status};
     use nix::NixPath;
     use nix::errno::Errno;
     use nix::libc;
@@ -99,8 +111,12 @@ mod born {
         statx(file.as_fd().as_raw_fd(), c"", libc::AT_EMPTY_PATH)
     }
 
-    pub(super) fn at<P: NixPath + ?Sized>(path: &P) -> Option<nix::Result<Status>> {
-        match path.with_nix_path(|path| statx(libc::AT_FDCWD, path, libc::AT_SYMLINK_NOFOLLOW)) {
+    pub(super) fn at<P: NixPath + ?Sized>(path: &P, links: Links) -> Option<nix::Result<Status>> {
+        let flags = match links {
+            Links::AreFollowed => 0,
+            Links::AreNotFollowed => libc::AT_SYMLINK_NOFOLLOW,
+        };
+        match path.with_nix_path(|path| statx(libc::AT_FDCWD, path, flags)) {
             Ok(found) => found,
             Err(error) => Some(Err(error)),
         }
@@ -114,9 +130,10 @@ mod born {
         let result =
             unsafe { libc::syscall(libc::SYS_statx, directory, path.as_ptr(), flags, mask, found.as_mut_ptr()) };
         match Errno::result(result) {
-            // No such call, or a seccomp filter that does not know it: `fstat` and `lstat` are older.
-            Err(Errno::ENOSYS | Errno::EPERM) => None,
-            Err(error) => Some(Err(error)),
+            Err(error @ (Errno::ENOENT | Errno::ENOTDIR)) => Some(Err(error)),
+            // No such call, or a seccomp filter that refuses it with whatever error: `fstat` and `lstat` are older, and know what the file itself
+            // is an error for.
+            Err(_) => None,
             // SAFETY: integers, zero before and filled by the kernel.
             Ok(_) => Some(Ok(unsafe { found.assume_init() }.into())),
         }
@@ -146,7 +163,7 @@ mod born {
     any(target_env = "gnu", target_env = "musl", target_os = "android")
 )))]
 mod born {
-    use super::Status;
+    use super::{Links, Status};
     use nix::NixPath;
     use std::os::fd::AsFd;
 
@@ -154,7 +171,7 @@ mod born {
         None
     }
 
-    pub(super) fn at<P: NixPath + ?Sized>(_path: &P) -> Option<nix::Result<Status>> {
+    pub(super) fn at<P: NixPath + ?Sized>(_path: &P, _links: Links) -> Option<nix::Result<Status>> {
         None
     }
 }
@@ -170,6 +187,11 @@ pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
         Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
         found => Ok(Some(found?.id)),
     }
+}
+
+/// Whether a path leads to a directory, by way of symbolic links or not. An error if nobody can tell. (`Path::is_dir` says `false` then.)
+pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
+    Ok(Status::behind(path)?.kind == SFlag::S_IFDIR)
 }
 
 /// Whether it is a symbolic link.

@@ -218,6 +218,19 @@ pub(crate) fn says(error: &str, parts: &[&str]) {
     }
 }
 
+/// From now on that system call fails with that error in this process.
+pub(crate) fn refuse_system_call(number: nix::libc::c_long, errno: nix::errno::Errno) {
+    use nix::libc;
+    let filter = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };
+    filter_system_calls(&mut [
+        // The number of the system call is the first word.
+        filter(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        filter(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, number as u32),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
+        filter(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
+    ]);
+}
+
 /// Has the kernel run that filter before each system call of this process, for good.
 pub(crate) fn filter_system_calls(filters: &mut [nix::libc::sock_filter]) {
     use nix::libc;
