@@ -213,8 +213,8 @@ impl Checker<'_> {
             if self.others.contains(&name) {
                 continue;
             }
-            // The lock files of the pattern, and the records of its names and of what the hook was given; they hold no lines.
-            let ends = [".lock", ".names", ".rollover", ".rollover.refused"];
+            // The lock files of the pattern, and the records of its names, its links and what the hook was given; they hold no lines.
+            let ends = [".lock", ".link", ".names", ".rollover", ".rollover.refused"];
             let lock = name.starts_with('.') && ends.iter().any(|end| name.ends_with(end));
             // What a writer has made that was killed before it made the file in it.
             let is_left =

@@ -306,8 +306,8 @@ impl Stage {
             _ => Leads::ToNewest,
         };
         let mut setup = setup.clone();
-        if scenario.plan.as_ref().is_some_and(Plan::takes_files) {
-            // A hard link whose file was taken away is not known to be one any more, which is reported, and it stays.
+        if scenario.plan.as_ref().is_some_and(Plan::takes_files) && scenario.start.replacements > 0 {
+            // If its file was taken away, and whoever had renewed it was killed before it noted that, nobody knows that it is one.
             setup.latest_hard_link = None;
         }
         links::inspect(&self.directory, &setup, leads, &mut report);

@@ -346,8 +346,8 @@ impl Builder {
 
     /// The same with a hard link, which `tail -F` follows without polling: through a symbolic link it looks once a second,
     /// and misses files of a shorter period. Leave the name out of a log shipper's glob, or it reads every line twice. A file that
-    /// has the name is taken for the link only if it is one of the log files, or a copy of the beginning of one, of a day ago or more, as a
-    /// backup makes it; so when somebody has removed all of those by hand while no process ran, remove the link too.
+    /// has the name is taken for the link only if it is one of the log files, or the last one that such a link led to, which a hidden note
+    /// says, or a copy of the beginning of one, of a day ago or more, as a backup makes it. Anything else is left alone and reported.
     pub fn latest_hard_link(mut self, name: impl Into<String>) -> Self {
         self.links.push(Link::new(Kind::Hard, name.into()));
         self

@@ -475,7 +475,7 @@ impl Inner {
         }
     }
 
-    /// How the housekeeping's own files are created.
+    /// How our hidden files are created.
     pub(crate) fn creation(&self) -> Creation<'static> {
         Creation::empty(self.mode, self.clock.now())
     }

@@ -1,8 +1,10 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
 use crate::age::{self, is_left_behind};
+use crate::appender::Inner;
 use crate::clock::{AHEAD, Clock, FIRST, Moment};
 use crate::copy;
+use crate::link_note;
 use crate::listing;
 use crate::name::{Pattern, Place};
 use crate::sys::{self, FileId, LogPath, parse_hidden, unique_hidden};
@@ -24,8 +26,9 @@ const LOOKS: usize = 5;
 pub(crate) struct Link {
     kind: Kind,
     name: String,
-    /// The inode that a hard link of ours leads to, 0 for none yet: it stays ours when the file's own name is gone.
-    inode: AtomicU64,
+    /// The file that this process has led a hard link to, mixed into one number; 0 for none yet. The link stays ours when the file's own
+    /// name is gone.
+    led: AtomicU64,
     /// A mark of what has the link's name, as it was when it was looked at last; 0 for nothing.
     seen: AtomicU64,
     /// When the period began that this process wanted the link to lead to last.
@@ -35,6 +38,9 @@ pub(crate) struct Link {
     /// The second in which this process last looked for temporary names that others had left.
     swept: AtomicI64,
 }
+
+/// What the hidden note of the file that hard links lead to is called after.
+const NOTE: &str = "link";
 
 const UNKNOWN: u8 = 0;
 const GOES: u8 = 1;
@@ -56,7 +62,7 @@ impl Link {
         Self {
             kind,
             name,
-            inode: AtomicU64::new(0),
+            led: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             wanted: AtomicI64::new(i64::MIN),
             temporary: AtomicU8::new(UNKNOWN),
@@ -78,9 +84,9 @@ impl Link {
     }
 
     /// [`lead`](Self::lead), and a note of what has come of it.
-    pub(crate) fn renew(&self, pattern: &Pattern, clock: &Clock, to: To) -> io::Result<()> {
-        let renewed = self.lead(pattern, clock, to);
-        self.seen.store(mark(&pattern.directory().join(&self.name)), Relaxed);
+    pub(crate) fn renew(&self, inner: &Inner, to: To) -> io::Result<()> {
+        let renewed = self.lead(inner, to);
+        self.seen.store(mark(&inner.pattern.directory().join(&self.name)), Relaxed);
         renewed
     }
 
@@ -88,20 +94,24 @@ impl Link {
     ///
     /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
     /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
-    fn lead(&self, pattern: &Pattern, clock: &Clock, To { at, index, put_back }: To) -> io::Result<()> {
+    fn lead(&self, inner: &Inner, To { at, index, put_back }: To) -> io::Result<()> {
+        let Inner { pattern, clock, .. } = inner;
         let path = pattern.directory().join(&self.name);
         let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
         let mut looks = 1..LOOKS;
         loop {
             let now = clock.exact_second();
-            let there = self.leads_to(&path, pattern, now)?;
+            let there = self.leads_to(&path, inner, now)?;
             if there.is_some_and(|there| self.is_right(there, place, now, put_back)) {
                 return Ok(());
             }
             self.wanted.store(place.span.start, Relaxed);
             let replaced = self.replace(&path, &target, clock.now());
-            if replaced.is_ok() && place.span.contains(clock.exact_second()) {
-                return Ok(());
+            if replaced.is_ok() {
+                self.note(&path, inner);
+                if place.span.contains(clock.exact_second()) {
+                    return Ok(());
+                }
             }
             let failed = replaced.as_ref().err().map(io::Error::kind);
             let is_over = || !place.span.contains(clock.exact_second());
@@ -137,7 +147,8 @@ impl Link {
 
     /// Which file the link leads to now. An error if there is something else under its
     /// name, which is not ours to replace.
-    fn leads_to(&self, path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<Place>> {
+    fn leads_to(&self, path: &Path, inner: &Inner, now: i64) -> io::Result<Option<Place>> {
+        let pattern = &inner.pattern;
         for _ in 0..LOOKS {
             let found = match fs::symlink_metadata(path) {
                 Err(error) if error.kind() == NotFound => return Ok(None),
@@ -155,8 +166,7 @@ impl Link {
                 Kind::Hard if found.is_file() => {
                     let files = listing::list(pattern, now)?.found;
                     let place = files.iter().find_map(|file| file.place.filter(|_| file.inode == found.ino()));
-                    if place.is_some() || self.inode.load(Relaxed) == found.ino() || copy::is_one(path, &found, &files)
-                    {
+                    if place.is_some() || self.is_ours(path, inner) || copy::is_one(path, &found, &files) {
                         return Ok(place);
                     }
                     // Between the two looks somebody may have renewed the link and pruned the file that it led to.
@@ -165,6 +175,31 @@ impl Link {
             }
         }
         Err(not_ours())
+    }
+
+    /// Whether a hard link leads to the file that this process, or the one that led such links last, has led it to.
+    fn is_ours(&self, path: &Path, inner: &Inner) -> bool {
+        let is_noted = |id| link_note::names(&inner.pattern.hidden(NOTE), inner.creation(), id);
+        sys::identity_of(path).is_some_and(|id| mixed(id) == self.led.load(Relaxed) || is_noted(id))
+    }
+
+    /// Notes where a hard link leads, unless another process has renewed it meanwhile. Without a note, a process that is
+    /// started later knows the link only as long as its file has its own name.
+    fn note(&self, path: &Path, inner: &Inner) {
+        let led = |id: &FileId| self.is_hard() && mixed(*id) == self.led.load(Relaxed);
+        let is_log = |id: FileId| {
+            let files = listing::list(&inner.pattern, inner.clock.exact_second()).unwrap_or_default().found;
+            files.iter().any(|file| file.place.is_some() && file.inode == id.inode)
+        };
+        let Some(mut id) = sys::identity_of(path).filter(led) else { return };
+        for _ in 0..LOOKS {
+            let noted = link_note::write(&inner.pattern.hidden(NOTE), inner.creation(), id);
+            match sys::identity_of(path) {
+                // Whoever has renewed it in the meantime may have noted that before, and the note is gone again.
+                Some(found) if noted.is_ok() && found != id && is_log(found) => id = found,
+                _ => return,
+            }
+        }
     }
 
     pub(crate) fn is_hard(&self) -> bool {
@@ -213,7 +248,7 @@ impl Link {
             Kind::Symbolic => symlink(OsStr::from_bytes(target.file_name()), path),
             Kind::Hard => {
                 fs::hard_link(target.as_path(), path)?;
-                self.inode.store(fs::symlink_metadata(path)?.ino(), Relaxed);
+                self.led.store(sys::identity_of(path).map_or(0, mixed), Relaxed);
                 Ok(())
             }
         }
@@ -286,6 +321,10 @@ fn mark(path: &Path) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else { return 0 };
     let made = if found.is_symlink() { found.ctime().wrapping_mul(1_000_000_000) + found.ctime_nsec() } else { 0 };
     found.ino().rotate_left(16) ^ u64::from(found.mode() >> 12) ^ made as u64
+}
+
+fn mixed(id: FileId) -> u64 {
+    id.inode.rotate_left(40) ^ id.birth
 }
 
 fn not_ours() -> io::Error {

@@ -123,6 +123,7 @@ mod housekeeping;
 mod latest;
 mod layer;
 mod lease;
+mod link_note;
 mod listing;
 mod name;
 mod ownership;

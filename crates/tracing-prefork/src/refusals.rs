@@ -37,16 +37,6 @@ impl Refusals {
     }
 }
 
-fn write(path: &Path, creation: Creation<'_>, text: &str) -> io::Result<()> {
-    let mut file = sys::open_or_replace(path, creation)?;
-    if sys::has_other_names(&file)? {
-        // The other one is somebody else's.
-        sys::unlink(path)?;
-        file = sys::open_or_create(path, creation)?;
-    }
-    file.write_all_at(text.as_bytes(), 0)
-}
-
 /// Makes the note's file, which could not be made any more when the disk is full.
 pub(crate) fn prepare(path: &Path, creation: Creation<'_>) -> io::Result<()> {
     if Refusals::read(path).is_some() { Ok(()) } else { wipe(path, creation) }
@@ -56,7 +46,7 @@ pub(crate) fn prepare(path: &Path, creation: Creation<'_>) -> io::Result<()> {
 pub(crate) fn note(path: &Path, creation: Creation<'_>, at: i64) -> io::Result<()> {
     let before = Refusals::read(path).filter(|before| before.belongs(at));
     let Refusals { first, last } = before.unwrap_or(Refusals { first: at, last: at });
-    write(path, creation, &format!("{first:>20} {:>20}\n", last.max(at)))
+    sys::overwrite(path, creation, &format!("{first:>20} {:>20}\n", last.max(at)))
 }
 
 /// Notes that one was not.
@@ -65,7 +55,7 @@ pub(crate) fn forget(path: &Path, creation: Creation<'_>) -> io::Result<()> {
 }
 
 fn wipe(path: &Path, creation: Creation<'_>) -> io::Result<()> {
-    write(path, creation, &format!("{:41}\n", ""))
+    sys::overwrite(path, creation, &format!("{:41}\n", ""))
 }
 
 /// Whether all were refused for a day, up to now.

@@ -183,7 +183,7 @@ impl Inner {
     }
 
     fn renew_link(&self, link: &Link, at: i64, put_back: PutBack) {
-        if let Err(error) = link.renew(&self.pattern, &self.clock, To { at, index: self.index(at), put_back }) {
+        if let Err(error) = link.renew(self, To { at, index: self.index(at), put_back }) {
             self.report(Operation::Link, &self.pattern.directory().join(link.name()), error);
         }
     }

@@ -366,3 +366,119 @@ fn temporary_names_that_a_killed_process_has_left_go_while_neither_retention_nor
     assert_eq!(temporary(directory.path()), [""; 0]);
     nothing_was_told(&told);
 }
+
+/// Builds an appender that leads a hard link to today's file, and ends.
+fn leave_a_hard_link(directory: &Path) {
+    let logs = daily(&Hand::at(NOW)).latest_hard_link("latest").build(directory).expect("builds");
+    log(&logs, "today");
+}
+
+/// What an appender with a hard link that is built a day later is told, and what the link leads to then.
+fn a_day_later(directory: &Path) -> (Vec<Operation>, String) {
+    let (told, builder) = telling(daily(&Hand::at(NOW + DAY)).latest_hard_link("latest"));
+    log(&builder.build(directory).expect("builds"), "tomorrow");
+    (common::operations(&told), common::read(directory, "latest"))
+}
+
+/// `false`, and a word about it, where nobody knows when a file was made.
+fn knows_births(directory: &Path) -> bool {
+    let knows = fs::metadata(directory).and_then(|found| found.created()).is_ok();
+    if !knows {
+        writeln!(std::io::stderr(), "SKIPPED: this file system does not know when files were made").expect("told");
+    }
+    knows
+}
+
+#[test]
+fn a_hard_link_whose_file_was_moved_or_deleted_is_renewed_by_a_process_that_is_started_later() {
+    for moved in [true, false] {
+        let directory = tempfile::tempdir().expect("a directory");
+        if !knows_births(directory.path()) {
+            return;
+        }
+        leave_a_hard_link(directory.path());
+        // A snapshot by `cp -al` keeps its note.
+        let note = all_names(directory.path()).into_iter().find(|name| name.ends_with(".link")).expect("a note");
+        fs::hard_link(directory.path().join(note), directory.path().join("snapshot")).expect("linked");
+        let before = common::read(directory.path(), "snapshot");
+        let file = directory.path().join("app.2026-11-21.log");
+        if moved {
+            fs::rename(file, directory.path().join("moved")).expect("moved");
+        } else {
+            fs::remove_file(file).expect("removed");
+        }
+        assert_eq!(a_day_later(directory.path()), (vec![], "tomorrow\n".to_owned()), "moved: {moved}");
+        assert!(!moved || common::read(directory.path(), "moved") == "today\n");
+        assert_eq!(common::read(directory.path(), "snapshot"), before);
+    }
+}
+
+#[test]
+fn a_file_of_somebody_else_under_a_hard_links_name_is_left_alone_also_with_the_inode_of_the_last_log() {
+    let directory = tempfile::tempdir().expect("a directory");
+    leave_a_hard_link(directory.path());
+    let link = directory.path().join("latest");
+    let inode = fs::metadata(&link).expect("there").ino();
+    fs::remove_file(directory.path().join("app.2026-11-21.log")).expect("removed");
+    fs::remove_file(&link).expect("removed");
+    // Most file systems give the inode of a removed file to the next one.
+    fs::write(&link, "precious\n").expect("written");
+    let is_reused = fs::metadata(&link).expect("there").ino() == inode;
+    assert_eq!(
+        a_day_later(directory.path()),
+        (vec![Operation::Link], "precious\n".to_owned()),
+        "with its inode: {is_reused}"
+    );
+}
+
+#[test]
+fn a_strangers_note_in_a_sticky_directory_is_not_believed() {
+    use std::os::unix::fs::{PermissionsExt, chown};
+    let directory = tempfile::tempdir().expect("a directory");
+    leave_a_hard_link(directory.path());
+    let note = all_names(directory.path()).into_iter().find(|name| name.ends_with(".link"));
+    let Some(note) = note.filter(|note| chown(directory.path().join(note), Some(54_321), None).is_ok()) else {
+        return writeln!(std::io::stderr(), "SKIPPED: no note, or its owner may not be changed").expect("told");
+    };
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o1777)).expect("set");
+    fs::remove_file(directory.path().join("app.2026-11-21.log")).expect("removed");
+    assert_eq!(a_day_later(directory.path()), (vec![Operation::Link], "today\n".to_owned()), "{note}");
+}
+
+#[test]
+fn processes_that_are_started_when_all_files_were_deleted_lead_the_hard_link_to_the_newest_file() {
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+    let test = "processes_that_are_started_when_all_files_were_deleted_lead_the_hard_link_to_the_newest_file";
+    common::alone(test, &[], |directory| {
+        if !knows_births(directory) {
+            return;
+        }
+        leave_a_hard_link(directory);
+        for day in (2..30).step_by(2) {
+            for name in names(directory).into_iter().filter(|name| name != "latest") {
+                fs::remove_file(directory.join(name)).expect("removed");
+            }
+            let children = (0..8).map(|_| {
+                // SAFETY: this process has one thread.
+                match unsafe { fork() }.expect("forks") {
+                    ForkResult::Parent { child } => child,
+                    ForkResult::Child => {
+                        let hand = Hand::at(NOW + day * DAY);
+                        let logs = daily(&hand).latest_hard_link("latest").build(directory).expect("builds");
+                        log(&logs, "started");
+                        hand.set(NOW + (day + 1) * DAY, 0);
+                        log(&logs, "a day later");
+                        // SAFETY: nothing of the parent's is to run.
+                        unsafe { nix::libc::_exit(i32::from(logs.stats().errors > 0)) }
+                    }
+                }
+            });
+            for child in children.collect::<Vec<_>>() {
+                let ended = waitpid(child, None);
+                assert!(matches!(ended, Ok(WaitStatus::Exited(_, 0))), "{day}: {ended:?}");
+            }
+            assert_eq!(common::read(directory, "latest"), "a day later\n".repeat(8), "{day}");
+        }
+    });
+}

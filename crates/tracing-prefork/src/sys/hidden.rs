@@ -45,6 +45,17 @@ pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result
     }
 }
 
+/// Writes a text that always has the same length to a hidden file, in place.
+pub(crate) fn overwrite(path: &Path, creation: Creation<'_>, text: &str) -> io::Result<()> {
+    let mut file = open_or_replace(path, creation)?;
+    if has_other_names(&file)? {
+        // The other one is somebody else's.
+        nix::unistd::unlink(path)?;
+        file = open_or_create(path, creation)?;
+    }
+    file.write_all_at(text.as_bytes(), 0)
+}
+
 fn create(path: &Path, creation: Creation<'_>) -> io::Result<()> {
     let unnamed = Unnamed::create_with(path, creation.now, files::ANY)?;
     let umask = Mode::from_bits_truncate(fstat(unnamed.file().get()?)?.st_mode);

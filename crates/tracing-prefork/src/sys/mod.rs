@@ -28,7 +28,7 @@ pub(crate) use directories::make_directories;
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
 pub(crate) use fork::{ForkWiped, generation, libc_knows, shares_descriptors};
 pub(crate) use hidden::{
-    add_to, has_other_names, make_ours, may_be_ours, may_replace, open_or_create, open_or_replace, other_than_file,
+    add_to, has_other_names, make_ours, may_be_ours, may_replace, open_or_create, other_than_file, overwrite,
     write_whole,
 };
 pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link, names};
