@@ -1,7 +1,8 @@
 //! How long somebody else has had a turn: whoever has it for minutes may have been stopped, which is worth a report.
 
-use crate::sys::{Holder, Refused};
+use crate::sys::{self, Entry, Holder, Refused};
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// The turn of somebody else that was found last, and since when. All zero: none.
@@ -26,10 +27,11 @@ impl Busy {
 /// Whether a thread of that process runs, or waits for a disk: then the process has not been stopped. `false` where nobody can tell (`proc(5)`).
 pub(crate) fn is_at_work(holder: Holder) -> bool {
     let Holder::Process(number) = holder else { return false };
-    let runs = |thread: fs::DirEntry| {
-        let text = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+    let threads = PathBuf::from(format!("/proc/{number}/task"));
+    let runs = |thread: Entry| {
+        let text = fs::read_to_string(threads.join(thread.name).join("stat")).unwrap_or_default();
         // The name of the thread, in parentheses, can be anything.
         text.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with(['R', 'D']))
     };
-    fs::read_dir(format!("/proc/{number}/task")).is_ok_and(|threads| threads.flatten().any(runs))
+    sys::entries(&threads).is_ok_and(|threads| threads.into_iter().any(runs))
 }

@@ -270,13 +270,14 @@ impl Link {
 
     /// Removes temporary names that killed processes have left. `false`: one of them stays.
     fn sweep(&self, path: &Path, now: SystemTime) -> bool {
-        let names = path.parent().and_then(|directory| fs::read_dir(directory).ok()).into_iter().flatten().flatten();
+        let Some(directory) = path.parent() else { return true };
         let is_left = |name: &OsStr| {
             let parsed = name.to_str().and_then(|name| parse_hidden(name, now));
             parsed.is_some_and(|(name, age)| name == self.name && is_left_behind(age))
         };
-        let mut left = names.filter(|entry| is_left(&entry.file_name()));
-        left.all(|entry| remove(&entry.path()))
+        let names = sys::entries(directory).into_iter().flatten().map(|entry| entry.name);
+        let mut left = names.filter(|name| is_left(name));
+        left.all(|name| remove(&directory.join(name)))
     }
 }
 

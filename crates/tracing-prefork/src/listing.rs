@@ -2,10 +2,8 @@
 
 use crate::clock::system_time;
 use crate::name::{Pattern, Place};
-use crate::sys;
-use std::fs;
+use crate::sys::{self, Entry};
 use std::io;
-use std::os::unix::fs::DirEntryExt;
 use std::path::{Path, PathBuf};
 
 /// Files of a period are numbered one after the other. Retention and the user's hook remove some, and others keep a few; a number that is further
@@ -81,7 +79,7 @@ fn leave_out_strays(found: &mut [Found]) {
 /// The number of the last file of the period of `at`, and whether that is the file itself and not its archive. Looks into one directory only.
 pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, bool)>> {
     let first = pattern.path_at(at, 0)?;
-    let entries = match fs::read_dir(first.directory()) {
+    let entries = match sys::entries(first.directory()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         entries => entries?,
     };
@@ -89,13 +87,8 @@ pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, 
     let (above, first) = first.rfind('/').map_or(("", first), |slash| first.split_at(slash + 1));
     let mut found = Vec::new();
     for entry in entries {
-        let entry = entry?;
-        let Some(index) = entry.file_name().to_str().and_then(|name| pattern.index_of_name(above, first, name)) else {
-            continue;
-        };
-        if entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
-            found.push(index);
-        }
+        let index = entry.name.to_str().and_then(|name| pattern.index_of_name(above, first, name));
+        found.extend(index.filter(|_| !entry.is_directory));
     }
     found.sort_unstable();
     let last = last_before_gap(found.iter().map(|(index, _)| *index));
@@ -110,17 +103,17 @@ fn walk(
     now: i64,
     listing: &mut Listing,
 ) -> io::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        // What is not UTF-8 is not ours; what has just vanished is of no interest.
-        let (Ok(file_name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
+    for Entry { name, inode, is_file, is_directory } in sys::entries(directory)? {
+        // What is not UTF-8 is not ours.
+        let Ok(file_name) = name.into_string() else { continue };
+        let path = directory.join(&file_name);
         let name = format!("{above}{file_name}");
-        if kind.is_dir() {
+        if is_directory {
             if depth > 0 && pattern.leads_through(&name) {
-                match walk(pattern, &entry.path(), &format!("{name}/"), depth - 1, now, listing) {
+                match walk(pattern, &path, &format!("{name}/"), depth - 1, now, listing) {
                     // Vanished: pruning has emptied it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => listing.closed = listing.closed.take().or(Some((entry.path(), error))),
+                    Err(error) => listing.closed = listing.closed.take().or(Some((path.clone(), error))),
                     Ok(()) => {}
                 }
             }
@@ -133,9 +126,9 @@ fn walk(
             place: pattern.place_of_name(&name, now),
             archive_of: pattern.place_of_archive(&name, now),
             name,
-            path: entry.path(),
-            inode: entry.ino(),
-            is_file: kind.is_file(),
+            path,
+            inode,
+            is_file,
         });
     }
     Ok(())

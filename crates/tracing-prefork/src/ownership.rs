@@ -269,8 +269,8 @@ pub(crate) fn records(directory: &Path) -> impl Iterator<Item = PathBuf> {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with('.') && name.ends_with(&format!(".{PURPOSE}")))
     };
-    let entries = fs::read_dir(directory).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_record)
+    let entries = sys::entries(directory).into_iter().flatten();
+    entries.map(|entry| directory.join(entry.name)).filter(is_record)
 }
 
 /// A name that the two patterns read in different ways: as files of other periods, with other numbers, or as a file and an archive. Where they read

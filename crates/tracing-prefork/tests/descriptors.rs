@@ -372,6 +372,33 @@ fn a_program_that_closes_everything_while_files_are_pruned_keeps_its_files() {
 }
 
 #[test]
+fn a_program_that_closes_everything_while_a_directory_is_listed_keeps_its_files() {
+    alone("a_program_that_closes_everything_while_a_directory_is_listed_keeps_its_files", &[], |directory| {
+        // So many that a look at all of them takes some milliseconds.
+        let days = (1..=12).flat_map(|month| (1..=28).map(move |day| (month, day)));
+        for (month, day) in days {
+            (1980..2010).for_each(|year| {
+                let name = format!("app.{year}-{month:02}-{day:02}.log");
+                fs::write(directory.join(name), "").expect("written");
+            });
+        }
+        let (idle, hand) = (threads(), Hand::at(NOW));
+        let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY).max_log_files(100_000));
+        let logs = builder.build(directory).expect("builds");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "line");
+        let is_listed = || descriptors(directory).iter().any(|(_, path)| Path::new(path) == directory);
+        while !is_listed() && threads() > idle {}
+        close_everything_beside_the_housekeeping(directory, idle, || ());
+        hand.set(NOW + 2 * DAY, 0);
+        log(&logs, "line");
+        housekeeping_ends(idle);
+        let panics = told.lock().expect("unpoisoned").iter().filter(|(_, text)| text.contains("panicked")).count();
+        assert_eq!(panics, 0, "{told:?}");
+    });
+}
+
+#[test]
 fn a_program_that_closes_everything_while_its_hook_runs_keeps_its_files() {
     alone("a_program_that_closes_everything_while_its_hook_runs_keeps_its_files", &[], |directory| {
         fs::write(directory.join(YESTERDAY), "line\n").expect("written");

@@ -55,6 +55,12 @@ impl Status {
         born::at(path, Links::AreFollowed).unwrap_or_else(|| stat(path).map(Self::from))
     }
 
+    /// Whether it is a regular file, and whether it is a directory.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn is_file_or_directory(&self) -> (bool, bool) {
+        (self.kind == SFlag::S_IFREG, self.kind == SFlag::S_IFDIR)
+    }
+
     /// What it is, if not a regular file.
     pub(crate) fn other_than_file(&self) -> Option<&'static str> {
         match self.kind {

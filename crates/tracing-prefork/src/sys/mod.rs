@@ -3,6 +3,7 @@
 mod closed;
 mod descriptor;
 mod directories;
+mod entries;
 mod files;
 mod fork;
 mod hidden;
@@ -25,6 +26,7 @@ mod unnamed;
 pub(crate) use closed::{ClosedFile, Directory, open_to_read, set_modified, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::make_directories;
+pub(crate) use entries::{Entry, entries};
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
 pub(crate) use fork::{ForkWiped, generation, libc_knows, shares_descriptors};
 pub(crate) use hidden::{
