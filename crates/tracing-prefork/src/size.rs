@@ -93,7 +93,13 @@ impl Inner {
         let attempt = self.duties().retry.begin();
         let opened = self.open_with_room(at, length);
         let moved = match opened {
-            Ok((_, next)) if next == index => Ok(None),
+            Ok((last, next)) if next == index => {
+                // Somebody has taken the open file away, and this is another one of its name: the next event opens it.
+                if rolling.file(at) != Some(last.file.id()) {
+                    self.duties().look_again();
+                }
+                Ok(None)
+            }
             Ok((file, next)) => Ok(Some(self.install(&rolling, at, next, file))),
             Err(error) => Err(error),
         };

@@ -149,6 +149,24 @@ fn no_line_is_lost_when_a_file_is_renamed() {
 }
 
 #[test]
+fn a_file_that_is_moved_does_not_grow_beyond_what_a_file_may_have_although_the_second_lasts() {
+    const LARGEST: u64 = 64 * 1024;
+    let scene = Scene::new(|builder| builder.max_file_bytes(LARGEST).latest_hard_link("hard"));
+    fs::rename(scene.path(TODAY), scene.path("moved")).expect("renamed");
+    let line = "x".repeat(999);
+    (0..1000).for_each(|_| scene.log(&line));
+    // Looked at when 16 KiB have been written.
+    let moved = fs::metadata(scene.path("moved")).expect("there").len();
+    assert!(moved <= LARGEST + 20 * 1024, "{moved} bytes");
+    let lines: usize = names(&scene.logs_directory())
+        .iter()
+        .filter(|name| *name != "hard")
+        .map(|name| scene.read(name).lines().count())
+        .sum();
+    assert_eq!((lines, operations(&scene.told)), (1001, vec![Operation::Reopen]));
+}
+
+#[test]
 fn after_a_truncation_lines_begin_at_the_beginning() {
     let mut scene = Scene::new(|builder| builder);
     fs::OpenOptions::new().write(true).truncate(true).open(scene.path(TODAY)).expect("truncated");
