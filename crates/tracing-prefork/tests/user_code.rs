@@ -401,6 +401,44 @@ fn a_clock_is_told_at_once_what_its_own_thread_does() {
 }
 
 #[test]
+fn on_a_full_disk_a_line_of_the_clock_does_not_wait_for_the_room_that_its_own_thread_makes() {
+    let name = "on_a_full_disk_a_line_of_the_clock_does_not_wait_for_the_room_that_its_own_thread_makes";
+    alone(name, &[], |directory| {
+        static LOGS: OnceLock<Appender> = OnceLock::new();
+        static LOGGING: AtomicBool = AtomicBool::new(true);
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        if !common::small_disk(directory, "size=64k") {
+            return;
+        }
+        for day in 15..=20 {
+            fs::write(directory.join(format!("app.2026-11-{day}.log")), "x\n").expect("written");
+        }
+        let (hand, clock) = (Hand::at(NOW), Hand::at(NOW));
+        let builder = daily(&hand).min_log_files(1).on_error(|_| {}).clock(move || {
+            let asked = ASKED.fetch_add(1, Relaxed) + 1;
+            if let Some(mut logs) = LOGS.get()
+                && !LOGGING.swap(true, Relaxed)
+            {
+                let _ = logs.write_all(b"x\n");
+                MOST.fetch_max(ASKED.load(Relaxed) - asked, Relaxed);
+                LOGGING.store(false, Relaxed);
+            }
+            clock.now()
+        });
+        let mut logs = LOGS.get_or_init(|| builder.build(directory).expect("builds"));
+        LOGGING.store(false, Relaxed);
+        let line = format!("{}\n", "x".repeat(2999));
+        for _ in 0..30 {
+            let _ = logs.write_all(line.as_bytes());
+        }
+        assert_eq!(logs.stats().files_pruned, 6, "room was made");
+        let most = MOST.load(Relaxed);
+        assert!(most < 100, "the clock was asked {most} times for one line, each time that it was tried to prune");
+    });
+}
+
+#[test]
 fn a_clock_that_logs_ends_nothing() {
     alone("a_clock_that_logs_ends_nothing", &[], |directory| {
         static LOGS: OnceLock<Appender> = OnceLock::new();
