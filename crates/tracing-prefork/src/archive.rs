@@ -46,8 +46,8 @@ pub(crate) fn archive_closed(
     turn: &HousekeepingLock,
     now: i64,
 ) -> io::Result<Outcome> {
-    let listing = listing::list(pattern, now)?;
-    let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
+    let listing = listing::list_own(pattern, now)?;
+    let mut outcome = Outcome { failed: listing.closed, disputed: listing.disputed, ..Outcome::default() };
     let mut files = Vec::new();
     for found in listing.found {
         match found.place {

@@ -115,8 +115,8 @@ impl Round<'_> {
     /// compressed it is given their archives. What has rested for a day it is given as it is, since whoever holds it does not write there any
     /// more.
     pub(crate) fn hand_over(&self, record: &Path, creation: Creation<'static>) -> io::Result<Outcome> {
-        let listing = listing::list(self.pattern, self.now)?;
-        let mut outcome = Outcome { failed: listing.closed, ..Outcome::default() };
+        let listing = listing::list_own(self.pattern, self.now)?;
+        let mut outcome = Outcome { failed: listing.closed, disputed: listing.disputed, ..Outcome::default() };
         let place = |found: &Found| found.place.or(found.archive_of).filter(|_| found.is_file);
         let mut files: Vec<_> = listing.found.into_iter().filter_map(|found| Some((place(&found)?, found))).collect();
         files.sort_by_key(|(place, _)| place.order());

@@ -6,6 +6,7 @@ use crate::appender::Inner;
 use crate::busy;
 use crate::detour::is_want_of_room;
 use crate::hand_over::{Queue, Round};
+use crate::listing::Disputed;
 use crate::record::{self, Record};
 use crate::refusals;
 use crate::report::Operation;
@@ -80,6 +81,8 @@ pub(crate) struct Outcome {
     pub(crate) unseen: Option<PathBuf>,
     /// A file of the future.
     pub(crate) ahead: Option<PathBuf>,
+    /// A file that another program at work could have made, too.
+    pub(crate) disputed: Option<Disputed>,
 }
 
 /// The work of a thread that has been started. Dropped before it is done, if the thread panics, or never comes to it.
@@ -143,7 +146,8 @@ impl Inner {
         }
     }
 
-    /// If the last thread that was started has ended in the middle of its work, or before it: counts that, and prunes in place.
+    /// If the last thread that was started has ended in the middle of its work, or before it: counts that, and prunes
+    /// in place.
     pub(crate) fn make_up_for_lost_chores(&self) {
         if self.duties().chores_lost.swap(false, Relaxed) {
             let at = self.clock.exact_second();
@@ -245,7 +249,7 @@ impl Inner {
         drop(turn);
         match outcome {
             Ok(outcome) => {
-                if outcome.held > 0 {
+                if outcome.held > 0 || outcome.disputed.is_some() {
                     self.look_again(at);
                 }
                 if chore == Chore::Prune && self.limits.bytes.is_some() {
@@ -257,6 +261,7 @@ impl Inner {
                 }
                 self.report_unseen(outcome.unseen);
                 self.report_ahead(chore, outcome.ahead);
+                self.report_dispute(chore, outcome.disputed, at);
                 !outcome.refused
             }
             Err(error) => {
@@ -284,6 +289,31 @@ impl Inner {
             let text = "it is of the future, made by a clock that was ahead: it does not count, and goes a day after its last write";
             self.report(Operation::Retention, &path, io::Error::other(text));
         }
+    }
+
+    /// Once, when it has lasted for minutes. While a program is started anew with other options, processes of before
+    /// have the files until they end.
+    fn report_dispute(&self, chore: Chore, disputed: Option<Disputed>, at: i64) {
+        // The others find the same.
+        let first = [Chore::Prune, Chore::Compress, Chore::HandOver].into_iter().find(|chore| self.has(*chore));
+        if first != Some(chore) {
+            return;
+        }
+        let (since, reported) = (&self.duties().disputed_since, &self.duties().dispute_reported);
+        let Some(Disputed { path, claimant }) = disputed else {
+            since.store(0, Relaxed);
+            reported.store(false, Relaxed);
+            return;
+        };
+        let began = since.compare_exchange(0, at, Relaxed, Relaxed).unwrap_or_else(|began| began);
+        if began == 0 || at - began < PATIENCE || reported.swap(true, Relaxed) {
+            return;
+        }
+        let text = format!(
+            "another program that is at work here ({claimant}) has files of such names, too, which are neither pruned, compressed nor handed \
+             over until it ends; give one of the two another directory, prefix or suffix"
+        );
+        self.report(Operation::Names, &path, io::Error::new(io::ErrorKind::AlreadyExists, text));
     }
 
     /// `all`: also what has failed so recently that it is not tried again by itself.
@@ -402,6 +432,7 @@ impl Inner {
         let outcome = outcome.map_err(|failed| error(self.pattern.directory(), failed))?;
         self.report_unseen(outcome.unseen);
         self.report_ahead(chore, outcome.ahead);
+        self.report_dispute(chore, outcome.disputed, at);
         match outcome.failed {
             None => Ok(outcome.done),
             Some((path, failed)) => Err(error(&path, failed)),

@@ -2,6 +2,7 @@
 
 use crate::clock::system_time;
 use crate::name::{Pattern, Place};
+use crate::ownership::Rivals;
 use crate::sys::{self, Entry};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,15 @@ pub(crate) struct Listing {
     pub(crate) found: Vec<Found>,
     /// The first directory below the log directory that could not be read.
     pub(crate) closed: Option<(PathBuf, io::Error)>,
+    /// A file that another program at work could have made, too.
+    pub(crate) disputed: Option<Disputed>,
+}
+
+/// A file that two programs could have made, and the options of the other one.
+#[derive(Debug)]
+pub(crate) struct Disputed {
+    pub(crate) path: PathBuf,
+    pub(crate) claimant: String,
 }
 
 /// All names in the log directory, and in those directories below it that the pattern's names go through. Others are not
@@ -39,6 +49,20 @@ pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Listing> {
     walk(pattern, pattern.directory(), "", pattern.depth(), now, &mut listing)?;
     if pattern.is_numbered() {
         leave_out_strays(&mut listing.found);
+    }
+    Ok(listing)
+}
+
+/// The same, but files that another program at work could have made, too, are no files of the pattern.
+pub(crate) fn list_own(pattern: &Pattern, now: i64) -> io::Result<Listing> {
+    let mut listing = list(pattern, now)?;
+    let rivals = Rivals::of(pattern);
+    for found in listing.found.iter_mut().filter(|found| found.file().is_some()) {
+        if let Some(names) = rivals.claimant(&found.name) {
+            (found.place, found.archive_of) = (None, None);
+            let disputed = || Disputed { path: found.path.clone(), claimant: names.to_string() };
+            listing.disputed.get_or_insert_with(disputed);
+        }
     }
     Ok(listing)
 }

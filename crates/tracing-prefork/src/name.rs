@@ -54,6 +54,8 @@ pub(crate) struct Pattern {
     pub(crate) archives: bool,
     /// Names that fit and that are somebody else's (`ownership`).
     pub(crate) foreign: BTreeSet<String>,
+    /// The hidden record of the names, if there is one. Processes that hold another record are another program's.
+    pub(crate) record: Option<PathBuf>,
 }
 
 impl Pattern {
@@ -75,7 +77,8 @@ impl Pattern {
             }
         };
         let hidden = HiddenNames::new(&before, date.as_ref(), &after);
-        Self { directory, before, after, date, calendar, hidden, numbered, archives: false, foreign: BTreeSet::new() }
+        let (archives, foreign, record) = (false, BTreeSet::new(), None);
+        Self { directory, before, after, date, calendar, hidden, numbered, archives, foreign, record }
     }
 
     pub(crate) fn directory(&self) -> &Path {

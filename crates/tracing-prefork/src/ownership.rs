@@ -117,13 +117,17 @@ impl Names {
 
     /// A pattern with these names. Its zone is UTC, whatever the appender's is: names look the same in all.
     fn pattern(&self, directory: &Path) -> Option<Pattern> {
+        self.pattern_in(directory, Offsets::Fixed(0))
+    }
+
+    fn pattern_in(&self, directory: &Path, offsets: Offsets) -> Option<Pattern> {
         let rotation: Rotation = self.rotation.parse().ok()?;
         let date = match &self.date_format {
             Some(custom) => Some(DateFormat::new(custom).ok()?),
             None => rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
         };
         let shows_offset = date.as_ref().is_some_and(|date| date.shows_offset);
-        let calendar = Calendar::new(&rotation, Offsets::Fixed(0), shows_offset);
+        let calendar = Calendar::new(&rotation, offsets, shows_offset);
         let (prefix, suffix) = (self.prefix.as_deref(), self.suffix.as_deref());
         let mut pattern = Pattern::new(directory.to_owned(), prefix, suffix, date, calendar, self.numbered);
         pattern.archives = self.archives;
@@ -185,6 +189,7 @@ pub(crate) fn settle(
         Err(error) => notes.push((record, error)),
     }
     pattern.foreign = presence.names().foreign.clone();
+    pattern.record = Some(presence.record().to_owned());
     for record in &others.free {
         remove_unless_held(record);
     }
@@ -235,6 +240,40 @@ fn compare_with_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -
         others.foreign.extend(files.into_iter().map(|file| file.name).filter(|name| is_ours(name)));
     }
     Ok(others)
+}
+
+/// The other programs that are at work in the directory of a pattern, and could take files of the pattern for their
+/// own.
+///
+/// Two rotations, or two zones, can give the same names to their files. Nobody can tell from a name whose file it is.
+/// So as long as both programs run, neither of them prunes, compresses or hands over a file that both could have made.
+/// A program that was started with other options has all its files again when the processes of before have ended.
+#[derive(Debug)]
+pub(crate) struct Rivals(Vec<(Names, Pattern)>);
+
+impl Rivals {
+    pub(crate) fn of(pattern: &Pattern) -> Self {
+        let rival = |record: PathBuf| {
+            let names = Names::read(&record)?;
+            let zone: Option<Zone> = names.zone.parse().ok();
+            let offsets = zone.and_then(|zone| Offsets::resolve(&zone).ok()).unwrap_or(Offsets::Fixed(0));
+            let theirs = names.pattern_in(pattern.directory(), offsets)?;
+            (pattern.may_meet(&theirs) && is_at_work(&record)).then_some((names, theirs))
+        };
+        let others = records(pattern.directory()).filter(|record| Some(record) != pattern.record.as_ref());
+        Self(others.filter_map(rival).collect())
+    }
+
+    /// Who could have made the file of that name, too.
+    pub(crate) fn claimant(&self, name: &str) -> Option<&Names> {
+        self.0.iter().find(|(_, pattern)| pattern.reading(name).is_some()).map(|(names, _)| names)
+    }
+}
+
+/// Whether a process holds the record. `false` where there are no such locks.
+fn is_at_work(record: &Path) -> bool {
+    let has_leases = |file: OwnFile| file.get().is_ok_and(sys::has_leases);
+    sys::open_to_read(record).is_ok_and(|file| file.is_some_and(has_leases)) && sys::is_held(record)
 }
 
 /// Whether it stays so for a moment. A process that is just ending, or a child that is about to execute another

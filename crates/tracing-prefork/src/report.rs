@@ -44,8 +44,9 @@ pub enum Operation {
     /// line; after one of [`clock`](crate::Builder::clock) the event has the system's time. (A panic of
     /// [`on_error`](crate::Builder::on_error) is written to standard error, with what the hook was told.)
     UserCode,
-    /// Telling the appender's files from those of others when it is built. What was there before and does not fit is left alone, for ever; or the
-    /// hidden record of the names could not be written.
+    /// Telling the appender's files from those of others. What was there when it was built and does not fit is left alone,
+    /// for ever. What another program at work could have made, too, because only the rotation or the zone differs, is left
+    /// alone until that program ends. Or the hidden record of the names could not be written.
     Names,
 }
 

@@ -9,7 +9,7 @@ use crate::compression::plain_name;
 use crate::hand_over::{Queue, Waits};
 use crate::housekeeping::Outcome;
 use crate::latest::Link;
-use crate::listing::{self, Found, Listing};
+use crate::listing::{self, Disputed, Found, Listing};
 use crate::name::{Pattern, Place};
 use crate::sys::{self, Removal};
 use std::fs;
@@ -83,8 +83,8 @@ pub(crate) fn prune(
     clock: &Clock,
     now: i64,
 ) -> io::Result<Outcome> {
-    let Surplus { files, ahead, closed } = surplus(pattern, links, limits, clock, now)?;
-    let mut outcome = Outcome { failed: closed, ahead, ..Outcome::default() };
+    let Surplus { files, ahead, closed, disputed } = surplus(pattern, links, limits, clock, now)?;
+    let mut outcome = Outcome { failed: closed, ahead, disputed, ..Outcome::default() };
     for Kept { place, name, path, .. } in files {
         let rested = || age::has_rested(place.span, &path, now);
         let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
@@ -128,13 +128,15 @@ struct Surplus {
     ahead: Option<PathBuf>,
     /// A directory that could not be read.
     closed: Option<(PathBuf, io::Error)>,
+    /// A file that another program at work could have made, too.
+    disputed: Option<Disputed>,
 }
 
 /// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one. Files of the future do not
 /// count, and go when they have not been written to for a day. Clears away what processes that were killed have left.
 fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
     let mut files = Vec::new();
-    let Listing { found, closed } = listing::list(pattern, now)?;
+    let Listing { found, closed, disputed } = listing::list_own(pattern, now)?;
     for found in found {
         match found.place.or(found.archive_of) {
             // A link of that name is not ours.
@@ -158,7 +160,7 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, no
     };
     let surplus = files.into_iter().enumerate().filter(goes).map(|(_, file)| file);
     let files = surplus.chain(future.into_iter().filter(|file| age::has_rested_in_future(&file.path))).collect();
-    Ok(Surplus { files, ahead, closed })
+    Ok(Surplus { files, ahead, closed, disputed })
 }
 
 /// Whether nothing more is written to a file: its period has ended, or another file of that period has followed. `places` are those of

@@ -48,6 +48,10 @@ pub(crate) struct Duties {
     pub(crate) links_in_doubt: AtomicBool,
     /// Files of the future were there when the housekeeping looked last, which has been reported.
     pub(crate) ahead_reported: AtomicBool,
+    /// The second since which another program could have made some of the files, too; 0 for none. And whether that has been
+    /// reported.
+    pub(crate) disputed_since: AtomicI64,
+    pub(crate) dispute_reported: AtomicBool,
     /// A file has been created, so that there may be one too many, and one that is finished.
     pub(crate) chores_wanted: AtomicBool,
     /// A thread that was started for it has ended before it was done.

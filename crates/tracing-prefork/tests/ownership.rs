@@ -8,7 +8,7 @@ use nix::unistd::{ForkResult, fork};
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
-use tracing_prefork::{Appender, BuildError, Builder, Operation, Rotation};
+use tracing_prefork::{Appender, BuildError, Builder, Operation, Rotation, Zone};
 
 fn daily() -> Builder {
     Hand::at(NOW).builder().rotation(Rotation::DAILY)
@@ -231,6 +231,102 @@ fn options_that_were_changed_between_two_starts_are_no_second_program() {
         })
         .collect();
     assert_eq!(running.len(), 16);
+}
+
+#[test]
+fn programs_that_only_the_rotation_or_the_zone_tells_apart_leave_files_that_both_could_have_made_alone() {
+    type With = fn(Builder) -> Builder;
+    const HOURS: &str = "%Y-%m-%d-%H";
+    let pairs: [(With, With, u64); 3] = [
+        (
+            |to| to.rotation(Rotation::HOURLY).date_format(HOURS),
+            |to| to.rotation(Rotation::DAILY).date_format(HOURS),
+            1,
+        ),
+        (|to| to.rotation(Rotation::HOURLY), |to| to.rotation(Rotation::HOURLY).zone(Zone::Fixed(14 * 3600)), 1),
+        (|to| to.rotation(Rotation::DAILY), |to| to.rotation(Rotation::WEEKLY), 24),
+    ];
+    for (one, other, hours) in pairs {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let build = |with: With| {
+            let (told, builder) = telling(with(hand.builder()).max_log_files(1));
+            (told, builder.build(directory.path()).expect("builds"))
+        };
+        let ((told, logs), (others_told, others)) = (build(one), build(other));
+        let (mut alone, mut both) = (0, 0);
+        for turn in 0..29 {
+            hand.set(NOW + turn * hours * 3600, 0);
+            log(&logs, "of the one");
+            log(&others, "of the other");
+            logs.prune().expect("prunes");
+            others.prune().expect("prunes");
+        }
+        // Each name that both have is there still, with all its lines.
+        for turn in 0..29 {
+            let at = common::at(NOW + turn * hours * 3600);
+            let is_of = |logs: &Appender, path: &Path| {
+                (0..9000).any(|hour| logs.path_at(common::at(NOW - 40 * DAY + hour * 3600)) == path)
+            };
+            for (logs, rival) in [(&logs, &others), (&others, &logs)] {
+                let path = logs.path_at(at);
+                if is_of(rival, &path) {
+                    both += 1;
+                    assert!(path.exists(), "{path:?} of {:?}", names(directory.path()));
+                } else {
+                    alone += usize::from(path.exists());
+                }
+            }
+        }
+        assert!(both >= 29, "{both}");
+        assert!(alone <= 2, "{alone}, of {:?}", names(directory.path()));
+        for (told, parts) in [(&told, ["rotation", "app.20"]), (&others_told, ["rotation", "another program"])] {
+            let told = told.lock().expect("unpoisoned");
+            assert_eq!(
+                told.iter().map(|(operation, _)| *operation).collect::<Vec<_>>(),
+                [Operation::Names],
+                "{told:?}"
+            );
+            says(&told[0].1, &parts);
+        }
+        // When the other program has ended, all names are the appender's.
+        drop(others);
+        hand.set(NOW + 28 * hours * 3600 + 60, 0);
+        log(&logs, "which lets go of the file before");
+        common::eventually("only the last file is left", || {
+            logs.prune().expect("prunes");
+            // Those that a zone further east has made are of the future.
+            let files = logs.files().expect("listed").into_iter().filter(|file| file.period.start <= hand.now());
+            files.count() == 1
+        });
+    }
+}
+
+#[test]
+fn a_file_that_another_program_could_have_made_is_handed_over_when_that_program_has_ended() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let given = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let notes = given.clone();
+    let hourly = hand.builder().rotation(Rotation::HOURLY).date_format("%Y-%m-%d-%H").on_rollover(move |file, _| {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        notes.lock().expect("unpoisoned").push(name);
+    });
+    let daily = hand.builder().rotation(Rotation::DAILY).date_format("%Y-%m-%d-%H");
+    let (hourly, daily) = (hourly.build(directory.path()).expect("builds"), daily.build(directory.path()));
+    // Without a line of its own, the daily program has no lease on the file of the day.
+    let daily = daily.expect("builds");
+    log(&hourly, "a line");
+    hand.set(NOW + 3600, 0);
+    log(&hourly, "a line");
+    hourly.hand_over().expect("handed over");
+    assert_eq!(*given.lock().expect("unpoisoned"), ["app.2026-11-21-08.log"]);
+    drop(daily);
+    // A child of another test may have a copy of the lock until it executes its program.
+    common::eventually("both are handed over", || {
+        hourly.hand_over().expect("handed over");
+        *given.lock().expect("unpoisoned") == ["app.2026-11-21-08.log", "app.2026-11-21-00.log"]
+    });
 }
 
 #[test]
