@@ -108,8 +108,8 @@ fn archive(
         make(&directory, closed.file(), &before, target, clock)
     };
     let made = match sys::at_priority(priority, "log-compression", making)? {
-        // The directory has been removed with all that was in it.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !closed.is_at(plain)? => return Ok(Archived::Gone),
+        // The plain file has gone, perhaps with its directory (ENOENT; ext4: EPERM).
+        Err(_) if !closed.is_at(plain)? => return Ok(Archived::Gone),
         made => made?,
     };
     if !made.complete {
@@ -138,7 +138,7 @@ fn archive(
     match named {
         // Somebody has made a file of that name in this very moment, or removed the directory with all that was in it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Archived::Held),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !closed.is_at(plain)? => return Ok(Archived::Gone),
+        Err(_) if !closed.is_at(plain)? => return Ok(Archived::Gone),
         named => named?,
     }
     // Without the claim, since a disk takes its time: the archive's name must be there after a power failure before the other one goes.

@@ -390,6 +390,26 @@ fn a_file_that_is_deleted_while_it_is_compressed_does_not_come_back_as_an_archiv
 }
 
 #[test]
+fn a_file_that_is_removed_with_its_directory_while_it_is_compressed_is_no_failure() {
+    let above = tempfile::tempdir().expect("a directory");
+    let directory = above.path().join("logs");
+    fs::create_dir(&directory).expect("made");
+    yesterday(&directory, "removed\n");
+    let removed = directory.clone();
+    // The thread that compresses asks for the time before it makes the archive.
+    let clock = move || {
+        if std::thread::current().name() == Some("log-compression") {
+            fs::remove_dir_all(&removed).expect("removed");
+        }
+        at(NOW)
+    };
+    let (told, builder) = telling(daily(&Hand::at(NOW), KINDS[0].0).clock(clock));
+    assert_eq!(builder.build(&directory).expect("builds").compress().expect("no failure"), 0);
+    assert_eq!(operations(&told), []);
+    assert!(!directory.exists());
+}
+
+#[test]
 fn late_lines_that_are_moved_away_while_they_are_compressed_are_not_in_the_archive() {
     for &(kind, ending) in KINDS {
         let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
@@ -869,12 +889,17 @@ fn numbered(day: u64, number: u64) -> String {
     format!("{day} {number} {:x}\n", (day + 1).wrapping_mul(number + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// How many lines of a day there are: they must be the first so many, in order.
+/// How many lines of a day there are: they must be the first so many, in order. A process that is killed within `write(2)` can leave the beginning of the
+/// line that comes next, which is ended and stays.
 fn count(day: u64, content: &[u8]) -> u64 {
     let text = std::str::from_utf8(content).expect("UTF-8");
     let mut count = 0;
     for line in text.split_inclusive('\n') {
-        assert_eq!(line, numbered(day, count), "day {day}");
+        let (next, piece) = (numbered(day, count), line.trim_end_matches('\n'));
+        if piece.len() + 1 < next.len() && next.starts_with(piece) {
+            continue;
+        }
+        assert_eq!(line, next, "day {day}");
         count += 1;
     }
     count
