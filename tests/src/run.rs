@@ -258,18 +258,15 @@ impl Stage {
         let (setup, start) = (&self.scenario.setup, self.scenario.start);
         let processes = 1 + (start.processes + start.forked) as u64;
         let line = self.scenario.load.sizes.room() as u64;
+        // A thread that is kept from running right before its look has the others write as much again before theirs.
+        let looks = if start.most_threads() > 1 { 2 } else { 1 };
         let overshoot = |bytes: u64| {
             let interval = (bytes / 64).clamp(16 * 1024, 256 * 1024);
-            processes * (interval + start.most_threads() as u64 * (interval / 16 + line))
+            processes * (looks * interval + start.most_threads() as u64 * (interval / 16 + line))
         };
         let overshoot = |bytes| if setup.lock_writes { 0 } else { overshoot(bytes) };
-        // A full file is written on if the next one cannot be opened; and by threads, while the one that is about to close it is kept from
-        // running, as by the many processes of several runs at once.
-        let is_bound = self
-            .scenario
-            .plan
-            .as_ref()
-            .is_none_or(|plan| !plan.obstructs() && (start.threads == 1 || setup.lock_writes));
+        // A full file is written on if the next one cannot be opened.
+        let is_bound = self.scenario.plan.as_ref().is_none_or(|plan| !plan.obstructs());
         let largest = |bytes| if is_bound { bytes + overshoot(bytes) } else { u64::MAX };
         Demands { largest: setup.max_file_bytes.map(largest), archive: setup.compress, header: setup.header }
     }

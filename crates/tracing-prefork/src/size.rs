@@ -68,10 +68,26 @@ impl Inner {
     #[cold]
     pub(crate) fn look_at_size(self: &Arc<Self>, pin: Pin<'_>, at: i64) {
         let bytes = pin.bytes().swap(0, Relaxed);
-        drop(pin);
         let all = self.slots.state.bytes.fetch_add(bytes, Relaxed) + bytes;
-        if self.size_limit.as_ref().is_some_and(|limit| all >= limit.interval) {
-            self.move_on(at, 0);
+        if self.size_limit.as_ref().is_none_or(|limit| all < limit.interval) {
+            return;
+        }
+        match self.slots.try_roll() {
+            Some(rolling) => {
+                drop(pin);
+                self.go_on(rolling, at, 0);
+            }
+            None => self.look_beside_another(&pin),
+        }
+    }
+
+    /// Another thread has the right to exchange the files, and may be kept from running for as long as it pleases the machine. So whoever finds the
+    /// file full says so without that right: lines go to the next file by way of descriptors of their own.
+    fn look_beside_another(&self, pin: &Pin<'_>) {
+        self.slots.state.bytes.store(0, Relaxed);
+        let size = pin.file().and_then(|file| sys::size(file).ok());
+        if size.is_some_and(|size| !self.has_room(size, 0)) {
+            pin.set_full();
         }
     }
 
@@ -80,6 +96,10 @@ impl Inner {
     #[cold]
     pub(crate) fn move_on(self: &Arc<Self>, at: i64, length: usize) -> bool {
         let (Some(_), Some(rolling)) = (&self.size_limit, self.slots.try_roll()) else { return false };
+        self.go_on(rolling, at, length)
+    }
+
+    fn go_on(self: &Arc<Self>, rolling: Rolling<'_>, at: i64, length: usize) -> bool {
         self.slots.state.bytes.store(0, Relaxed);
         let Some((size, index)) = rolling.size(at) else { return false };
         if self.has_room(size, length) && !rolling.is_full(at) {

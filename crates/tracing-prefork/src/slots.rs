@@ -272,6 +272,11 @@ impl<'a> Pin<'a> {
         self.bounds.care.load(Relaxed) & !FLAGS
     }
 
+    /// Has the file take no more lines. It is the slot's file as long as this pin is there.
+    pub(crate) fn set_full(&self) {
+        self.bounds.care.fetch_or(FULL, Relaxed);
+    }
+
     /// Whether the line is for the period's next file.
     pub(crate) fn is_full(&self) -> bool {
         self.bounds.care.load(Relaxed) & FULL != 0

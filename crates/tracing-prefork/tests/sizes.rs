@@ -7,6 +7,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 use std::fs;
 use std::path::Path;
+use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 use tracing_prefork::{Appender, Builder, Rotation};
 
@@ -166,6 +167,43 @@ fn processes_meet_in_one_file_and_the_overshoot_has_a_bound() {
             assert!(own.into_iter().eq(&expected), "process {process}: all lines, in order");
         }
     });
+}
+
+#[test]
+fn a_thread_that_is_kept_from_running_in_the_middle_of_a_rollover_lets_no_file_grow_beyond_the_bound() {
+    const MAX: u64 = 32_768;
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let is_late = || std::thread::current().name() == Some("late");
+    let now = hand.clone();
+    let clock = move || if is_late() { common::at(NOW - DAY) } else { now.now() };
+    let (begins, begun) = mpsc::channel();
+    let (ends, end) = mpsc::channel::<()>();
+    let end = Mutex::new(end);
+    let header = move |_| {
+        if is_late() {
+            let _ = begins.send(());
+            let _ = end.lock().map(|end| end.recv());
+        }
+        String::from("# of a day\n")
+    };
+    let builder = hand.builder().rotation(Rotation::DAILY).clock(clock).max_file_bytes(MAX).header(header);
+    let logs = builder.build(directory.path()).expect("builds");
+    let late = logs.clone();
+    let late = std::thread::Builder::new().name("late".to_owned()).spawn(move || log(&late, "late")).expect("starts");
+    begun.recv().expect("the late line has its file opened");
+    let expected: Vec<_> = (0..500).map(|number| format!("{number:0999}")).collect();
+    expected.iter().for_each(|line| log(&logs, line));
+    ends.send(()).expect("waits");
+    late.join().expect("ends");
+    let mut found = logs.files().expect("listed");
+    assert_eq!(read(directory.path(), "app.2026-11-20.log"), "# of a day\nlate\n");
+    found.remove(0);
+    let largest = found.iter().map(|file| file.bytes).max().expect("there");
+    // One process with two threads: 16 KiB, and for each thread a 16th of that and a line.
+    assert!(largest <= MAX + 16_384 + 2 * (1024 + 1000), "{largest}");
+    let lines: Vec<_> = lines(&logs).into_iter().filter(|line| line.len() == 999).collect();
+    assert!(lines == expected, "{} lines", lines.len());
 }
 
 #[test]
