@@ -1,7 +1,6 @@
 //! How long somebody else has had a turn: whoever has it for minutes may have been stopped, which is worth a report.
 
 use crate::sys::{self, Entry, Holder, Refused};
-use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
@@ -29,9 +28,9 @@ pub(crate) fn is_at_work(holder: Holder) -> bool {
     let Holder::Process(number) = holder else { return false };
     let threads = PathBuf::from(format!("/proc/{number}/task"));
     let runs = |thread: Entry| {
-        let text = fs::read_to_string(threads.join(thread.name).join("stat")).unwrap_or_default();
+        let text = sys::read(&threads.join(thread.name).join("stat")).unwrap_or_default();
         // The name of the thread, in parentheses, can be anything.
-        text.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with(['R', 'D']))
+        String::from_utf8_lossy(&text).rsplit_once(") ").is_some_and(|(_, state)| state.starts_with(['R', 'D']))
     };
     sys::entries(&threads).is_ok_and(|threads| threads.into_iter().any(runs))
 }

@@ -4,6 +4,7 @@
 //! a lock, in which a child forked from a process with other threads could hang at its own build.
 
 use crate::BuildError;
+use crate::sys;
 use jiff::tz::TimeZone;
 use std::env;
 use std::fs;
@@ -110,6 +111,6 @@ fn of_machine() -> Result<TimeZone, BuildError> {
 }
 
 fn read(name: &str, path: &Path) -> Result<TimeZone, String> {
-    let data = fs::read(path).map_err(|error| error.to_string())?;
+    let data = sys::read(path).map_err(|error| error.to_string())?;
     TimeZone::tzif(name, &data).map_err(|error| error.to_string())
 }

@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, UtimensatFlags, utimensat};
 use nix::sys::time::TimeSpec;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,14 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<OwnFile>> {
     };
     file.status()?.must_be_regular()?;
     Ok(Some(file))
+}
+
+/// The whole content of a file. A symbolic link is followed.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = files::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY, Mode::empty())?;
+    let mut content = Vec::new();
+    file.reader().read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// Sets the time of a file's last change. A symbolic link is not followed.

@@ -23,7 +23,7 @@ mod stderr;
 mod tail;
 mod unnamed;
 
-pub(crate) use closed::{ClosedFile, Directory, open_to_read, set_modified, unlink};
+pub(crate) use closed::{ClosedFile, Directory, open_to_read, read, set_modified, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::make_directories;
 pub(crate) use entries::{Entry, entries};

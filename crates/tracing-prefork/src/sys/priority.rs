@@ -1,8 +1,9 @@
 //! Work that gets what nobody else wants of processors and disks.
 
 use nix::libc;
-use std::fs;
 use std::io;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::path::Path;
 use std::thread;
 
 /// The priority of work that nobody waits for.
@@ -42,8 +43,10 @@ pub(crate) fn at_priority<T: Send>(priority: Priority, name: &str, work: impl Fn
 /// forbids.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_filtered() -> bool {
-    let status = fs::read_to_string("/proc/thread-self/status");
-    status.map_or(true, |status| status.lines().any(|line| line.starts_with("Seccomp:") && !line.ends_with("\t0")))
+    let status = super::read(Path::new("/proc/thread-self/status"));
+    status.map_or(true, |status| {
+        String::from_utf8_lossy(&status).lines().any(|line| line.starts_with("Seccomp:") && !line.ends_with("\t0"))
+    })
 }
 
 /// For this thread only: what Linux calls a process in these calls is a thread (`setpriority(2)`, `sched(7)`, `ioprio_set(2)`). Whatever the
