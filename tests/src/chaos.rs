@@ -244,21 +244,18 @@ pub fn scenario(seed: u64) -> Scenario {
     let fills = plan.count(Act::Fill) > 0;
     let setup = &scenario.setup;
     scenario.prunes = setup.max_log_files.is_some() || setup.max_total_bytes.is_some() || setup.max_age.is_some();
-    let has_links = setup.latest_symlink.is_some() || setup.latest_hard_link.is_some();
     let hook_fails = setup.hook.is_some_and(|hook| hook.fails + hook.panics > 0);
     scenario.allows = Allows {
         refused: plan.obstructs(),
         fragments: kills || fills,
         glued: kills && !setup.lock_writes,
         late: plan.obstructs() || scenario.prunes || setup.compress.is_some(),
-        // A lock may be held by whoever was stopped or killed. A process that was kept from running finds that the file that it was about to
-        // link has been compressed or removed.
+        // A lock may be held by whoever was stopped or killed.
         errors: plan.takes_files()
             || plan.obstructs()
             || hook_fails
             || plan.count(Act::Unlink) > 0
             || setup.lock_writes
-            || has_links && (scenario.prunes || setup.compress.is_some())
             // Whoever was kept from running finds that the file that it was about to compress has been removed.
             || scenario.prunes && setup.compress.is_some()
             // Files of a future that the clock has left.
