@@ -306,7 +306,7 @@ impl Appender {
     }
 
     /// Looks at once whether the path of the current file still leads to the file that is open, opens it anew if not, and renews the
-    /// links. It happens by itself at the first event of each second; this is for a program that is told, by SIGHUP as a rule.
+    /// links. If no file of the current period is open, it opens that file. It happens by itself at the first event of each second; this is for a program that is told, by SIGHUP as a rule.
     ///
     /// Safe on any thread, while others log. (Not in a signal handler itself: have a thread wait for the signal, as `signal-hook`
     /// and `tokio::signal` do.)

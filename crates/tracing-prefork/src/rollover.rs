@@ -133,23 +133,25 @@ impl Inner {
         if !rolling.nothing_open() {
             self.duties().retry.may_open(at)?;
         }
+        self.roll_over_with(rolling, at).map_err(|error| {
+            let copy = copy_of(&error);
+            self.report_at(Operation::Rollover, at, error);
+            copy
+        })
+    }
+
+    /// The same for a caller that has the right to exchange files, and tells of a failure itself.
+    pub(crate) fn roll_over_with(&self, rolling: Rolling<'_>, at: i64) -> io::Result<Rolled> {
         self.look_at_fork();
         let forward = rolling.is_forward(at);
         let installed = self.fill_slot(&rolling, at);
         drop(rolling);
-        match installed {
-            Ok(false) => Ok(Rolled::No),
-            Ok(true) => {
-                self.counters().rollovers.fetch_add(1, Relaxed);
-                self.look_after_rollover(at);
-                Ok(if forward { Rolled::Forward } else { Rolled::Back })
-            }
-            Err(error) => {
-                let copy = copy_of(&error);
-                self.report_at(Operation::Rollover, at, error);
-                Err(copy)
-            }
+        if !installed? {
+            return Ok(Rolled::No);
         }
+        self.counters().rollovers.fetch_add(1, Relaxed);
+        self.look_after_rollover(at);
+        Ok(if forward { Rolled::Forward } else { Rolled::Back })
     }
 
     /// Opens the file that takes the next line of `at`, puts it into the slot that is not in use, and notes what has come of it.

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::appender::Inner;
 use crate::latest::{Link, PutBack, To};
 use crate::report::Operation;
-use crate::rollover::GRACE;
+use crate::rollover::{GRACE, Rolled};
 use crate::{sys, user_code};
 use nix::errno::Errno;
 use std::io;
@@ -121,7 +121,7 @@ impl Inner {
     pub(crate) fn reopen(self: &Arc<Self>) -> Result<(), Error> {
         let at = self.clock.exact_second();
         self.duties().retry.succeeded();
-        let looked = self.wait(|| match self.look_at_file(at, at) {
+        let looked = self.wait(|| match self.look_and_open(at) {
             Ok(Look::Busy) if self.slots.are_in_use_here() => Some(Err(user_code::called_back())),
             Ok(Look::Busy) => None,
             looked => Some(looked),
@@ -138,6 +138,27 @@ impl Inner {
         };
         let path = self.path_at(at, self.index(at));
         Err(self.reporter.error(self.counters(), Operation::Rollover, &path, failed))
+    }
+
+    /// The same look, which also opens the file of `at` if none is open: no event of its period has come yet, or the program has closed our
+    /// descriptor.
+    fn look_and_open(&self, at: i64) -> io::Result<Look> {
+        let looked = self.look_at_file(at, at)?;
+        match looked {
+            Look::NotOpen => {}
+            Look::Lost => _ = self.counters().files_reopened.fetch_add(1, Relaxed),
+            _ => return Ok(looked),
+        }
+        let Some(rolling) = self.slots.try_roll() else { return Ok(Look::Busy) };
+        if rolling.has(at) {
+            return Ok(Look::AsItWas);
+        }
+        match self.roll_over_with(rolling, at)? {
+            Rolled::Forward => {}
+            Rolled::Back => self.after_rollover_back(at),
+            Rolled::No => return Ok(Look::Busy),
+        }
+        Ok(Look::OpenedAgain)
     }
 
     /// Holds the record of the names again, if it has been removed, or the program has closed its descriptor.

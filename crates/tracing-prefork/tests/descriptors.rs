@@ -99,6 +99,25 @@ fn the_files_of_a_program_that_closed_everything_and_opened_its_own_stay_as_they
 }
 
 #[test]
+fn reopen_opens_the_file_again_whose_descriptor_the_program_has_closed_or_says_why_not() {
+    alone("reopen_opens_the_file_again_whose_descriptor_the_program_has_closed_or_says_why_not", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let (told, logs) = daily(&hand, directory);
+        log(&logs, "before");
+        close_from_3();
+        fs::rename(directory.join(TODAY), directory.join("moved")).expect("renamed");
+        fs::create_dir(directory.join(TODAY)).expect("in the way");
+        logs.reopen().expect_err("a directory is in the way");
+        fs::remove_dir(directory.join(TODAY)).expect("removed");
+        logs.reopen().expect("opens the file");
+        assert_eq!(read(directory, TODAY), "", "before any line");
+        log(&logs, "after");
+        assert_eq!((read(directory, "moved").as_str(), read(directory, TODAY).as_str()), ("before\n", "after\n"));
+        assert_eq!((logs.stats().files_reopened, operations(&told)), (1, vec![]));
+    });
+}
+
+#[test]
 fn appenders_never_get_the_number_that_another_one_has_lost() {
     alone("appenders_never_get_the_number_that_another_one_has_lost", &[], |directory| {
         let hand = Hand::at(NOW);

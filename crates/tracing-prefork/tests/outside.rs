@@ -404,6 +404,32 @@ fn reopen_does_it_at_once_and_reports_nothing() {
 }
 
 #[test]
+fn reopen_after_a_boundary_opens_the_file_of_the_new_period_or_says_why_not() {
+    const TOMORROW: &str = "app.2026-11-22.log";
+    let scene = Scene::new(|builder| builder.latest_symlink("soft"));
+    let link = || fs::read_link(scene.path("soft")).expect("a link");
+    fs::create_dir(scene.path(TOMORROW)).expect("in the way");
+    scene.hand.set(NOW + DAY, 0);
+    let error = scene.logs.reopen().expect_err("a directory is in the way");
+    assert_eq!(error.operation(), Operation::Rollover);
+    common::says(&error.to_string(), &[TOMORROW, "irectory"]);
+    assert_eq!(link(), Path::new(TODAY));
+    scene.log("to the file before");
+    fs::remove_dir(scene.path(TOMORROW)).expect("removed");
+    scene.logs.reopen().expect("opens the file");
+    assert_eq!((scene.read(TOMORROW).as_str(), link().as_path()), ("", Path::new(TOMORROW)), "before any line");
+    scene.log("of the next day");
+    assert_eq!(scene.read(TODAY), "before\nto the file before\n");
+    assert_eq!(scene.read(TOMORROW), "of the next day\n");
+    // The clock is set back, and the file of that day is not open.
+    scene.hand.set(NOW - 2 * DAY, 0);
+    scene.logs.reopen().expect("opens the file");
+    assert_eq!(scene.read("app.2026-11-19.log"), "");
+    let stats = scene.logs.stats();
+    assert_eq!((stats.rollovers, stats.files_reopened, operations(&scene.told)), (3, 0, vec![]));
+}
+
+#[test]
 fn reopen_is_safe_while_other_threads_log() {
     let scene = Scene::new(|builder| builder);
     std::thread::scope(|scope| {
