@@ -25,6 +25,7 @@ pub mod disk;
 mod family;
 pub mod faults;
 pub mod filler;
+pub mod handed;
 pub mod heap;
 pub mod journal;
 pub mod keeper;

@@ -23,6 +23,7 @@ use crate::chaos::Plan;
 use crate::checker::{Checker, Demands, Keeps};
 use crate::clock::{Clock, Ticking};
 use crate::disk::Mount;
+use crate::handed::Handed;
 use crate::journal;
 use crate::keeper;
 use crate::ledger::{Ledger, Word};
@@ -34,6 +35,7 @@ use crate::process::fork;
 use crate::report::Report;
 use crate::scenario::{Scenario, Subject};
 use crate::speed;
+use crate::tree;
 use crate::watch;
 use crate::writer::{Prefork, Writer};
 use crate::zone::Zone;
@@ -164,7 +166,7 @@ impl Stage {
         let (setup, ground) = (&self.scenario.setup, &self.ground);
         let (clock, ledger) = (ground.clock, ground.ledger);
         Ok(match self.scenario.subject {
-            Subject::Prefork => Box::new(Prefork::build(&self.directory, setup, clock, ledger)?),
+            Subject::Prefork => Box::new(Prefork::build(&self.directory, setup, clock, ledger, &self.handed())?),
             Subject::Peer => Box::new(Peer::build(&self.directory, setup)?),
             Subject::Simple(habit) => {
                 let pattern = setup.pattern.clone();
@@ -209,6 +211,34 @@ impl Stage {
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.record.with_file_name("journal")
+    }
+
+    /// Where the hooks note what they were given.
+    fn handed(&self) -> PathBuf {
+        self.record.with_file_name("handed")
+    }
+
+    /// Holds what the hooks were given against what is promised. Whoever takes files away may take the appender's own notes, too, and
+    /// where nothing can be written there are none.
+    fn inspect_handed(&self, began_to_close: u64, report: &mut Report) -> io::Result<()> {
+        let (Some(plan), Some(hook)) = (&self.scenario.plan, self.scenario.setup.hook) else { return Ok(()) };
+        if plan.obstructs() || self.scenario.subject != Subject::Prefork {
+            return Ok(());
+        }
+        let handed = Handed::read(&self.handed());
+        if !plan.takes_files() {
+            handed.inspect_repeated(report);
+        }
+        let always_fails = hook.fails == 1 || hook.panics == 1;
+        if !always_fails && !plan.steps_the_clock() {
+            let pattern = &self.ground.pattern;
+            let open = pattern.key_at(began_to_close);
+            let is_over = |name: &String| pattern.place_of_name(name).is_some_and(|place| place.key < open);
+            let files = tree::entries(&self.directory, pattern.depth())?.into_iter();
+            let files = files.filter(|entry| entry.kind.is_file()).map(|entry| entry.name).filter(is_over);
+            handed.inspect_missing(&self.directory, files, report);
+        }
+        Ok(())
     }
 
     /// Copies the files out of a file system that goes with the run.
@@ -308,6 +338,7 @@ impl Stage {
             setup.latest_hard_link = None;
         }
         links::inspect(&self.directory, &setup, leads, &mut report);
+        self.inspect_handed(began_to_close, &mut report)?;
         let found = scenario.inspect.map(|inspect| inspect(&self.directory));
         for case in found.unwrap_or_default() {
             report.other(case);

@@ -15,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::checker::first_line;
 use crate::clock::{self, Clock};
+use crate::handed::Notes;
 use crate::ledger::{Ledger, Word};
 use crate::line::Way;
 use crate::pattern::{Archive, Pattern, Unit};
@@ -30,7 +31,7 @@ pub trait Writer: Sync {
     /// When the line was refused.
     fn put(&self, way: Way, line: Text<'_>) -> io::Result<()>;
 
-    /// Compresses what can be compressed and prunes, at once, where the writer can.
+    /// Compresses what can be compressed, prunes and hands over, at once, where the writer can.
     fn tidy(&self) {}
 
     /// The lines that it has written and lost in this process, if it counts them.
@@ -114,12 +115,18 @@ pub struct Prefork {
 }
 
 impl Prefork {
-    /// Builds the appender on `directory`.
+    /// Builds the appender on `directory`. What its hook is given is noted in the file `handed`.
     ///
     /// # Errors
     ///
     /// Those of `Builder::build`.
-    pub fn build(directory: &Path, setup: &Setup, clock: Clock, ledger: Ledger) -> Result<Self, BuildError> {
+    pub fn build(
+        directory: &Path,
+        setup: &Setup,
+        clock: Clock,
+        ledger: Ledger,
+        handed: &Path,
+    ) -> Result<Self, BuildError> {
         let Setup { pattern, .. } = setup;
         let hangs = setup.hook.is_some_and(|hook| hook.hangs > 0);
         let mut builder =
@@ -166,6 +173,7 @@ impl Prefork {
         }
         if let Some(hook) = setup.hook {
             let (count, pattern) = (AtomicU64::new(1), pattern.clone());
+            let notes = Notes::open(handed);
             let directory = std::path::absolute(directory).unwrap_or_default();
             builder = builder.try_on_rollover(move |path, period| {
                 let name = path.strip_prefix(&directory).unwrap_or(path).to_string_lossy().into_owned();
@@ -178,7 +186,8 @@ impl Prefork {
                     eprintln!("fork-tests: the hook was given {name} for the period from {start}");
                 }
                 ledger.word(Word::HandedOver).fetch_add(1, Relaxed);
-                hook.call(count.fetch_add(1, Relaxed))
+                let call = || hook.call(count.fetch_add(1, Relaxed));
+                notes.as_ref().map_or_else(call, |notes| notes.around(&name, path, call))
             });
         }
         if setup.lock_writes {
@@ -249,6 +258,8 @@ impl Writer for Prefork {
     fn tidy(&self) {
         let _ = self.appender.compress();
         let _ = self.appender.prune();
+        // Hooks that fail now and then come to their end.
+        let _ = (0..20).find(|_| self.appender.hand_over().is_ok());
     }
 }
 

@@ -11,13 +11,14 @@ use std::time::Duration;
 use fork_tests::bad::{Habit, Simple};
 use fork_tests::checker::{Checker, Demands, Keeps, first_line};
 use fork_tests::clock::{Clock, Ticking};
+use fork_tests::handed::{Handed, Notes};
 use fork_tests::journal;
 use fork_tests::ledger::{Ledger, Thread, Word};
 use fork_tests::limited::Limits;
 use fork_tests::line::{Id, Pen, Sizes, Way};
 use fork_tests::load::{Ground, Load};
 use fork_tests::pattern::{Archive, Pattern, Unit};
-use fork_tests::report::{Allows, Counts};
+use fork_tests::report::{Allows, Counts, Report};
 use fork_tests::stamp::Stamp;
 use fork_tests::zone::Zone;
 use program::play;
@@ -968,4 +969,43 @@ fn a_line_is_refused_only_while_nothing_can_be_opened_or_written() {
         let counts = desk.check_as(Keeps::Limits(limits()), Demands::default());
         assert_eq!(counts.other, wrong, "{at}: {counts}");
     }
+}
+
+#[test]
+fn a_file_that_is_handed_over_twice_or_never_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let (directory, notes) = (home.path().join("logs"), home.path().join("handed"));
+    fs::create_dir(&directory).unwrap();
+    let files = ["first", "second", "third"];
+    files.iter().for_each(|name| fs::write(directory.join(name), "a line\n").unwrap());
+    let hand_over = |name: &str, answer: Result<(), ()>| {
+        let path = directory.join(name);
+        assert_eq!(Notes::open(&notes).unwrap().around(name, &path, || answer), answer);
+    };
+    let cases = || {
+        let mut report = Report::default();
+        Handed::read(&notes).inspect_repeated(&mut report);
+        Handed::read(&notes).inspect_missing(&directory, files.map(str::to_owned), &mut report);
+        report.cases
+    };
+    hand_over("first", Ok(()));
+    hand_over("second", Err(()));
+    assert_eq!(cases(), ["second: was not handed over", "third: was not handed over"]);
+    hand_over("second", Ok(()));
+    // Late lines.
+    fs::write(directory.join("first"), "a line\nlate\n").unwrap();
+    hand_over("third", Ok(()));
+    assert_eq!(cases(), ["first: was not handed over"]);
+    hand_over("first", Ok(()));
+    assert_eq!(cases(), [""; 0]);
+    // Another process, which cannot know what the last one did at its end.
+    let other = |name: &str| {
+        let text = fs::read_to_string(&notes).unwrap();
+        let line = text.lines().rfind(|line| line.ends_with(name)).unwrap().split_once(' ').unwrap().1;
+        fs::write(&notes, format!("{text}1 {line}\n")).unwrap();
+    };
+    other("first");
+    assert_eq!(cases(), [""; 0]);
+    other("third");
+    assert_eq!(cases(), [format!("third: handed over by process {}, and by 1 again", std::process::id())]);
 }
