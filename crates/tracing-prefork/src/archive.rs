@@ -128,7 +128,7 @@ fn archive(
     let published = archive.as_ref().map(|archive| archive.file().id());
     let named = match unchanged()? {
         Err(archived) => return Ok(archived),
-        Ok(_) if sys::identity_of(&target) != old.as_ref().map(OwnFile::id) => return Ok(Archived::Held),
+        Ok(_) if !is_as_before(&target, old.as_ref())? => return Ok(Archived::Held),
         Ok(_claim) => match archive {
             Some(archive) if old.is_none() => archive.publish(&target),
             Some(archive) => archive.replace(&target),
@@ -173,17 +173,31 @@ fn remove(plain: &Path, closed: &ClosedFile) -> io::Result<Archived> {
 }
 
 /// Leaves under the archive's name what was there before it was published.
-fn take_back(target: &Path, published: FileId, old: Option<&OwnFile>, clock: &Clock) -> io::Result<()> {
+fn take_back(target: &Path, published: FileId, old: Option<&Old>, clock: &Clock) -> io::Result<()> {
     if sys::identity_of(target) != Some(published) {
         return Ok(());
     }
     let Some(old) = old else { return sys::unlink(target) };
-    let found = old.metadata()?;
     let copy = Unnamed::create(target, clock.now())?;
-    io::copy(&mut old.reader(), &mut copy.file())?;
-    copy.file().with(|copy| take_after(copy, &found))?;
+    io::copy(&mut old.file.reader(), &mut copy.file())?;
+    copy.file().with(|copy| take_after(copy, &old.found, None))?;
     copy.file().with(File::sync_all)?;
     copy.replace(target)
+}
+
+/// An archive that is there already, and what it was when it was looked at.
+#[derive(Debug)]
+struct Old {
+    file: OwnFile,
+    found: Metadata,
+}
+
+/// Whether the archive's name leads to what it led to when it was looked at, and nobody has changed that since.
+fn is_as_before(target: &Path, old: Option<&Old>) -> io::Result<bool> {
+    if sys::identity_of(target) != old.map(|old| old.file.id()) {
+        return Ok(false);
+    }
+    old.map_or(Ok(true), |old| Ok(!differ(&old.file.metadata()?, &old.found)))
 }
 
 /// The archive that a plain file goes into. One that is there already, whatever its kind: a program can be killed between the two steps, and started
@@ -192,7 +206,7 @@ fn take_back(target: &Path, published: FileId, old: Option<&OwnFile>, clock: &Cl
 struct Target {
     path: PathBuf,
     kind: Compression,
-    old: Option<OwnFile>,
+    old: Option<Old>,
     rest: Rest,
 }
 
@@ -217,7 +231,8 @@ impl Target {
             if archive != own && !archive.symlink_metadata().is_ok_and(|found| found.is_file()) {
                 continue;
             }
-            let Some(old) = sys::open_to_read(&archive)? else { continue };
+            let Some(file) = sys::open_to_read(&archive)? else { continue };
+            let old = Old { found: file.metadata()?, file };
             let unreadable = |error| unreadable(&directory.told(&archive), &error);
             let kind = kind_of(&archive).map_err(unreadable)?;
             let rest = Rest::find(&old, plain, before, kind).map_err(unreadable)?;
@@ -241,7 +256,7 @@ struct Made {
     /// `None`: the one that is there has it all already.
     archive: Option<Unnamed>,
     /// What had the archive's name when it was looked at.
-    old: Option<OwnFile>,
+    old: Option<Old>,
     /// All of the plain file is in it.
     complete: bool,
 }
@@ -255,7 +270,7 @@ fn make(directory: &Directory, plain: &OwnFile, before: &Metadata, target: Targe
     let archive = Unnamed::create(&target, clock.now())?;
     let mut output = BufWriter::with_capacity(CHUNK, Frugal::new(archive.file())?);
     if let Some(old) = &old {
-        let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.reader().take(kept)), &mut output)?;
+        let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.file.reader().take(kept)), &mut output)?;
         if copied != kept {
             return Err(unreadable(&directory.told(&target), &io::ErrorKind::UnexpectedEof.into()));
         }
@@ -267,7 +282,7 @@ fn make(directory: &Directory, plain: &OwnFile, before: &Metadata, target: Targe
     let length = kind.compress(&mut BufReader::with_capacity(CHUNK, plain.reader()), &mut output)?;
     output.flush()?;
     drop(output);
-    archive.file().with(|archive| take_after(archive, before))?;
+    archive.file().with(|archive| take_after(archive, before, old.as_ref().map(|old| &old.found)))?;
     // Before the plain file goes: after a power failure there must be one of the two.
     archive.file().with(File::sync_all)?;
     Ok(Made { target, archive: Some(archive), old, complete: length == before.len() })
@@ -278,22 +293,38 @@ fn unreadable(archive: &Path, error: &io::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
+/// Whether somebody has written to a file, or has changed who may read it.
 fn differ(now: &Metadata, before: &Metadata) -> bool {
-    now.len() != before.len() || modified(now) != modified(before)
+    let rights = |file: &Metadata| (file.mode(), file.uid(), file.gid());
+    now.len() != before.len() || modified(now) != modified(before) || rights(now) != rights(before)
 }
 
 fn modified(file: &Metadata) -> (i64, i64) {
     (file.mtime(), file.mtime_nsec())
 }
 
-/// Gives an archive the owner, the permissions and the times of its plain file.
-fn take_after(archive: &File, plain: &Metadata) -> io::Result<()> {
+/// Gives an archive the owner, the permissions and the times of its plain file. If an archive was there before, the new
+/// one has the owner and the group of that one: an administrator may have given it to somebody. Only those who may read
+/// both files may read the new one.
+fn take_after(archive: &File, plain: &Metadata, old: Option<&Metadata>) -> io::Result<()> {
     let own = archive.metadata()?;
-    let mut mode = plain.mode() & 0o777;
-    if (own.uid(), own.gid()) != (plain.uid(), plain.gid())
-        && fchown(archive, Some(plain.uid()), Some(plain.gid())).is_err()
-        && own.gid() != plain.gid()
-        && fchown(archive, None, Some(plain.gid())).is_err()
+    let (mut uid, mut gid, mut mode) = (plain.uid(), plain.gid(), plain.mode() & 0o777);
+    if let Some(old) = old {
+        mode &= old.mode();
+        // An owner can give himself every right, and whoever may not read the plain file could have made the old archive
+        // to get at it.
+        let may_read = old.uid() == uid || plain.mode() & 0o004 != 0;
+        uid = if may_read { old.uid() } else { own.uid() };
+        if old.gid() != gid {
+            // For the plain file, this group is everybody.
+            mode &= !0o070 | (plain.mode() & 0o007) << 3;
+            gid = old.gid();
+        }
+    }
+    if (own.uid(), own.gid()) != (uid, gid)
+        && fchown(archive, Some(uid), Some(gid)).is_err()
+        && own.gid() != gid
+        && fchown(archive, None, Some(gid)).is_err()
     {
         // It stays with another group, which gets no more than everybody.
         mode &= !0o070 | (mode & 0o007) << 3;
@@ -325,8 +356,9 @@ impl Rest {
     /// gives way to a new one, unless nothing has come to the file since. If it is another file, of late lines, it becomes a further member.
     ///
     /// The age is what tells late lines without a timestamp, which repeat what the member says, from the member's own.
-    fn find(archive: &OwnFile, plain: &OwnFile, before: &Metadata, kind: Compression) -> io::Result<Self> {
-        let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive.reader()), count: 0 };
+    fn find(archive: &Old, plain: &OwnFile, before: &Metadata, kind: Compression) -> io::Result<Self> {
+        let own = &archive.found;
+        let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive.file.reader()), count: 0 };
         let (mut last, mut torn) = (None, [false; 2]);
         while !input.fill_buf()?.is_empty() {
             let start = input.count;
@@ -341,11 +373,12 @@ impl Rest {
             last = Some((start, length, comparison.equal));
         }
         let Some((start, length, begins)) = last else { return Err(io::ErrorKind::UnexpectedEof.into()) };
-        let own = archive.metadata()?;
-        if !begins || is_younger(before, &own) {
+        if !begins || is_younger(before, own) {
             return Ok(Self::Apart { behind: input.count, torn: torn[1] });
         }
-        let nothing = length == before.len() && modified(before) == modified(&own);
+        // Somebody can have taken rights from the plain file since, which the archive then must not give either.
+        let protects = own.mode() & !before.mode() & 0o777 == 0;
+        let nothing = length == before.len() && modified(before) == modified(own) && protects;
         Ok(if nothing { Self::Nothing } else { Self::Grown { behind: start, torn: torn[0] } })
     }
 }

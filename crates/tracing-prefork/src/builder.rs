@@ -270,6 +270,9 @@ impl Builder {
     /// that. A late line for a period that is compressed already makes a plain
     /// file again, which soon becomes a further part of the archive; `zcat` shows both.
     ///
+    /// The archive has the owner, the group and the mode of the plain file, as far as this process may set them. An archive that takes late
+    /// lines keeps its owner and its group, and has the rights that both it and the file of the late lines give.
+    ///
     /// [`max_log_files`](Self::max_log_files) counts a file and its archive as one, and removes archives of either kind. Compressing
     /// takes room: half of what is left on the disk at most, else the file stays plain and a report says so. What a link leads to stays
     /// plain.

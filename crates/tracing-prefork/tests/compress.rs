@@ -7,7 +7,7 @@ mod common;
 use common::{DAY, Hand, NOW, Told, all_names, alone, at, eventually, log, names, operations, telling};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -198,6 +198,98 @@ fn a_late_line_becomes_a_further_part_of_the_archive() {
             ".gz" => tool("gzip", &["-t"], &archive),
             _ => tool("zstd", &["-q", "-t"], &archive),
         };
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("set");
+}
+
+/// The rights of a file, and its owner and group.
+fn rights(path: &Path) -> (u32, u32, u32) {
+    let found = fs::metadata(path).expect("there");
+    (found.mode() & 0o777, found.uid(), found.gid())
+}
+
+#[test]
+fn a_late_line_takes_no_protection_off_an_archive() {
+    for &(kind, ending) in KINDS {
+        for (archived, late, expected) in [(0o600, 0o644, 0o600), (0o640, 0o604, 0o600), (0o644, 0o600, 0o600)] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let plain = yesterday(directory.path(), "on time\n");
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            let archive = with_ending(&plain, ending);
+            set_mode(&archive, archived);
+            let (_, owner, group) = rights(&archive);
+            set_mode(&yesterday(directory.path(), "late\n"), late);
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            assert_eq!(text(&archive), "on time\nlate\n");
+            assert_eq!(rights(&archive), (expected, owner, group), "{archived:o} and a late line in {late:o}");
+        }
+    }
+}
+
+#[test]
+fn an_archive_stays_with_the_owner_that_it_was_given_to_unless_he_may_not_read_the_late_line() {
+    if !nix::unistd::Uid::effective().is_root() {
+        writeln!(io::stderr(), "SKIPPED: only root can give files away").expect("told");
+        return;
+    }
+    const SOMEBODY: u32 = 54_321;
+    for &(kind, ending) in KINDS {
+        // The late line in a file of root's. Whoever owns an archive can read all that is in it, whatever its mode.
+        for (late, expected) in [(0o644, (0o640, SOMEBODY, SOMEBODY)), (0o640, (0o600, 0, SOMEBODY))] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let plain = yesterday(directory.path(), "on time\n");
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            let archive = with_ending(&plain, ending);
+            chown(&archive, Some(SOMEBODY), Some(SOMEBODY)).expect("given away");
+            set_mode(&archive, 0o640);
+            set_mode(&yesterday(directory.path(), "late\n"), late);
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            assert_eq!(text(&archive), "on time\nlate\n");
+            assert_eq!(rights(&archive), expected, "a late line in {late:o}");
+        }
+    }
+}
+
+#[test]
+fn rights_that_are_taken_while_a_file_is_compressed_or_after_a_crash_are_taken_from_its_archive() {
+    for &(kind, ending) in KINDS {
+        let directory = tempfile::tempdir().expect("a directory");
+        let plain = yesterday(directory.path(), "on time\n");
+        let archive = with_ending(&plain, ending);
+        // The thread that compresses asks for the time when it has looked at the files, and before it makes the archive.
+        let compress_while = |protected: &Path| {
+            let protected = protected.to_owned();
+            let clock = move || {
+                if std::thread::current().name() == Some("log-compression") {
+                    set_mode(&protected, 0o600);
+                }
+                at(NOW)
+            };
+            let logs = daily(&Hand::at(NOW), kind).clock(clock).build(directory.path()).expect("builds");
+            logs.compress().expect("no failure")
+        };
+        set_mode(&plain, 0o644);
+        assert_eq!(compress_while(&plain), 0, "the file has changed");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert_eq!(rights(&archive).0, 0o600);
+
+        set_mode(&archive, 0o644);
+        set_mode(&yesterday(directory.path(), "late\n"), 0o644);
+        assert_eq!(compress_while(&archive), 0, "the archive has changed");
+        let kept = directory.path().join("kept");
+        fs::hard_link(&plain, &kept).expect("linked");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert_eq!(rights(&archive).0, 0o600);
+
+        // A process was killed between the two steps, and the plain file is protected after that.
+        set_mode(&archive, 0o644);
+        set_mode(&kept, 0o600);
+        fs::rename(&kept, &plain).expect("renamed");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert_eq!((rights(&archive).0, text(&archive).as_str()), (0o600, "on time\nlate\n"));
     }
 }
 
