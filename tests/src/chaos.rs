@@ -256,8 +256,6 @@ pub fn scenario(seed: u64) -> Scenario {
             || hook_fails
             || plan.count(Act::Unlink) > 0
             || setup.lock_writes
-            // Whoever was kept from running finds that the file that it was about to compress has been removed.
-            || scenario.prunes && setup.compress.is_some()
             // Files of a future that the clock has left.
             || plan.steps_the_clock() && scenario.prunes,
     };

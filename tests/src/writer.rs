@@ -356,11 +356,13 @@ fn tells_of_holder(report: &str) -> Option<i32> {
 static REPORTED: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
 
 /// Counts an error and shows it, without the lock that std keeps around standard error. A second report of one kind within a
-/// minute is amiss. That somebody has had a turn for long is no error if it is true: the harness has stopped that process, or its hook takes its time.
+/// minute is amiss. That somebody has had a turn for long is no error if it is true: the harness has stopped that process, or its hook takes its time, or
+/// minutes of the run's clock are microseconds.
 fn report(ledger: Ledger, hangs: bool, error: &Error) {
     let is_true = tells_of_holder(&error.to_string()).is_some_and(|holder| {
         let mut members = (0..ledger.members()).map(|process| ledger.member(process));
-        hangs && error.operation() == Operation::OnRollover
+        ledger.get(Word::ClockRate) > 1000
+            || hangs && error.operation() == Operation::OnRollover
             || members.any(|member| member.pid() == holder && member.was_paused())
     });
     if !is_true {
