@@ -175,6 +175,9 @@ impl Appender {
     /// The file of an event at `time`: its absolute path. Pure arithmetic, whether or not the file exists. With
     /// [`max_file_bytes`](Builder::max_file_bytes) it is the first of that period's files.
     ///
+    /// Times before 0001-01-02 00:00 UTC share the file of that instant. Times from 9999-01-01 00:00 UTC on share the
+    /// file of that one.
+    ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
     ///
@@ -189,6 +192,9 @@ impl Appender {
     }
 
     /// The period of the file of `time`: the interval around it in which events go to the same file.
+    ///
+    /// Times before 0001-01-02 00:00 UTC have the period of that instant, and times from 9999-01-01 00:00 UTC on have
+    /// the period of that one. So the period of a time that is further away does not include the time.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};

@@ -186,7 +186,12 @@ impl Builder {
 
     /// Removes files whose period ended, and that were last written to, so long ago: at build and after each rollover. A second is the least.
     ///
-    /// Of a file that a machine wrote before its clock was set, in 1970, the age begins when it is first found.
+    /// The time of the last write is what the file system says:
+    ///
+    /// * If it is before the year 2000, a machine wrote the file before its clock was set. The age begins when the file
+    ///   is first found.
+    /// * If it is more than an hour in the future, it is ignored: the age counts from the end of the period alone.
+    /// * If it is less than an hour in the future, the age counts from it.
     ///
     /// What may go is the same as with [`max_log_files`](Self::max_log_files). Together with that and with
     /// [`max_total_bytes`](Self::max_total_bytes), a file goes if any of them says so.
@@ -323,12 +328,14 @@ impl Builder {
         Self { priority: if lowest { Priority::Lowest } else { Priority::Usual }, ..self }
     }
 
-    /// Takes a lock on the file around each write, so that a line is in the file whole or not at all: for writers that may be killed
-    /// at any moment, and for network file systems, which do not append atomically by themselves (`open(2)`).
+    /// Takes a lock on the file around each write, so that a line is in the file whole or not at all: for writers that
+    /// may be killed at any moment, for programs that end while their threads log, and for network file systems, which
+    /// do not append atomically by themselves (`open(2)`).
     ///
-    /// A process that is killed inside `write(2)` can leave a piece of its line, and without the lock the next line of another is
-    /// glued to it. Under the lock each writer looks first how the file ends: a piece that somebody has left becomes a line of its own. A
-    /// write of its own that falls short is cut off again.
+    /// A process that is killed inside `write(2)` can leave a piece of its line, and without the lock the next line of
+    /// another is glued to it. The kernel ends threads in the same way when `main` returns, or another thread calls
+    /// `exit` or `execve(2)`. Under the lock each writer looks first how the file ends: a piece that somebody has left
+    /// becomes a line of its own. A write of its own that falls short is cut off again.
     ///
     /// All processes of a directory should use it, since those that do not are not kept out; a writer that finds such a one
     /// cuts nothing off. It takes four more system calls an event. A lock that another process has held for a second, because it

@@ -25,6 +25,7 @@
 //!
 //! * **No line is lost**: what a write acknowledged is in one file, once.
 //! * **No line is torn**: an event is one `write(2)` on an `O_APPEND` descriptor, lines of a megabyte included.
+//!   (`strace` shows `pwrite64`, whose offset an `O_APPEND` descriptor ignores.)
 //! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
 //! * **Retention removes our files only**, never the current one, never one that a process still writes to.
 //! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that removes,
@@ -53,13 +54,23 @@
 //!
 //! A line that cannot be written is an `Err` for the caller, and counted in [`Stats`]. A new file that cannot be opened
 //! (out of descriptors, out of inodes, no permission) costs no line: the file before keeps being written, and tries
-//! follow after 1, 2, 4 and then every 8 seconds. A file that somebody renames, removes or replaces is noticed at the first event of the
-//! next second, and opened anew; [`Appender::reopen`] does that at once. [`Builder::on_error`] hears of all of it. `tracing_subscriber::fmt()` prints every failed write to
-//! standard error by itself; turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
+//! follow after 1, 2, 4 and then every 8 seconds.
 //!
-//! A write that is cut short by a full disk leaves a piece of its line, which is ended there and then: no acknowledged line is glued to
-//! it. A process that is killed inside `write(2)` can leave one too; where that matters, [`Builder::lock_writes`] has the next writer
-//! end it. [`Builder::min_log_files`] gives up old files for new lines.
+//! A file that somebody renames, removes or replaces is noticed at the first event of the next second, and opened anew;
+//! [`Appender::reopen`] does that at once. If no file can be opened in its place, a renamed file keeps being written. A
+//! removed one does not, because nobody would ever find what is in it: from then on each line is refused, its caller is
+//! told so, and each event tries to open the file.
+//!
+//! [`Builder::on_error`] hears of all of it. `tracing_subscriber::fmt()` prints every failed write to standard error by
+//! itself; turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
+//!
+//! A write that is cut short by a full disk leaves a piece of its line, which is ended there and then: no acknowledged
+//! line is glued to it. A process that is killed inside `write(2)` can leave a piece, too. So can a process that ends
+//! while its threads log: when `main` returns, or a thread calls `exit` or `execve(2)`, the kernel ends the other
+//! threads in the middle of `write(2)`. The next line of another process is glued to such a piece. Let threads that log
+//! end first, or use [`Builder::lock_writes`], which has the next writer end the piece.
+//!
+//! [`Builder::min_log_files`] gives up old files for new lines.
 //!
 //! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ: its default action ends the process at the write that exceeds
 //! the limit (`setrlimit(2)`), before anybody could report it.

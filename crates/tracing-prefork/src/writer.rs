@@ -12,7 +12,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The writer of one event, from [`MakeWriter::make_writer`].
 ///
 /// A `write_all` that ends in a newline goes straight to the file, as one `write(2)`. Pieces are put together, and
-/// written as one when the writer is flushed or dropped, with a final newline if they lack it.
+/// written as one when the writer is flushed or dropped, with a final newline if they lack it. A writer that is leaked
+/// ([`std::mem::forget`]) loses its pieces, and nothing counts or reports them.
 ///
 /// # Errors
 ///
@@ -214,9 +215,12 @@ fn log_pieces(inner: &Arc<Inner>, pieces: &mut Vec<u8>, began: Option<i64>) -> i
 
 /// For whatever writes to an [`io::Write`]: `tracing_appender::non_blocking`, `env_logger`, `BufWriter`.
 ///
-/// (A shared `&Appender` has no place to keep a piece: there, each call is an event.) Whole lines go to the file at once, all that one call brings as one `write(2)`. The piece of a line at the end of a
+/// Whole lines go to the file at once, all that one call brings as one `write(2)`. The piece of a line at the end of a
 /// call stays in this handle until the rest of its line comes, or until `flush` or drop, which give it a newline. It is
 /// not inherited by a forked child.
+///
+/// A shared `&Appender` has no place to keep a piece: there, each call is an event. So a `BufWriter` needs a handle of
+/// its own, `BufWriter::new(logs.clone())`. Behind `BufWriter::new(&logs)` a line that the buffer cuts becomes two.
 ///
 /// ```
 /// use std::io::Write;
@@ -277,7 +281,8 @@ impl Drop for Appender {
 }
 
 /// Each call is one event: written at once, with a final newline if it lacks one. `write!` and `writeln!` are one call.
-/// (An `Appender` of one's own keeps the piece of a line until its rest comes.)
+/// (An `Appender` of one's own keeps the piece of a line until its rest comes: give a `BufWriter` `logs.clone()`, not
+/// `&logs`.)
 impl Write for &Appender {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.write_all(buf)?;

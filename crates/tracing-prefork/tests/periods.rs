@@ -40,6 +40,24 @@ fn name(logs: &Appender, time: SystemTime) -> OsString {
     logs.path_at(time).file_name().expect("a name").to_owned()
 }
 
+#[test]
+fn times_that_are_too_far_away_for_a_date_share_the_file_of_the_first_or_the_last_day() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs = Hand::at(NOW).builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    let day = Duration::from_secs(24 * 3600);
+    let (first, last) = (UNIX_EPOCH - 719_161 * day, UNIX_EPOCH + 2_932_532 * day);
+    let names = [first + day, first, first - NANOSECOND, first - 300_000 * day].map(|time| name(&logs, time));
+    assert_eq!(
+        names,
+        ["0001-01-03", "0001-01-02", "0001-01-02", "0001-01-02"].map(|date| OsString::from(format!("app.{date}.log")))
+    );
+    let names = [last - NANOSECOND, last, last + day, last + 300_000 * day].map(|time| name(&logs, time));
+    assert_eq!(
+        names,
+        ["9998-12-31", "9999-01-01", "9999-01-01", "9999-01-01"].map(|date| OsString::from(format!("app.{date}.log")))
+    );
+}
+
 /// The name that the documentation promises, written with another formatter.
 fn documented(rotation: &Rotation, zone: &Zone, time: SystemTime) -> String {
     let local = OffsetDateTime::from(time)
