@@ -131,6 +131,7 @@ impl Names {
         let (prefix, suffix) = (self.prefix.as_deref(), self.suffix.as_deref());
         let mut pattern = Pattern::new(directory.to_owned(), prefix, suffix, date, calendar, self.numbered);
         pattern.archives = self.archives;
+        pattern.foreign = self.foreign.clone();
         Some(pattern)
     }
 }
@@ -168,10 +169,11 @@ pub(crate) fn settle(
     let record = pattern.hidden(&own.purpose(pattern));
     let others = compare_with_others(pattern, &own, &record, at)?;
     let is_numbered_already = others.numbered || Names::read(&record).is_some_and(|known| known.numbered);
-    own.foreign = others.foreign;
+    pattern.foreign = others.foreign;
     if own.numbered && !is_numbered_already {
-        own.foreign.extend(strangers(pattern, at));
+        pattern.foreign.extend(strangers(pattern, at));
     }
+    own.foreign = pattern.foreign.clone();
     let mut presence = Presence::new(record.clone(), own);
     match presence.begin(creation) {
         Ok(Recorded { created, known }) => {
@@ -239,6 +241,7 @@ fn compare_with_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -
             |name: &str| pattern.place_of_name(name, at).or_else(|| pattern.place_of_archive(name, at)).is_some();
         others.foreign.extend(files.into_iter().map(|file| file.name).filter(|name| is_ours(name)));
     }
+    others.foreign.retain(|name| !takes_lines(pattern, name, at));
     Ok(others)
 }
 
@@ -274,6 +277,11 @@ impl Rivals {
 fn is_at_work(record: &Path) -> bool {
     let has_leases = |file: OwnFile| file.get().is_ok_and(sys::has_leases);
     sys::open_to_read(record).is_ok_and(|file| file.is_some_and(has_leases)) && sys::is_held(record)
+}
+
+/// Whether lines of the pattern go to that file from now on, whoever has begun it: the name of a period's first file is fixed.
+fn takes_lines(pattern: &Pattern, name: &str, at: i64) -> bool {
+    pattern.place_of_name(name, at).is_some_and(|place| place.index == 0 && at < place.span.end)
 }
 
 /// Whether it stays so for a moment. A process that is just ending, or a child that is about to execute another

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, all_names, alone, log, names, operations, read, says, telling, write_files};
+use common::{DAY, Hand, NOW, all_names, alone, hook, log, names, operations, read, says, telling, write_files};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use std::fs::{self, File};
@@ -352,6 +352,86 @@ fn dates_that_would_be_taken_for_numbers_are_left_alone_and_reported_once() {
     assert_eq!(read(directory.path(), "app.20261121.log"), "of the day\n");
     // And back.
     dated().build(directory.path()).expect("builds");
+}
+
+/// `app.20261121.14.log`: the file of that hour, or the fifteenth of the day.
+fn hours(hand: &Hand) -> Builder {
+    hand.builder().rotation(Rotation::HOURLY).date_format("%Y%m%d.%H")
+}
+
+/// Each line of 100 bytes has a file to itself.
+fn numbered_days(hand: &Hand) -> Builder {
+    hand.builder().rotation(Rotation::DAILY).date_format("%Y%m%d").max_file_bytes(100).lock_writes(true)
+}
+
+const MIDNIGHT: u64 = NOW / DAY * DAY;
+
+/// The first of these hours is under way, and the others follow. Says what is handed over when they are over.
+fn through_hours(logs: &Appender, hand: &Hand, hours: std::ops::Range<u64>) {
+    for hour in hours {
+        log(logs, "a line");
+        hand.set(MIDNIGHT + (hour + 1) * 3600, 0);
+    }
+    log(logs, "a line");
+    // Until the files before are let go of.
+    hand.set(MIDNIGHT + hand.now().duration_since(common::at(MIDNIGHT)).expect("later").as_secs() + 10, 0);
+    log(logs, "a line");
+    logs.hand_over().expect("handed over");
+    logs.prune().expect("prunes");
+}
+
+#[test]
+fn files_of_a_program_whose_options_were_changed_and_changed_back_stay_its_own() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(MIDNIGHT + 12 * 3600);
+    let logs = hours(&hand).build(directory.path()).expect("builds");
+    through_hours(&logs, &hand, 12..14);
+    drop(logs);
+    for start in 0..2 {
+        let logs = numbered_days(&hand).max_log_files(2).build(directory.path()).expect("builds with other options");
+        (0..2).for_each(|_| log(&logs, &"x".repeat(99)));
+        logs.prune().expect("prunes");
+        let own: Vec<_> = logs.files().expect("listed").iter().map(|file| hook::name(&file.path)).collect();
+        let days = if start == 0 {
+            ["app.20261121.log", "app.20261121.1.log"]
+        } else {
+            ["app.20261121.2.log", "app.20261121.3.log"]
+        };
+        assert_eq!(own, days);
+        drop(logs);
+        let (given, builder) = hook::given(hours(&hand).max_log_files(2));
+        let (told, builder) = telling(builder);
+        let logs = builder.build(directory.path()).expect("builds with the options of before");
+        let hour = 14 + start;
+        through_hours(&logs, &hand, hour..hour + 1);
+        let (before, current, next) = (hour - 1, hour, hour + 1);
+        let name = |hour: u64| format!("app.20261121.{hour}.log");
+        let first = if start == 0 { vec![name(12), name(before), name(current)] } else { vec![name(current)] };
+        assert_eq!((hook::all(&given), operations(&told)), (first, vec![]));
+        let mut left = vec![name(current), name(next)];
+        left.extend(days.map(str::to_owned));
+        left.sort();
+        assert_eq!(names(directory.path()), left);
+    }
+}
+
+#[test]
+fn a_file_that_new_lines_go_to_is_the_programs_own_whoever_has_begun_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(MIDNIGHT + 14 * 3600);
+    let logs = numbered_days(&hand).build(directory.path()).expect("builds");
+    (0..16).for_each(|_| log(&logs, &"x".repeat(99)));
+    drop(logs);
+    let (given, builder) = hook::given(hours(&hand).max_log_files(1));
+    let logs = builder.build(directory.path()).expect("builds with other options");
+    through_hours(&logs, &hand, 14..16);
+    assert_eq!(hook::all(&given), ["app.20261121.14.log", "app.20261121.15.log"]);
+    let own: Vec<_> = logs.files().expect("listed").iter().map(|file| hook::name(&file.path)).collect();
+    assert_eq!(own, ["app.20261121.16.log"]);
+    // The other files whose numbers could be hours.
+    for number in 10..14 {
+        assert_eq!(read(directory.path(), &format!("app.20261121.{number}.log")).len(), 100);
+    }
 }
 
 #[test]
