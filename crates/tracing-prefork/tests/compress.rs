@@ -916,15 +916,22 @@ fn the_work_is_done_at_the_priority_of_the_program_if_that_is_wanted() {
         let (kind, _) = KINDS[0];
         let plain = yesterday(directory, &lines(200_000));
         let logs = daily(&Hand::at(NOW), kind).background_priority(false).build(directory).expect("builds");
+        // Nice value and policy, proc_pid_stat(5), counted behind the name of the thread.
+        let priority = |stat: &str, name: &str| {
+            let fields: Vec<_> = stat.split_once(&format!("({name}) "))?.1.split(' ').collect();
+            Some((fields[16].to_owned(), fields[38].to_owned()))
+        };
+        let task = Path::new("/proc/thread-self");
+        let name = fs::read_to_string(task.join("comm")).expect("there");
+        let own = priority(&fs::read_to_string(task.join("stat")).expect("there"), name.trim_end()).expect("a name");
         let mut looks = 0;
         std::thread::scope(|scope| {
             scope.spawn(|| assert_eq!(logs.compress().expect("compresses"), 1));
             while plain.exists() {
                 for task in fs::read_dir("/proc/self/task").expect("there").flatten() {
                     let Ok(stat) = fs::read_to_string(task.path().join("stat")) else { continue };
-                    let Some((_, fields)) = stat.split_once("(log-compression) ") else { continue };
-                    let fields: Vec<_> = fields.split(' ').collect();
-                    assert_eq!((fields[16], fields[38]), ("0", "0"), "nice and policy, proc_pid_stat(5)");
+                    let Some(found) = priority(&stat, "log-compression") else { continue };
+                    assert_eq!(found, own);
                     looks += 1;
                 }
             }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{DAY, Hand, NOW, alone, at, log, names, operations, read, refused, says, telling};
+use common::{DAY, Hand, NOW, alone, at, log, names, operations, read, refused, says, small_disk, telling};
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 use std::fs;
@@ -285,4 +285,44 @@ fn a_line_that_does_not_fit_behind_the_header_has_a_file_to_itself() {
         let lines: usize = files.iter().map(|name| read(directory.path(), name).lines().count() - 1).sum();
         assert_eq!(lines, 20);
     }
+}
+
+thread_local! {
+    /// What this thread does before it gives its next file a name.
+    static BEFORE_LINK: std::cell::Cell<Option<Box<dyn FnOnce()>>> = const { std::cell::Cell::new(None) };
+}
+
+/// Takes the place of the C library's, in this program: tests need not hit the moment by chance.
+#[unsafe(no_mangle)]
+extern "C" fn linkat(
+    from: nix::libc::c_int,
+    old: *const nix::libc::c_char,
+    to: nix::libc::c_int,
+    new: *const nix::libc::c_char,
+    flags: nix::libc::c_int,
+) -> nix::libc::c_int {
+    if let Ok(Some(deed)) = BEFORE_LINK.try_with(std::cell::Cell::take) {
+        deed();
+    }
+    // SAFETY: hands the same arguments on, and answers as `linkat` does.
+    unsafe { nix::libc::syscall(nix::libc::SYS_linkat, from, old, to, new, flags) as nix::libc::c_int }
+}
+
+#[test]
+fn a_volume_that_is_mounted_while_a_file_is_created_takes_the_file() {
+    alone("a_volume_that_is_mounted_while_a_file_is_created_takes_the_file", &[], |directory| {
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand).build(directory).expect("builds");
+        hand.set(NOW + DAY, 0);
+        let volume = directory.to_owned();
+        BEFORE_LINK.set(Some(Box::new(move || {
+            if !small_disk(&volume, "size=1m") {
+                std::process::exit(0);
+            }
+        })));
+        log(&logs, "a line");
+        let midnight = NOW - NOW % DAY + DAY;
+        assert_eq!(read(directory, "app.2026-11-22.log"), format!("# since {midnight}\na line\n"));
+        assert_eq!(logs.stats().errors, 0);
+    });
 }

@@ -61,12 +61,14 @@ fn the_clock_may_jump_anywhere_and_the_file_follows() {
     assert_eq!(logs.stats().lines, 9);
 }
 
-/// The log files that this process has open, without those of other tests: each once, though two descriptors lead to it.
+/// The log files that this process has open, without those of other tests and without hidden files: each once, though
+/// two descriptors lead to it.
 fn open_files(directory: &Path) -> Vec<String> {
     let descriptors = fs::read_dir("/proc/self/fd").expect("Linux").flatten();
     let files = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
     let mut open: Vec<_> =
         files.filter(|file| file.starts_with(directory)).map(|file| below(directory, &file)).collect();
+    open.retain(|name| !name.starts_with('.'));
     open.sort();
     open.dedup();
     open

@@ -83,8 +83,9 @@ pub(crate) fn open_log(
     for _ in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
             Err(Errno::ENOENT) => match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
-                // Another process was faster: open what it made.
-                Err(Errno::EEXIST) => continue,
+                // Another process was faster: open what it made. Or the directory is another one now: a volume was mounted
+                // over it after the file was made.
+                Err(Errno::EEXIST | Errno::EXDEV) => continue,
                 // By its name, if its mode allows that: else `/proc` shows it as deleted, and FUSE takes it for another file, with
                 // a lock of its own, so that lines are not kept apart from those of others.
                 created => (created.and_then(|made| open(path.as_c_str(), LOG, Mode::empty()).or(Ok(made)))?, true),
