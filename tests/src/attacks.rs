@@ -28,6 +28,7 @@ pub fn all() -> Vec<Scenario> {
         full_files(),
         killed(),
         killed_at_rollovers(),
+        ended(),
         outside("deleted", "the current file is deleted, again and again", outside::delete_the_file),
         outside("moved", "the current file is moved away, again and again", outside::move_the_file),
         outside("truncated", "the current file is cut to nothing, again and again", outside::truncate_the_file),
@@ -109,6 +110,20 @@ fn killed_at_rollovers() -> Scenario {
     scenario.setup.max_log_files = Some(5);
     scenario.setup.latest_symlink = Some("app.log");
     scenario.prunes = true;
+    scenario
+}
+
+fn ended() -> Scenario {
+    let about = "one process after the other comes to an ordinary end while its four threads log";
+    let mut scenario = killed();
+    (scenario.name, scenario.about) = ("ended", about);
+    scenario.start.processes = 2;
+    scenario.start.threads = 4;
+    scenario.start.replacements = 200;
+    scenario.load.sizes = Sizes::About(20_000);
+    scenario.load.rest = Duration::from_millis(2);
+    scenario.within = Some(limits::end_when_told);
+    scenario.faults = Some(killer::end_while_writing);
     scenario
 }
 

@@ -51,6 +51,19 @@ pub fn kill_while_writing(stage: &Stage) {
     });
 }
 
+/// Tells one child after the other to end, by SIGTERM, while its threads are in the middle of their lines.
+pub fn end_while_writing(stage: &Stage) {
+    end(stage, Signal::SIGTERM, |process, dice| {
+        sleep(Duration::from_micros(dice.below(2000)));
+        let ledger = stage.ground.ledger;
+        let writes = || (1..stage.scenario.start.threads).any(|thread| ledger.thread(process, thread).in_flight());
+        let since = Instant::now();
+        while !writes() && since.elapsed() < Duration::from_millis(2) {
+            spin_loop();
+        }
+    });
+}
+
 /// Kills one child after the other where it rolls over, renews the links, or prunes: in the first moments of a period.
 pub fn kill_at_boundaries(stage: &Stage) {
     let (clock, pattern, speed) = (stage.ground.clock, &stage.ground.pattern, stage.ground.ticking.speed());
@@ -111,7 +124,12 @@ fn kill_evenly(stage: &Stage, mut before: impl FnMut(usize, &mut Dice)) {
 }
 
 /// As many kills as there are replacements, each when `aim` returns.
-fn kill(stage: &Stage, mut aim: impl FnMut(usize, &mut Dice)) {
+fn kill(stage: &Stage, aim: impl FnMut(usize, &mut Dice)) {
+    end(stage, Signal::SIGKILL, aim);
+}
+
+/// Ends as many processes as there are replacements by that signal, each when `aim` returns.
+fn end(stage: &Stage, by: Signal, mut aim: impl FnMut(usize, &mut Dice)) {
     let (ledger, start) = (stage.ground.ledger, stage.scenario.start);
     let mut dice = Dice::new(0x9e37_79b9);
     let mut alive: Vec<usize> = (1..=start.processes).collect();
@@ -126,7 +144,7 @@ fn kill(stage: &Stage, mut aim: impl FnMut(usize, &mut Dice)) {
         }
         aim(process, &mut dice);
         member.enter(State::Killed);
-        signal(member.pid(), Signal::SIGKILL);
+        signal(member.pid(), by);
         ledger.word(Word::Trials).fetch_add(1, Relaxed);
         alive[index] = next;
         if let Err(error) = replace(stage, next) {

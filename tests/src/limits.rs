@@ -8,6 +8,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
 
+use crate::process;
 use crate::run::Stage;
 
 /// A user that owns nothing: modes of files are an obstacle to it, as they are not to root.
@@ -47,6 +48,21 @@ pub fn handle_signals(_: &Stage) -> io::Result<()> {
     let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler does nothing.
     unsafe { sigaction(Signal::SIGUSR1, &action) }?;
+    Ok(())
+}
+
+/// Ends the process when it is told to, as the end of `main` does: without waiting for its other threads.
+///
+/// # Errors
+///
+/// When that is not allowed.
+pub fn end_when_told(_: usize) -> io::Result<()> {
+    extern "C" fn end(_: libc::c_int) {
+        process::leave(0)
+    }
+    let action = SigAction::new(SigHandler::Handler(end), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler makes one system call, which does not return.
+    unsafe { sigaction(Signal::SIGTERM, &action) }?;
     Ok(())
 }
 

@@ -71,6 +71,8 @@ const ROWS: &[Row] = &[
     row("kill -9, 120 B", WHOLE, "killed", 200).with(LOCKED),
     row("kill -9, 5000 B", WHOLE, "killed", 200).with(LONG_LOCKED).ours(),
     row("kill -9, 5000 B, xfs", THERE, "killed", 200).with(&["--length", "5000", "--disk", "xfs", "--glued"]),
+    row("end of a program whose threads log, 20 kB", THERE, "ended", 50).with(&["--glued"]),
+    row("end of a program whose threads log, 20 kB", WHOLE, "ended", 50).with(LOCKED),
     row("kill -9 at rollovers", "what they leave is cleared away", "killed-at-rollovers", 50).with(&["--glued"]),
     row("kill -9 at rollovers", "what they leave is cleared away", "killed-at-rollovers", 50).with(LOCKED),
     row("file deleted", SECOND, "deleted", 10),

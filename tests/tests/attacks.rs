@@ -73,6 +73,13 @@ fn writers_may_be_killed_in_the_middle_of_a_line() {
 }
 
 #[test]
+fn programs_may_end_while_their_threads_are_in_the_middle_of_a_line() {
+    let run = survives(&["ended", "--trials=100", "--lock-writes"]).expect("needs no root");
+    assert_eq!((run.count("killed"), run.count("glued")), (100, 0), "{run:?}");
+    survives(&["ended", "--trials=100", "--glued"]);
+}
+
+#[test]
 fn writers_may_be_killed_while_they_roll_over_link_and_prune() {
     survives(&["killed-at-rollovers", "--trials=60", "--lock-writes"]);
 }
