@@ -14,7 +14,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 use tracing_prefork::{Appender, Builder, Operation, Rotation};
 
@@ -334,9 +334,11 @@ impl Gate {
     }
 }
 
-/// How many threads this process has.
+/// How many threads this process has. `/proc/self/task` does not tell: a list of it passes threads over while another one ends.
 fn threads() -> usize {
-    fs::read_dir("/proc/self/task").expect("listed").count()
+    let status = fs::read_to_string("/proc/self/status").expect("read");
+    let count = status.lines().find_map(|line| line.strip_prefix("Threads:")).map(|count| count.trim().parse());
+    count.expect("there").expect("a number")
 }
 
 /// Waits until the housekeeping has ended: a thread's name does not tell, as a new one gets its name when it runs.
@@ -438,6 +440,93 @@ fn a_program_that_closes_everything_while_its_hook_runs_keeps_its_files() {
     });
 }
 
+/// What a program that has closed 0, 1 and 2 prints there all the same.
+const PRINTED: &[u8] = b"printed on standard error\n";
+
+fn is_free(number: RawFd) -> bool {
+    // SAFETY: only asks about a number.
+    unsafe { nix::libc::fcntl(number, nix::libc::F_GETFD) == -1 }
+}
+
+/// Does some work while 0, 1 and 2 are closed. Says which of the three are open in the end.
+fn without_standard_numbers(work: impl FnOnce()) -> Vec<RawFd> {
+    use nix::libc;
+    // SAFETY: numbers of this process, in which nothing else runs; the three lead where they led before in the end.
+    let kept = [0, 1, 2].map(|number| unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 500) });
+    (0..3).for_each(|number| nix::unistd::close(number).expect("closed"));
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    let open = (0..3).filter(|number| !is_free(*number)).collect();
+    for (number, kept) in (0..3).zip(kept) {
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::dup2(kept, number) }, number);
+    }
+    if let Err(payload) = done {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        panic!("{}", text.or_else(|| payload.downcast_ref().copied()).unwrap_or_default());
+    }
+    open
+}
+
+/// Does some work while another thread prints to 0, 1 and 2 all the time. Says how often something was printed.
+fn while_printing(work: impl FnOnce()) -> usize {
+    let (ended, printed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(SeqCst) {
+                for number in 0..3 {
+                    // SAFETY: writes a constant to a number, whatever it leads to.
+                    let wrote = unsafe { nix::libc::write(number, PRINTED.as_ptr().cast(), PRINTED.len()) };
+                    printed.fetch_add(usize::from(wrote > 0), SeqCst);
+                }
+            }
+        });
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        ended.store(true, SeqCst);
+        done.unwrap_or_else(|payload| std::panic::resume_unwind(payload));
+    });
+    printed.into_inner()
+}
+
+#[test]
+fn a_child_that_is_forked_while_a_file_is_opened_finds_closed_what_its_parent_has_closed() {
+    alone("a_child_that_is_forked_while_a_file_is_opened_finds_closed_what_its_parent_has_closed", &[], |directory| {
+        let (idle, hand) = (threads(), Hand::at(NOW));
+        let logs = hand.builder().rotation(Rotation::SECONDLY).max_log_files(2).build(directory).expect("builds");
+        let ended = AtomicBool::new(false);
+        let mut open_in_children = 0;
+        let open = without_standard_numbers(|| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for second in 0.. {
+                        hand.set(NOW + second, 0);
+                        log(&logs, "line");
+                        if ended.load(SeqCst) {
+                            break;
+                        }
+                    }
+                });
+                for _ in 0..300 {
+                    // SAFETY: the child asks about numbers, and ends by `_exit`.
+                    match unsafe { fork() }.expect("forks") {
+                        ForkResult::Child => {
+                            let open = (0..3).filter(|number| !is_free(*number)).count();
+                            // SAFETY: leaves without running the parent's exit handlers.
+                            unsafe { nix::libc::_exit(open as i32) }
+                        }
+                        ForkResult::Parent { child } => {
+                            let status = waitpid(child, None).expect("waits");
+                            open_in_children += usize::from(status != WaitStatus::Exited(child, 0));
+                        }
+                    }
+                }
+                ended.store(true, SeqCst);
+            });
+            housekeeping_ends(idle);
+        });
+        assert_eq!((open_in_children, open), (0, vec![]));
+    });
+}
+
 #[cfg(feature = "gzip")]
 mod compressing {
     use super::*;
@@ -473,6 +562,60 @@ mod compressing {
         flate2::read::MultiGzDecoder::new(archive).read_to_end(&mut unpacked).expect("an archive");
         assert!(unpacked == content, "{} bytes of {}", unpacked.len(), content.len());
         assert!(!all_names(directory).contains(&YESTERDAY.to_owned()));
+    }
+
+    #[test]
+    fn what_a_program_prints_that_has_closed_standard_output_goes_into_no_file() {
+        let name = "compressing::what_a_program_prints_that_has_closed_standard_output_goes_into_no_file";
+        alone(name, &[], |directory| {
+            const ROUNDS: u64 = 300;
+            let (idle, hand) = (threads(), Hand::at(NOW));
+            let builder = hand.builder().rotation(Rotation::SECONDLY).header(|_| "# header".to_owned());
+            let builder = builder.compress(Compression::Gzip).background_priority(false).max_log_files(1000);
+            let (told, builder) =
+                telling(builder.latest_symlink("soft").latest_hard_link("hard").on_rollover(|_, _| {}));
+            let mut printed = 0;
+            let mut expected = Vec::new();
+            let open = without_standard_numbers(|| {
+                let logs = builder.build(directory).expect("builds");
+                printed = while_printing(|| {
+                    for round in 0..ROUNDS {
+                        hand.set(NOW + round, 0);
+                        for number in 0..3 {
+                            expected.push(format!("line {round} {number}"));
+                            log(&logs, &expected[expected.len() - 1]);
+                        }
+                        if round % 20 == 19 {
+                            logs.compress().expect("compresses");
+                            logs.hand_over().expect("hands over");
+                            logs.prune().expect("prunes");
+                        }
+                    }
+                });
+                housekeeping_ends(idle);
+            });
+            let mut lines = Vec::new();
+            for name in all_names(directory).into_iter().filter(|name| name != "soft" && name != "hard") {
+                let raw = fs::read(directory.join(&name)).expect("read");
+                let strange = raw.windows(PRINTED.len()).filter(|text| *text == PRINTED).count();
+                assert_eq!(strange, 0, "what was printed is in {name}");
+                let mut text = String::new();
+                if name.ends_with(".gz") {
+                    let unpacked = flate2::read::MultiGzDecoder::new(&raw[..]).read_to_string(&mut text);
+                    unpacked.unwrap_or_else(|error| panic!("{name}: {error}"));
+                } else if !name.starts_with('.') {
+                    text = String::from_utf8(raw).unwrap_or_else(|error| panic!("{name}: {error}"));
+                } else {
+                    continue;
+                }
+                assert_eq!(text.lines().next(), Some("# header"), "{name}");
+                lines.extend(text.lines().skip(1).map(str::to_owned));
+            }
+            lines.sort();
+            expected.sort();
+            assert_eq!(lines, expected);
+            assert_eq!((printed, open, operations(&told)), (0, vec![], vec![]));
+        });
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::locks::{self, Discipline};
 use super::numbers;
 use super::own_file::OwnFile;
 use super::path::LogPath;
+use super::standard;
 use super::tail::tail;
 use nix::NixPath;
 use nix::errno::Errno;
@@ -37,8 +38,12 @@ const LARGE: OFlag = OFlag::empty();
 /// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what somebody
 /// prints must not end in a log. Everything that this library opens, it opens here.
 pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnFile> {
+    let filled = standard::fill()?;
     let file = super::again(|| nix::fcntl::open(path, flags | LARGE, mode))?;
-    OwnFile::new(numbers::above_standard(file)?)
+    // The program may have closed one of the three since then.
+    let file = numbers::above_standard(file)?;
+    drop(filled);
+    OwnFile::new(file)
 }
 
 /// A log file, opened for appending.

@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64};
 
 /// A type for which memory full of zeros is a value: its empty one.
 ///
@@ -116,21 +116,40 @@ pub(crate) fn generation() -> u64 {
     libc_forks() + 1
 }
 
-// SAFETY: an atomic boolean, for which zero is a value.
-unsafe impl ZeroIsEmpty for AtomicBool {}
+/// What each fork wipes for all appenders.
+#[derive(Debug)]
+struct Shared {
+    /// Libc knows of the fork: its own sets this again.
+    known: AtomicBool,
+    /// See [`openers`].
+    openers: AtomicU32,
+}
 
-/// A flag that each fork wipes and that libc's own sets again. Null where the kernel does not wipe.
-static KNOWN: AtomicPtr<AtomicBool> = AtomicPtr::new(std::ptr::null_mut());
+// SAFETY: integers and booleans in atomics.
+unsafe impl ZeroIsEmpty for Shared {}
 
-fn known() -> Option<&'static AtomicBool> {
+/// Null where the kernel does not wipe.
+static SHARED: AtomicPtr<Shared> = AtomicPtr::new(std::ptr::null_mut());
+
+fn shared() -> Option<&'static Shared> {
     // SAFETY: null, or a page that is never unmapped (`watch_forks`).
-    unsafe { KNOWN.load(Acquire).as_ref() }
+    unsafe { SHARED.load(Acquire).as_ref() }
+}
+
+/// Instead of [`Shared::openers`] where the kernel does not wipe.
+static OPENERS: AtomicU32 = AtomicU32::new(0);
+
+/// How many threads of this process open something (`standard`): 0 in a forked child.
+pub(super) fn openers() -> &'static AtomicU32 {
+    // What is opened before the first appender is built, or without memory for a page, does without.
+    let _ = watch_forks();
+    shared().map_or(&OPENERS, |shared| &shared.openers)
 }
 
 /// Whether libc knows of the fork that this process comes from. It does not know of a raw `clone`, and then its allocator may
 /// be locked by a thread that does not exist here.
 pub(crate) fn libc_knows() -> bool {
-    known().is_none_or(|flag| flag.load(Relaxed))
+    shared().is_none_or(|shared| shared.known.load(Relaxed))
 }
 
 /// Whether this process uses its parent's table of descriptors (`clone(2)`, CLONE_FILES): what it closes or exchanges there, its parent
@@ -154,18 +173,20 @@ fn watch_forks() -> io::Result<()> {
     extern "C" fn in_child() {
         LIBC_FORKS.fetch_add(1, Relaxed);
         crate::seat::keep_only_own();
-        if let Some(flag) = known() {
-            flag.store(true, Relaxed);
+        if let Some(shared) = shared() {
+            shared.known.store(true, Relaxed);
         }
+        OPENERS.store(0, Relaxed);
+        super::standard::close_in_child();
         super::job_lock::close_in_child();
     }
     // Not a `Once`: a child forked meanwhile would inherit it locked. Done twice, it counts by two and keeps a page.
     if !REGISTERED.load(Acquire) {
-        let page = map::<AtomicBool>()?;
-        if wipe_on_fork(page.cast(), size_of::<AtomicBool>()) {
+        let page = map::<Shared>()?;
+        if wipe_on_fork(page.cast(), size_of::<Shared>()) {
             // SAFETY: mapped, aligned, zero, and never unmapped.
-            unsafe { page.as_ref() }.store(true, Relaxed);
-            KNOWN.store(page.as_ptr(), Release);
+            unsafe { page.as_ref() }.known.store(true, Relaxed);
+            SHARED.store(page.as_ptr(), Release);
         }
         // SAFETY: the handler changes atomics, reads a constant-initialised variable of its thread, and closes descriptors: all async-signal-safe.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };

@@ -19,6 +19,7 @@ mod path;
 mod positioned;
 mod priority;
 mod processor;
+mod standard;
 mod stderr;
 mod tail;
 mod unnamed;

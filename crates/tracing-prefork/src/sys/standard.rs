@@ -1,0 +1,144 @@
+//! The numbers of standard input, output and error, where the program has closed them.
+//!
+//! The kernel gives the lowest free number to whoever opens something. A program that has closed 0, 1 or 2 may still print
+//! there. If a log, an archive or a record of ours had that number even for a moment, what is printed would go into it. So
+//! while a file is opened, each of the three that is free is filled with a *plug*: a descriptor for which `write(2)` says
+//! EBADF, as it does for a closed one. The last of the threads that open something closes the plugs again.
+//!
+//! What remains: between the look and the opening, another thread of the program can close one of the three. And while a
+//! plug is there, a thread that relies on the lowest number (`close(0); open("/dev/null")`) is given another one, as if
+//! anything else in the process had just opened a file. `dup2(2)` relies on nothing: it replaces a plug. Each plug is
+//! compared before it is closed, so what `dup2(2)` has put there stays, unless it comes between those two calls.
+
+use super::fork;
+use super::identity::{FileId, Status};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::Mode;
+use std::ops::Range;
+use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
+use std::path::Path;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::thread;
+use std::time::Duration;
+
+const STANDARD: Range<RawFd> = 0..3;
+
+/// The root directory is there for everybody, and opening it in this way asks for no permission (`open(2)`, O_PATH).
+const PLUG: &str = "/";
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MARK: OFlag = OFlag::O_PATH;
+/// Without O_PATH nothing but the file tells a plug.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const MARK: OFlag = OFlag::O_RDONLY;
+
+/// So many plugs are made at once: a thread of the program that closes them again and again stops no thread of ours.
+const PLUGS: usize = 8;
+
+/// A plug has been made. Never taken back: the kernel copies the descriptors for a forked child before it copies the
+/// memory, so that the child can have plugs of which the memory says that they are closed.
+static PLUGGED: AtomicBool = AtomicBool::new(false);
+/// The device and the inode of [`PLUG`].
+static PLUG_ID: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// Stands for a thread that closes the plugs, in the count of those that open something.
+const CLOSING: u32 = 1 << 31;
+
+/// Keeps 0, 1 and 2 from being free until it is dropped.
+#[derive(Debug)]
+pub(super) struct Filled {
+    /// How many threads of this process open something; none if the program has all three open.
+    openers: Option<&'static AtomicU32>,
+}
+
+/// Fills those of the three that are free. Without any, this takes three system calls.
+pub(super) fn fill() -> nix::Result<Filled> {
+    if STANDARD.map(found).all(|found| found == Found::Programs) {
+        return Ok(Filled { openers: None });
+    }
+    let filled = Filled { openers: Some(enter()?) };
+    for _ in 0..PLUGS {
+        if !STANDARD.map(found).any(|found| found == Found::Free) {
+            break;
+        }
+        // Noted first: a child that is forked meanwhile closes it.
+        let id = Status::at(Path::new(PLUG))?.id;
+        for (note, value) in PLUG_ID.iter().zip([id.device, id.inode]) {
+            note.store(value, Relaxed);
+        }
+        PLUGGED.store(true, SeqCst);
+        let plug = super::again(|| nix::fcntl::open(PLUG, MARK | OFlag::O_CLOEXEC, Mode::empty()))?;
+        let number = plug.into_raw_fd();
+        // The program has put something there meanwhile.
+        if !STANDARD.contains(&number) {
+            close_plug(number);
+        }
+    }
+    Ok(filled)
+}
+
+/// Counts this thread as one that opens something. A thread that closes the plugs is waited for: it needs microseconds,
+/// unless it is kept from running.
+fn enter() -> nix::Result<&'static AtomicU32> {
+    let openers = fork::openers();
+    for attempt in 0..130 {
+        let found = openers.load(Acquire);
+        if found & CLOSING == 0 && openers.compare_exchange(found, found + 1, SeqCst, Relaxed).is_ok() {
+            return Ok(openers);
+        }
+        if attempt < 30 {
+            thread::yield_now();
+        } else {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Err(Errno::EBUSY)
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        let Some(openers) = self.openers else { return };
+        // 0 in a child that was forked meanwhile.
+        let leave = |found: u32| if found == 1 { Some(CLOSING) } else { found.checked_sub(1) };
+        if openers.fetch_update(SeqCst, Relaxed, leave) == Ok(1) {
+            STANDARD.for_each(close_plug);
+            let _ = openers.compare_exchange(CLOSING, 0, Release, Relaxed);
+        }
+    }
+}
+
+/// In a child that has just been forked: closes the plugs of its parent's threads. Async-signal-safe.
+pub(super) fn close_in_child() {
+    if PLUGGED.load(SeqCst) {
+        STANDARD.for_each(close_plug);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Free,
+    Plug,
+    /// Something of the program's.
+    Programs,
+}
+
+fn found(number: RawFd) -> Found {
+    // SAFETY: looked at, and not kept; a number that is closed gives EBADF.
+    let file = unsafe { BorrowedFd::borrow_raw(number) };
+    let Ok(flags) = fcntl(file, FcntlArg::F_GETFL) else { return Found::Free };
+    let [device, inode] = PLUG_ID.each_ref().map(|note| note.load(Relaxed));
+    let plug = FileId { device, inode, birth: 0 };
+    match OFlag::from_bits_retain(flags).contains(MARK).then(|| Status::of(file)) {
+        Some(Ok(status)) if status.id == plug => Found::Plug,
+        // A plug that another thread has just closed.
+        Some(Err(_)) => Found::Free,
+        _ => Found::Programs,
+    }
+}
+
+fn close_plug(number: RawFd) {
+    if found(number) == Found::Plug {
+        let _ = nix::unistd::close(number);
+    }
+}
