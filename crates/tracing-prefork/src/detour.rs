@@ -17,6 +17,10 @@ use std::sync::atomic::Ordering::Relaxed;
 /// So many short writes in a row are tried again: a disk that is full says so by then.
 const SHORT_WRITES: u32 = 2;
 
+/// The most bytes that one write takes, less than a page of 64 KiB: the kernel's limit is INT_MAX, rounded down to a
+/// page (`write(2)`), so 2 147 479 552 bytes where a page has 4 KiB.
+const ONE_WRITE: usize = 0x7fff_0000;
+
 /// A line that was not written whole.
 #[derive(Debug)]
 pub(crate) struct Unwritten {
@@ -209,7 +213,7 @@ impl Inner {
             let rest = &line[begin..];
             match &outcome {
                 // It does not say why: no room, a file-size limit, or a limit on one write. So it is tried again before a file goes.
-                Ok(written) if *written < rest.len() && short_writes < SHORT_WRITES => {
+                Ok(written) if *written < rest.len() && short_writes < SHORT_WRITES && !is_cut(rest, *written) => {
                     short_writes += 1;
                     begin += rest[..*written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
                 }
@@ -233,7 +237,11 @@ impl Inner {
         if !self.duties().may_allocate() {
             return kind.into();
         }
-        let why = "the disk, a quota or the file-size limit is full";
+        let why = if is_cut(line, written) {
+            "one write takes no more (write(2)), and the option lock_writes is off, or a process writes without it"
+        } else {
+            "the disk, a quota or the file-size limit is full"
+        };
         io::Error::new(kind, format!("{written} of {} bytes went in: {why}", line.len()))
     }
 
@@ -263,6 +271,11 @@ impl Inner {
         self.report_at(Operation::Write, self.clock.exact_second(), error);
         copy
     }
+}
+
+/// Whether the first line is longer than what one write takes. Trying again would leave another piece of it.
+fn is_cut(lines: &[u8], written: usize) -> bool {
+    written >= ONE_WRITE && !lines[..written].contains(&b'\n')
 }
 
 pub(crate) fn is_want_of_room(error: &io::Error) -> bool {

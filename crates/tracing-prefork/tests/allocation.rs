@@ -1,6 +1,9 @@
 //! An event allocates nothing in steady state (promise P7): counted by an allocator that counts
 //! for each thread by itself, so that tests beside it in the same process do not disturb.
 
+mod common;
+
+use common::{Hand, NOW, alone, small_disk};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
@@ -20,28 +23,31 @@ struct Counting;
 thread_local! {
     /// Without a destructor and initialised by a constant, so that reading it allocates nothing.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// The bytes of the largest one.
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
 }
 
-fn count_one() {
+fn count_one(bytes: usize) {
     ALLOCATIONS.with(|count| count.set(count.get() + 1));
+    LARGEST.with(|largest| largest.set(largest.get().max(bytes)));
 }
 
 // SAFETY: every call is handed on to `System` as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count_one();
+        count_one(layout.size());
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count_one();
+        count_one(layout.size());
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count_one();
+        count_one(size);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.realloc(block, layout, size) }
     }
@@ -172,6 +178,30 @@ fn an_event_through_fmt_with_timer_and_writer_allocates_nothing() {
         tracing_subscriber::fmt().with_timer(appender.timer()).with_writer(appender.clone()).with_ansi(false).finish();
     assert_eq!(allocations_of_events(subscriber, false), 0);
     expect_lines(&appender, &directory, EVENT_LINES);
+}
+
+#[test]
+fn ending_the_piece_of_a_long_line_takes_little_memory_however_long_the_line_is() {
+    let name = "ending_the_piece_of_a_long_line_takes_little_memory_however_long_the_line_is";
+    alone(name, &[], |directory| {
+        if !small_disk(directory, "size=16m") {
+            return;
+        }
+        let logs = Hand::at(NOW).builder().on_error(|_| {}).build(directory).expect("builds");
+        let mut line = vec![b'x'; 32 << 20];
+        line.push(b'\n');
+        for before in ["", "a line\n"] {
+            (&logs).write_all(before.as_bytes()).expect("there is room");
+            LARGEST.set(0);
+            (&logs).write_all(&line).expect_err("the disk is full");
+            assert!(LARGEST.get() < 1 << 20, "{} bytes at a time", LARGEST.get());
+            let text = std::fs::read(logs.path()).expect("there");
+            let piece = text.strip_prefix(before.as_bytes()).expect("the line before stays").split_last();
+            let Some((b'\n', piece)) = piece else { panic!("the piece has not been ended") };
+            assert!(piece.len() > 15 << 20 && piece.iter().all(|&byte| byte == b'x'), "{} bytes", piece.len());
+            std::fs::File::options().write(true).open(logs.path()).and_then(|file| file.set_len(0)).expect("emptied");
+        }
+    });
 }
 
 /// `tracing-subscriber` itself allocates for an event in a span (the list of its spans), unless

@@ -217,6 +217,49 @@ fn a_limit_on_the_size_of_one_write_is_not_a_full_disk_and_removes_no_file() {
     assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }
 
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_line_that_one_write_cannot_take_is_written_once_and_its_caller_told_why() {
+    let test = "a_line_that_one_write_cannot_take_is_written_once_and_its_caller_told_why";
+    const ONE_WRITE: usize = 2_147_479_552;
+    if let Some(directory) = std::env::var_os("TEST_WRITES_ARE_CUT_IN") {
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY).min_log_files(1));
+        let logs = builder.build(directory).expect("builds");
+        // Pages of zeros that nobody writes to take no memory.
+        let mut line = vec![0; ONE_WRITE + 10];
+        line[ONE_WRITE + 9] = b'\n';
+        let error = (&logs).write_all(&line).expect_err("one write takes no more");
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
+        let stats = logs.stats();
+        assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost), (0, 1, 10));
+        common::says(&told.lock().expect("unpoisoned")[0].1, &["one write takes no more", "lock_writes"]);
+        return;
+    }
+    // Nothing is written: the kernel is made to say that it has taken so much.
+    let directory = tempfile::tempdir().expect("a directory");
+    let (log, calls) = (directory.path().join("logs").join(TODAY), directory.path().join("calls"));
+    let outcome = std::process::Command::new("strace")
+        .args(["-f", "-qq", "-e", &format!("inject=pwrite64:retval={ONE_WRITE}"), "-o"])
+        .arg(&calls)
+        .arg("-P")
+        .arg(&log)
+        .arg(std::env::current_exe().expect("this program"))
+        .args([test, "--exact", "--nocapture"])
+        .env("TEST_WRITES_ARE_CUT_IN", directory.path().join("logs"))
+        .output();
+    let Ok(output) = outcome.as_ref().inspect_err(|_| {
+        writeln!(std::io::stderr(), "SKIPPED: strace is not installed").expect("told");
+    }) else {
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let calls = fs::read_to_string(calls).expect("there");
+    let whole = calls.lines().filter(|call| call.contains(&format!(", {}, ", ONE_WRITE + 10)));
+    assert_eq!(whole.count(), 1, "{calls}");
+}
+
 /// Old files of a daily pattern, of 20 000 bytes each; whatever room is left is taken away, and with `inodes` the last of these too.
 fn fill(directory: &std::path::Path, inodes: bool) {
     for day in 11..=20 {

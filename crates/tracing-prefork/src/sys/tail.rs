@@ -13,8 +13,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// the microseconds between a write and a look at what it left.
 const BEHIND: u64 = 256 * 1024;
 
-/// So much of a fragment, its end, is looked for; the rest is compared where that is found.
+/// So much of a fragment's beginning and of its end, and of what would go on with it, is compared at each place where it
+/// may end. All of it is compared where these agree.
 const TOLD_BY: usize = 1024;
+
+/// So many places are compared whole. A line of one byte looks alike at each place: nobody can tell which one is ours then.
+const ALIKE: usize = 8;
+
+/// So much of the file is read at a time where a fragment is compared whole.
+const CHUNK: usize = 64 * 1024;
 
 /// So often the file is looked at: others may have written between the looks that one takes.
 const LOOKS: usize = 5;
@@ -83,47 +90,145 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
 
 /// Where the last byte of the fragment is. `None`: others write on, or nobody can tell.
 fn find_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<Option<u64>> {
-    let (fragment, rest) = line.split_at(written);
     let size = self::size(file)?;
-    let start = size.saturating_sub(written as u64 + BEHIND);
-    let mut tail = Vec::new();
-    tail.try_reserve_exact((size - start) as usize).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    tail.resize((size - start) as usize, 0);
-    let read = read_at(file, &mut tail, start)?;
-    tail.truncate(read);
+    let read = |buffer: &mut [u8], offset| read_at(file, buffer, offset);
+    let Some(search) = Search::new(read, line, written, size)? else { return Ok(None) };
     // Waits for a write that is under way, as in `tail`.
     write_at(file, b"", 0)?;
     let settled = self::size(file)? == size;
-    // The whole line, written by somebody else, is not it.
-    let is_piece = |&end: &usize| {
-        let behind = &tail[end..];
-        tail[..end].ends_with(fragment)
-            && (behind.is_empty() || !behind.starts_with(&rest[..rest.len().min(behind.len())]))
-    };
-    // The end of it first: the beginning is a timestamp as a rule, which many lines have.
-    let told_by = &fragment[written.saturating_sub(TOLD_BY)..];
-    let same = tail.windows(told_by.len()).enumerate().filter(|(_, text)| *text == told_by);
-    let mut ends = same.map(|(begin, _)| begin + told_by.len()).filter(is_piece);
-    let end = match (ends.next(), ends.next()) {
-        _ if settled && tail.ends_with(fragment) => Some(tail.len()),
-        (Some(end), None) => Some(end),
-        _ => glued(file, &tail, start, line, written)?,
-    };
-    Ok(end.map(|end| start + end as u64 - 1))
+    let end = search.find(settled, || Ok(fstatvfs(file)?.fragment_size().max(512) as u64))?;
+    Ok(end.map(|end| end - 1))
 }
 
-/// Where a fragment that many lines begin with ends all the same: a disk is full at the end of a block, where the fragment's line has begun
-/// and another of our lines begins.
-fn glued(file: BorrowedFd<'_>, tail: &[u8], start: u64, line: &[u8], written: usize) -> io::Result<Option<usize>> {
-    let (fragment, beginning) = (&line[..written], &line[..line.len().min(BEGINNING)]);
-    let block = fstatvfs(file)?.fragment_size().max(512) as u64;
-    let ends = (start.next_multiple_of(block)..start + tail.len() as u64).step_by(block as usize);
-    let is_glued = |&end: &usize| {
-        let begins =
-            tail[..end].strip_suffix(fragment).is_some_and(|before| before.is_empty() || before.ends_with(b"\n"));
-        begins && tail[end..].starts_with(beginning)
-    };
-    Ok(ends.map(|end| (end - start) as usize).filter(is_glued).last())
+/// A search for a fragment in the last [`BEHIND`] bytes of a file. However long the line is, this keeps 600 KiB in memory,
+/// and reads the file a bounded number of times.
+struct Search<'a, R> {
+    read: R,
+    line: &'a [u8],
+    /// How much of the line is in the file.
+    written: usize,
+    /// How many bytes the file has.
+    size: u64,
+    /// The first place where the fragment may end.
+    first: u64,
+    /// Where the fragment may begin, and the byte before that.
+    begins: Part,
+    /// Where it may end.
+    ends: Part,
+}
+
+/// Some of a file.
+struct Part {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Part {
+    fn read(read: &impl Fn(&mut [u8], u64) -> io::Result<usize>, start: u64, end: u64) -> io::Result<Self> {
+        let length = (end - start) as usize;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        bytes.resize(length, 0);
+        let mut filled = 0;
+        while filled < length {
+            match read(&mut bytes[filled..], start + filled as u64)? {
+                // Truncated meanwhile.
+                0 => break,
+                more => filled += more,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(Self { start, bytes })
+    }
+
+    /// What comes before that place, and what comes from there on.
+    fn split(&self, at: u64) -> (&[u8], &[u8]) {
+        let at = at.checked_sub(self.start).and_then(|at| self.bytes.split_at_checked(at as usize));
+        at.unwrap_or_default()
+    }
+}
+
+impl<'a, R: Fn(&mut [u8], u64) -> io::Result<usize>> Search<'a, R> {
+    /// `None`: the file has been truncated.
+    fn new(read: R, line: &'a [u8], written: usize, size: u64) -> io::Result<Option<Self>> {
+        let length = written as u64;
+        let Some(last) = size.checked_sub(length) else { return Ok(None) };
+        let first = length.max(size.saturating_sub(BEHIND));
+        let told_by = length.min(TOLD_BY as u64);
+        let begins = Part::read(&read, (first - length).saturating_sub(1), last + told_by)?;
+        let ends = Part::read(&read, first - told_by, size)?;
+        Ok(Some(Self { read, line, written, size, first, begins, ends }))
+    }
+
+    /// Where the fragment ends; `settled` says whether the file has not grown since it was read, and `block` how large
+    /// the blocks of the disk are.
+    fn find(&self, settled: bool, block: impl FnOnce() -> io::Result<u64>) -> io::Result<Option<u64>> {
+        if settled && self.is_alike(self.size) && self.is_whole(self.size)? {
+            return Ok(Some(self.size));
+        }
+        let alike = (self.first..=self.size).filter(|end| self.is_alike(*end) && !self.goes_on(*end));
+        let alike: Vec<_> = alike.take(ALIKE + 1).collect();
+        if alike.len() <= ALIKE {
+            let mut ends = Vec::new();
+            for end in alike {
+                if self.is_whole(end)? {
+                    ends.push(end);
+                }
+            }
+            if let [end] = ends[..] {
+                return Ok(Some(end));
+            }
+        }
+        self.glued(block()?)
+    }
+
+    /// Where a fragment that many lines begin with ends all the same: a disk is full at the end of a block, where the
+    /// fragment's line has begun and another of our lines begins.
+    fn glued(&self, block: u64) -> io::Result<Option<u64>> {
+        let first = self.first.next_multiple_of(block);
+        let beginning = &self.line[..self.line.len().min(BEGINNING)];
+        let blocks = (0..self.size.saturating_sub(first).div_ceil(block)).rev().map(|number| first + number * block);
+        let is_glued = |end: &u64| {
+            let before = self.begins.split(end - self.written as u64).0;
+            let begins = *end == self.written as u64 || before.ends_with(b"\n");
+            begins && self.is_alike(*end) && self.ends.split(*end).1.starts_with(beginning)
+        };
+        for end in blocks.filter(is_glued).take(ALIKE) {
+            if self.is_whole(end)? {
+                return Ok(Some(end));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether a text begins and ends there as the fragment does. The end is compared first: the beginning is a timestamp
+    /// as a rule, which many lines have.
+    fn is_alike(&self, end: u64) -> bool {
+        let fragment = &self.line[..self.written];
+        let told_by = self.written.min(TOLD_BY);
+        self.ends.split(end).0.ends_with(&fragment[self.written - told_by..])
+            && self.begins.split(end - self.written as u64).1.starts_with(&fragment[..told_by])
+    }
+
+    /// Whether what comes there goes on as the line does: the whole line, written by somebody else, is not a fragment.
+    fn goes_on(&self, end: u64) -> bool {
+        let (behind, rest) = (self.ends.split(end).1, &self.line[self.written..]);
+        !behind.is_empty() && behind.starts_with(&rest[..rest.len().min(behind.len()).min(TOLD_BY)])
+    }
+
+    /// Whether a text that is alike is the fragment.
+    fn is_whole(&self, end: u64) -> io::Result<bool> {
+        let start = end - self.written as u64;
+        let middle = TOLD_BY..self.written.saturating_sub(TOLD_BY).max(TOLD_BY);
+        for begin in middle.clone().step_by(CHUNK) {
+            let own = &self.line[begin..middle.end.min(begin + CHUNK)];
+            let begin = start + begin as u64;
+            if Part::read(&self.read, begin, begin + own.len() as u64)?.bytes != own {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// How many bytes the file has.
@@ -151,7 +256,8 @@ pub(crate) fn end_line(file: impl AsFd) -> io::Result<()> {
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "a test may panic")]
 mod tests {
-    use super::end_fragment;
+    use super::{BEHIND, CHUNK, Search, TOLD_BY, end_fragment};
+    use std::cell::Cell;
     use std::fs::{self, OpenOptions};
     use std::os::fd::AsFd;
 
@@ -198,5 +304,55 @@ mod tests {
         for file in ["08:308:33 b\n08:33 c\n", "08:33 b\n08:33 08:33 c\n", "08:33 b\nx08:308:33 c\n08:33 d\n"] {
             assert_eq!(ended(file, "08:33 a\n", 4), file);
         }
+    }
+    /// Where the fragment of `line` ends in a file of `size` bytes that has that byte at each place, and how much is read
+    /// for that, in calls and in bytes.
+    fn found(
+        byte: impl Fn(u64) -> u8,
+        size: u64,
+        line: &[u8],
+        written: usize,
+        settled: bool,
+    ) -> (Option<u64>, u64, u64) {
+        let (calls, bytes) = (Cell::new(0), Cell::new(0));
+        let read = |buffer: &mut [u8], offset: u64| {
+            calls.set(calls.get() + 1);
+            bytes.set(bytes.get() + buffer.len() as u64);
+            assert!(buffer.len() as u64 <= BEHIND + TOLD_BY as u64 + 1, "{} bytes at a time", buffer.len());
+            buffer.iter_mut().zip(offset..).for_each(|(place, offset)| *place = byte(offset));
+            Ok(buffer.len())
+        };
+        let search = Search::new(read, line, written, size).expect("read").expect("long enough");
+        let end = search.find(settled, || Ok(4096)).expect("read");
+        (end, calls.get(), bytes.get())
+    }
+
+    #[test]
+    fn a_piece_of_a_line_of_many_mebibytes_is_found_by_reading_it_once_and_the_end_of_the_file() {
+        const WRITTEN: usize = 16 << 20;
+        let line = [vec![b'x'; WRITTEN + 1000], vec![b'\n']].concat();
+        let edges = 2 * (BEHIND + TOLD_BY as u64 + 1);
+        let once = (2 + WRITTEN.div_ceil(CHUNK) as u64, WRITTEN as u64 + edges);
+        // At the end of the file, behind other lines.
+        let begin = 5000;
+        let size = begin + WRITTEN as u64;
+        let byte = |offset| if offset < begin { b'\n' } else { b'x' };
+        let (end, calls, bytes) = found(byte, size, &line, WRITTEN, true);
+        assert_eq!(end, Some(size));
+        assert!(calls <= once.0 && bytes <= once.1, "{calls} {bytes}");
+        // Others have written behind it, and write on.
+        let behind = b"2026-11-21 another line\n";
+        let other = |offset: u64| {
+            let place = offset.checked_sub(size).map(|place| behind[place as usize % behind.len()]);
+            place.unwrap_or_else(|| byte(offset))
+        };
+        let (end, calls, bytes) = found(other, size + 100 * behind.len() as u64, &line, WRITTEN, false);
+        assert_eq!(end, Some(size));
+        assert!(calls <= once.0 && bytes <= once.1, "{calls} {bytes}");
+        // A file of nothing else: each place looks alike.
+        let line = [vec![b'x'; WRITTEN], b"y\n".to_vec()].concat();
+        let (end, calls, bytes) = found(|_| b'x', 4 * size, &line, WRITTEN, false);
+        assert_eq!((end, calls), (None, 2), "nobody can tell");
+        assert!(bytes <= edges, "{bytes}");
     }
 }
