@@ -318,6 +318,7 @@ impl Inner {
 
     /// `all`: also what has failed so recently that it is not tried again by itself.
     fn work(&self, chore: Chore, turn: &HousekeepingLock, all: bool, at: i64) -> io::Result<Outcome> {
+        self.look_at_record();
         let Self { pattern, links, clock, .. } = self;
         let (outcome, counter) = match chore {
             Chore::Prune | Chore::PruneTried => {
@@ -407,6 +408,7 @@ impl Inner {
             return Ok(0);
         }
         let error = |path: &Path, error| self.reporter.error(self.counters(), chore.operation(), path, error);
+        self.wait_for_record();
         let path = self.lock_path(chore);
         let turn = match HousekeepingLock::take(&path, self.creation()) {
             Ok(Err(Refused { holder: Holder::ThisThread, .. })) => return Err(error(&path, user_code::called_back())),
@@ -512,6 +514,7 @@ impl Inner {
     }
 
     fn remove_oldest(&self, keep: NonZeroUsize, turn: Option<HousekeepingLock>) -> bool {
+        self.look_at_record();
         let at_work = turn.as_ref().map(HousekeepingLock::at_work);
         let removed = retention::remove_oldest(&self.pattern, &self.links, keep, &self.clock);
         drop(at_work);

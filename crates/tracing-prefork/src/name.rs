@@ -8,8 +8,8 @@ use crate::clock::{self, system_time};
 use crate::compression::{ENDINGS, plain_name};
 use crate::date_format::DateFormat;
 use crate::hidden_name::HiddenNames;
-use crate::sys::LogPath;
-use std::collections::BTreeSet;
+use crate::ownership::Foreign;
+use crate::sys::{LogPath, Replaced};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use time::Date;
@@ -53,7 +53,7 @@ pub(crate) struct Pattern {
     /// Archives of these files are ours too.
     pub(crate) archives: bool,
     /// Names that fit and that are somebody else's (`ownership`).
-    pub(crate) foreign: BTreeSet<String>,
+    foreign: Replaced<Foreign>,
     /// The hidden record of the names, if there is one. Processes that hold another record are another program's.
     pub(crate) record: Option<PathBuf>,
 }
@@ -77,8 +77,30 @@ impl Pattern {
             }
         };
         let hidden = HiddenNames::new(&before, date.as_ref(), &after);
-        let (archives, foreign, record) = (false, BTreeSet::new(), None);
+        let (archives, foreign, record) = (false, Replaced::new(Foreign::default()), None);
         Self { directory, before, after, date, calendar, hidden, numbered, archives, foreign, record }
+    }
+
+    /// Names that fit and that are somebody else's.
+    pub(crate) fn foreign(&self) -> &Foreign {
+        self.foreign.get()
+    }
+
+    /// The directory may be replaced while others read names.
+    pub(crate) fn set_foreign(&self, foreign: Foreign) {
+        if foreign != *self.foreign() {
+            self.foreign.replace(foreign);
+        }
+    }
+
+    fn is_foreign(&self, name: &str) -> bool {
+        self.foreign().names.contains(name)
+    }
+
+    /// Whether it is somebody else's file that has this number in the period of `at`. Allocates nothing.
+    pub(crate) fn is_foreign_at(&self, at: i64, index: u32) -> bool {
+        let is_foreign = |path: LogPath| str::from_utf8(path.file_name()).is_ok_and(|name| self.is_foreign(name));
+        !self.foreign().names.is_empty() && self.path_at(at, index).is_ok_and(is_foreign)
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -128,7 +150,7 @@ impl Pattern {
     /// The place of the file called `name`, if that is a name of this pattern; of two periods that share the name, because a zone
     /// has set its clock back, the last that has begun by `now`.
     pub(crate) fn place_of_name(&self, name: &str, now: i64) -> Option<Place> {
-        if self.foreign.contains(name) {
+        if self.is_foreign(name) {
             return None;
         }
         let text = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
@@ -154,14 +176,14 @@ impl Pattern {
 
     /// The place of the file whose archive is called `name`.
     pub(crate) fn place_of_archive(&self, name: &str, now: i64) -> Option<Place> {
-        let archives = self.archives && !self.foreign.contains(name);
+        let archives = self.archives && !self.is_foreign(name);
         archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
     }
 
     /// Which file of a period, whose first file is called `first`, has that name in the same directory, which is `above` the two, and whether it is
     /// the file itself and not its archive. Reads no date, so that a large directory is looked through quickly.
     pub(crate) fn index_of_name(&self, above: &str, first: &str, name: &str) -> Option<(u32, bool)> {
-        if !self.foreign.is_empty() && self.foreign.contains(&format!("{above}{name}")) {
+        if !self.foreign().names.is_empty() && self.is_foreign(&format!("{above}{name}")) {
             return None;
         }
         let before = first.strip_suffix(&*self.after)?;
@@ -175,12 +197,8 @@ impl Pattern {
 
     /// The number of the file that follows the one with that number: those of others are passed over.
     pub(crate) fn next_index(&self, at: i64, index: u32) -> u32 {
-        let is_foreign = |index: &u32| {
-            let path = self.path_at(at, *index);
-            path.is_ok_and(|path| str::from_utf8(path.file_name()).is_ok_and(|name| self.foreign.contains(name)))
-        };
         let mut following = index.saturating_add(1)..LAST_INDEX;
-        following.find(|index| self.foreign.is_empty() || !is_foreign(index)).unwrap_or(LAST_INDEX)
+        following.find(|index| !self.is_foreign_at(at, *index)).unwrap_or(LAST_INDEX)
     }
 
     /// What a name says to this pattern: the label of its period, its number, and whether it is a file or an archive. Two patterns that

@@ -13,7 +13,7 @@ use crate::listing;
 use crate::name::{Pattern, Place};
 use crate::presence::{self, Presence, Recorded};
 use crate::rotation::Rotation;
-use crate::sys::{self, Creation, OwnFile, Removal};
+use crate::sys::{self, Creation, FileId, OwnFile, Removal};
 use crate::zone::{Offsets, Zone};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -120,6 +120,11 @@ impl Names {
         self.pattern_in(directory, Offsets::Fixed(0))
     }
 
+    /// A pattern that names its files as this one does, and knows of no files of others but these.
+    fn anew(&self, pattern: &Pattern) -> Option<Pattern> {
+        self.pattern_in(pattern.directory(), pattern.calendar().offsets().clone())
+    }
+
     fn pattern_in(&self, directory: &Path, offsets: Offsets) -> Option<Pattern> {
         let rotation: Rotation = self.rotation.parse().ok()?;
         let date = match &self.date_format {
@@ -131,7 +136,7 @@ impl Names {
         let (prefix, suffix) = (self.prefix.as_deref(), self.suffix.as_deref());
         let mut pattern = Pattern::new(directory.to_owned(), prefix, suffix, date, calendar, self.numbered);
         pattern.archives = self.archives;
-        pattern.foreign = self.foreign.clone();
+        pattern.set_foreign(Foreign { directory: None, names: self.foreign.clone() });
         Some(pattern)
     }
 }
@@ -154,6 +159,22 @@ impl fmt::Display for Names {
 /// What could not be done, or was found, and is to be reported when there is somebody to report it.
 pub(crate) type Notes = Vec<(PathBuf, io::Error)>;
 
+/// Files of others with names like ours, and the directory that they are in.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Foreign {
+    /// `None`: nobody could tell which one it is.
+    directory: Option<FileId>,
+    /// Relative to the log directory.
+    pub(crate) names: BTreeSet<String>,
+}
+
+impl Foreign {
+    /// Whether the path leads to that directory still, or nobody could tell which one it was.
+    pub(crate) fn are_of(&self, directory: &Path) -> bool {
+        self.directory.is_none() || self.directory == sys::directory_identity(directory)
+    }
+}
+
 /// Makes the pattern known in its directory, and finds out which files there are not its own.
 ///
 /// # Errors
@@ -161,26 +182,25 @@ pub(crate) type Notes = Vec<(PathBuf, io::Error)>;
 /// If another pattern is in use there and one of the two could take a file of the other for its own.
 pub(crate) fn settle(
     pattern: &mut Pattern,
-    mut own: Names,
+    own: Names,
     creation: Creation<'_>,
     at: i64,
 ) -> Result<(Presence, Notes), BuildError> {
     let mut notes = Notes::new();
     let record = pattern.hidden(&own.purpose(pattern));
-    let others = compare_with_others(pattern, &own, &record, at)?;
-    let is_numbered_already = others.numbered || Names::read(&record).is_some_and(|known| known.numbered);
-    pattern.foreign = others.foreign;
-    if own.numbered && !is_numbered_already {
-        pattern.foreign.extend(strangers(pattern, at));
-    }
-    own.foreign = pattern.foreign.clone();
-    let mut presence = Presence::new(record.clone(), own);
-    match presence.begin(creation) {
+    let others = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at)?;
+    let mut foreign = Foreign {
+        directory: sys::directory_identity(pattern.directory()),
+        names: foreign_files(pattern, &own, &others, &record, at),
+    };
+    let presence = Presence::new(record.clone(), own);
+    match presence.hold(&foreign.names, creation) {
         Ok(Recorded { created, known }) => {
-            let foreign = presence.names().foreign.difference(&known);
-            notes.extend(stranger_note(pattern, foreign.collect()));
+            notes.extend(stranger_note(pattern, foreign.names.difference(&known).collect()));
+            foreign.names.extend(known);
             // Another may have made its names known at the same moment.
-            if created && let Err(error) = compare_with_others(pattern, presence.names(), &record, at) {
+            let own = Names { foreign: foreign.names.clone(), ..presence.names().clone() };
+            if created && let Err(error) = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at) {
                 drop(presence);
                 remove_unless_held(&record);
                 return Err(error);
@@ -190,12 +210,61 @@ pub(crate) fn settle(
         Err(error) if presence::is_closed(&error) => {}
         Err(error) => notes.push((record, error)),
     }
-    pattern.foreign = presence.names().foreign.clone();
+    pattern.set_foreign(foreign);
     pattern.record = Some(presence.record().to_owned());
     for record in &others.free {
         remove_unless_held(record);
     }
     Ok((presence, notes))
+}
+
+/// Holds the record again that its path leads to. In another directory than before, finds out anew which files are
+/// not the pattern's own. One thread at a time.
+pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'_>, at: i64) -> Notes {
+    // Without the directory there is no file to be mistaken.
+    let Some(directory) = sys::directory_identity(pattern.directory()) else { return Notes::new() };
+    let (own, record, before) = (presence.names(), presence.record(), pattern.foreign());
+    let is_same = before.directory == Some(directory);
+    let mut names = before.names.clone();
+    if !is_same {
+        // Whoever is at work there is not refused any more.
+        let others = compare_with_others(pattern, own, record, Meeting::IsLeft, at).unwrap_or_default();
+        names = foreign_files(pattern, own, &others, record, at);
+    }
+    let mut notes = Notes::new();
+    match presence.hold(&names, creation) {
+        Ok(Recorded { known, .. }) => {
+            if !is_same {
+                notes.extend(stranger_note(pattern, names.difference(&known).collect()));
+            }
+            names.extend(known);
+        }
+        Err(error) if presence::is_closed(&error) || error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => notes.push((record.to_owned(), error)),
+    }
+    pattern.set_foreign(Foreign { directory: Some(directory), names });
+    notes
+}
+
+/// Files of others in the directory of a pattern, as far as the others' records and the order of the files tell.
+fn foreign_files(pattern: &Pattern, own: &Names, others: &Others, record: &Path, at: i64) -> BTreeSet<String> {
+    let mut own = Names { foreign: others.foreign.clone(), ..own.clone() };
+    let is_numbered_already = || others.numbered || Names::read(record).is_some_and(|known| known.numbered);
+    if own.numbered
+        && !is_numbered_already()
+        && let Some(anew) = own.anew(pattern)
+    {
+        own.foreign.extend(strangers(&anew, at));
+    }
+    own.foreign
+}
+
+/// What becomes of another pattern whose names meet ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meeting {
+    /// Its record is removed, unless it is in use: that is an error.
+    MakesWay,
+    IsLeft,
 }
 
 /// What the other records of a directory say.
@@ -211,9 +280,15 @@ struct Others {
 }
 
 /// Compares with the patterns that are known in the directory.
-fn compare_with_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -> Result<Others, BuildError> {
+fn compare_with_others(
+    pattern: &Pattern,
+    own: &Names,
+    record: &Path,
+    meeting: Meeting,
+    at: i64,
+) -> Result<Others, BuildError> {
     let mut others = Others::default();
-    let Some(twin) = own.pattern(pattern.directory()) else { return Ok(others) };
+    let Some((twin, anew)) = own.pattern(pattern.directory()).zip(own.anew(pattern)) else { return Ok(others) };
     for path in records(pattern.directory()).filter(|path| path != record) {
         let Some(other) = Names::read(&path) else { continue };
         if path.file_name().is_some_and(|name| name.to_str().is_some_and(|name| pattern.is_hidden(name))) {
@@ -233,15 +308,14 @@ fn compare_with_others(pattern: &Pattern, own: &Names, record: &Path, at: i64) -
         // program of its own may start again.
         let is_same_program = (&other.prefix, &other.suffix) == (&own.prefix, &own.suffix);
         let is_in_use = || sys::is_held(&path) || files.iter().any(|file| !is_same_program || sys::is_held(&file.path));
-        if lasts(is_in_use) || !remove_unless_held(&path) {
+        if meeting == Meeting::MakesWay && (lasts(is_in_use) || !remove_unless_held(&path)) {
             let (names, other) = (own.to_string(), other.to_string());
             return Err(BuildError::Names { names, other, example, record: path });
         }
-        let is_ours =
-            |name: &str| pattern.place_of_name(name, at).or_else(|| pattern.place_of_archive(name, at)).is_some();
+        let is_ours = |name: &str| anew.place_of_name(name, at).or_else(|| anew.place_of_archive(name, at)).is_some();
         others.foreign.extend(files.into_iter().map(|file| file.name).filter(|name| is_ours(name)));
     }
-    others.foreign.retain(|name| !takes_lines(pattern, name, at));
+    others.foreign.retain(|name| !takes_lines(&anew, name, at));
     Ok(others)
 }
 

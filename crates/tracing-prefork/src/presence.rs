@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Presence {
     record: PathBuf,
+    /// But for files of others, which are those of the directory that the path leads to.
     names: Names,
     descriptor: Descriptor,
 }
@@ -39,31 +40,22 @@ impl Presence {
         &self.record
     }
 
-    /// What the record says, at least.
+    /// What the record says, at least, but for files of others.
     pub(crate) fn names(&self) -> &Names {
         &self.names
     }
 
-    /// Makes the record, or adds to it what it lacks, and holds it.
-    pub(crate) fn begin(&mut self, creation: Creation<'_>) -> io::Result<Recorded> {
-        let Held { file, created, known } = hold(&self.record, &self.names, creation)?;
-        file.into_iter().for_each(|file| self.descriptor.install(file));
-        self.names.foreign.extend(known.iter().cloned());
-        Ok(Recorded { created, known })
+    /// Whether this process holds the record that the path leads to.
+    pub(crate) fn is_held(&self) -> bool {
+        sys::identity_of(&self.record) == Some(self.descriptor.installed()) && self.descriptor.is_intact()
     }
 
-    /// Holds the record again, if it is not the one that its path leads to. One thread at a time.
-    pub(crate) fn renew(&self, creation: Creation<'_>) -> io::Result<()> {
-        if sys::identity_of(&self.record) == Some(self.descriptor.installed()) && self.descriptor.is_intact() {
-            return Ok(());
-        }
-        match hold(&self.record, &self.names, creation) {
-            Ok(held) => held.file.into_iter().for_each(|file| self.descriptor.install(file)),
-            // Without the directory there is no file to be mistaken.
-            Err(error) if is_closed(&error) || error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
+    /// Makes the record, or adds to it what it lacks, and holds it. One thread at a time.
+    pub(crate) fn hold(&self, foreign: &BTreeSet<String>, creation: Creation<'_>) -> io::Result<Recorded> {
+        let names = Names { foreign: foreign.clone(), ..self.names.clone() };
+        let Held { file, created, known } = hold(&self.record, &names, creation)?;
+        file.into_iter().for_each(|file| self.descriptor.install(file));
+        Ok(Recorded { created, known })
     }
 
     /// For a child that uses its parent's table of descriptors: leaves the parent's number to the parent.

@@ -173,7 +173,9 @@ pub(crate) fn is_over(place: Place, places: &[Place], now: i64) -> bool {
 
 fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
     // Without a name of its own, nobody could tell that what a hard link leads to is a log file.
-    let needed = |id| links.iter().any(|link| link.is_name_of(pattern, id));
+    let is_linked = |id| links.iter().any(|link| link.is_name_of(pattern, id));
+    // If another directory has taken the place of ours, it is found out first which files there are not ours.
+    let needed = |id| !pattern.foreign().are_of(pattern.directory()) || is_linked(id);
     let removal = sys::claim_and_remove(path, regardless, needed)?;
     if removal == Removal::Removed {
         remove_empty_directories(path, pattern.directory());

@@ -157,6 +157,8 @@ impl Inner {
     /// Opens the file that takes the next line of `at`, puts it into the slot that is not in use, and notes what has come of it.
     /// `false`: somebody still writes to that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
+        // Before a line goes to a file of others in a directory that has been put in the place of ours.
+        self.renew_record(rolling);
         let attempt = self.duties().retry.begin();
         let filled = self.open_with_room(at, 0).map(|(file, index)| self.install(rolling, at, index, file));
         self.duties().retry.end(attempt, at, filled.as_ref().err());

@@ -110,6 +110,7 @@ impl Inner {
             return false;
         }
         rolling.set_full(at);
+        self.renew_record(&rolling);
         let attempt = self.duties().retry.begin();
         let opened = self.open_with_room(at, length);
         let moved = match opened {
@@ -172,6 +173,11 @@ impl Inner {
         index < LAST_INDEX && self.is_there(at, self.pattern.next_index(at, index))
     }
 
+    /// Not if the directory has been replaced, and this is a file of others in the new one.
+    fn is_ours(&self, at: i64, index: u32) -> bool {
+        self.is_there(at, index) && !self.pattern.is_foreign_at(at, index)
+    }
+
     fn is_there(&self, at: i64, index: u32) -> bool {
         self.pattern.path_at(at, index).is_ok_and(|path| matches!(sys::identity_at(&path), Ok(Some(_))))
     }
@@ -198,7 +204,7 @@ impl Inner {
             // In a raw clone, without a listing.
             return Ok(self.last_in_a_row(at, 0));
         }
-        if let Some(known) = self.slots.index(at).filter(|index| self.was_last(at) && self.is_there(at, *index)) {
+        if let Some(known) = self.slots.index(at).filter(|index| self.was_last(at) && self.is_ours(at, *index)) {
             return Ok(self.last_in_a_row(at, known));
         }
         Ok(match listing::last_index(&self.pattern, at)? {

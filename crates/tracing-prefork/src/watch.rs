@@ -9,7 +9,8 @@ use crate::appender::Inner;
 use crate::latest::{Link, PutBack, To};
 use crate::report::Operation;
 use crate::rollover::{GRACE, Rolled};
-use crate::{sys, user_code};
+use crate::slots::Rolling;
+use crate::{ownership, sys, user_code};
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -161,14 +162,36 @@ impl Inner {
         Ok(Look::OpenedAgain)
     }
 
-    /// Holds the record of the names again, if it has been removed, or the program has closed its descriptor.
+    /// Holds the record of the names again, if it has been removed, or the program has closed its descriptor. Not if another thread exchanges
+    /// files: that one does it, and may be waiting for the lock of the housekeeping, which the caller can have.
     pub(crate) fn look_at_record(&self) {
-        let Some(presence) = self.presence.as_ref().filter(|_| self.duties().may_allocate()) else { return };
-        // One thread at a time.
-        let Some(_rolling) = self.slots.try_roll() else { return };
-        if let Err(error) = presence.renew(self.creation()) {
-            self.report(Operation::Names, presence.record(), error);
+        if self.has_lost_record()
+            && let Some(rolling) = self.slots.try_roll()
+        {
+            self.renew_record(&rolling);
         }
+    }
+
+    /// The same, but waits for the other thread. The caller has no lock.
+    pub(crate) fn wait_for_record(&self) {
+        if self.has_lost_record()
+            && !self.slots.are_in_use_here()
+            && let Some(rolling) = self.wait(|| self.slots.try_roll())
+        {
+            self.renew_record(&rolling);
+        }
+    }
+
+    /// The same, by the thread that exchanges files: one at a time. If the directory has been replaced, the files of others in the new one
+    /// are known from now on.
+    pub(crate) fn renew_record(&self, _rolling: &Rolling<'_>) {
+        let Some(presence) = self.presence.as_ref().filter(|_| self.has_lost_record()) else { return };
+        let notes = ownership::renew(&self.pattern, presence, self.creation(), self.clock.exact_second());
+        notes.into_iter().for_each(|(path, error)| self.report(Operation::Names, &path, error));
+    }
+
+    fn has_lost_record(&self) -> bool {
+        self.duties().may_allocate() && self.presence.as_ref().is_some_and(|presence| !presence.is_held())
     }
 
     /// Renews the links that somebody has changed, and, if the clock may have been set back, those that this process has led to

@@ -467,6 +467,64 @@ fn files_of_logrotate_are_left_alone_and_reported_once() {
 }
 
 #[test]
+fn files_of_logrotate_in_a_directory_that_takes_the_place_of_the_old_one_are_left_alone() {
+    /// What comes first after the link was switched.
+    type First = fn(&Appender, &Hand);
+    let firsts: [First; 4] = [
+        |_, hand| hand.set(NOW + 1, 0),
+        |_, hand| hand.set(NOW + 60, 0),
+        |_, _| {},
+        |logs, _| _ = logs.prune().expect("prunes"),
+    ];
+    for (number, first) in firsts.into_iter().enumerate() {
+        let above = tempfile::tempdir().expect("a directory");
+        let [release, next, current] = ["r1", "r2", "cur"].map(|name| above.path().join(name));
+        fs::create_dir(&release).expect("made");
+        std::os::unix::fs::symlink("r1", &current).expect("made");
+        let foreign: Vec<_> = (1..8).map(|number| format!("app.log.{number}")).collect();
+        for (minutes, name) in foreign.iter().enumerate() {
+            write_files(&next, &[name]);
+            age(&next, &[(name, 10 + minutes as u64)]);
+        }
+        write_files(&next, &["app.log"]);
+        let hand = Hand::at(NOW);
+        let clock = hand.clone();
+        let builder = move || {
+            let clock = clock.clone();
+            let builder = Appender::builder().filename_prefix("app.log").clock(move || clock.now());
+            builder.max_file_bytes(100).lock_writes(true)
+        };
+        let line = "x".repeat(99);
+        let before = builder().build(&current).expect("builds");
+        (0..4).for_each(|_| log(&before, &line));
+        let half = "x".repeat(49);
+        log(&before, &half);
+        drop(before);
+        let (told, builder) = telling(builder().max_log_files(3));
+        let logs = builder.build(&current).expect("builds");
+        // Now the fifth file is full. No thread prunes when the link is switched.
+        log(&logs, &half);
+        assert_eq!(names(&release), ["app.log.2", "app.log.3", "app.log.4"]);
+        std::os::unix::fs::symlink("r2", above.path().join("new")).expect("made");
+        fs::rename(above.path().join("new"), &current).expect("switched");
+        first(&logs, &hand);
+        (0..10).for_each(|_| log(&logs, &line));
+        logs.prune().expect("prunes");
+        for name in &foreign {
+            assert_eq!(read(&next, name), "x\n", "{name} after {number}");
+        }
+        let own: Vec<_> = logs.files().expect("listed").iter().map(|file| file.index).collect();
+        assert_eq!(own, [15, 16, 17], "after {number}");
+        let told = told.lock().expect("unpoisoned");
+        let names: Vec<_> = told.iter().filter(|(operation, _)| *operation == Operation::Names).collect();
+        assert_eq!(names.len(), 1, "{told:?}");
+        says(&names[0].1, &["app.log.1", "6 others", "left alone"]);
+        let record = read(&next, &records(&next)[0]);
+        assert_eq!(record.lines().filter(|line| line.starts_with("foreign ")).count(), 7, "{record}");
+    }
+}
+
+#[test]
 fn numbers_of_ours_that_were_there_before_the_record_are_ours() {
     let directory = tempfile::tempdir().expect("a directory");
     let build = || never().max_file_bytes(1000).lock_writes(true).build(directory.path()).expect("builds");

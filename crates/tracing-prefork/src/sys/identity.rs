@@ -200,6 +200,11 @@ pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     Ok(Status::behind(path)?.kind == SFlag::S_IFDIR)
 }
 
+/// The directory that a path leads to, by way of symbolic links or not. `None` where there is none, or nobody can tell.
+pub(crate) fn directory_identity(path: &Path) -> Option<FileId> {
+    Status::behind(path).ok().filter(|status| status.kind == SFlag::S_IFDIR).map(|status| status.id)
+}
+
 /// Whether it is a symbolic link.
 pub(crate) fn is_link(path: &Path) -> bool {
     Status::at(path).is_ok_and(|status| status.kind == SFlag::S_IFLNK)

@@ -19,6 +19,7 @@ mod path;
 mod positioned;
 mod priority;
 mod processor;
+mod replaced;
 mod standard;
 mod stderr;
 mod tail;
@@ -34,7 +35,7 @@ pub(crate) use hidden::{
     add_to, has_other_names, make_ours, may_be_ours, may_replace, open_or_create, other_than_file, overwrite,
     write_whole,
 };
-pub(crate) use identity::{FileId, identity, identity_at, identity_of, is_link, names};
+pub(crate) use identity::{FileId, directory_identity, identity, identity_at, identity_of, is_link, names};
 pub(crate) use job_lock::{Holder, HousekeepingLock, Refused};
 pub(crate) use lock_outcome::LockOutcome;
 pub(crate) use locks::{Discipline, Unlocked, WriteLock, has_leases, is_claimed, share_patiently, unshare};
@@ -42,6 +43,7 @@ pub(crate) use own_file::{OwnFile, Reader};
 pub(crate) use path::LogPath;
 pub(crate) use priority::{Priority, at_priority};
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
+pub(crate) use replaced::Replaced;
 pub(crate) use stderr::write_to_stderr;
 pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
 pub(crate) use unnamed::{Unnamed, free_bytes};
