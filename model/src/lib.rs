@@ -18,46 +18,30 @@
 
 #![cfg(test)]
 
-#[path = "../../crates/tracing-prefork/src/pins.rs"]
-mod pins;
-#[allow(dead_code, reason = "the model needs less of it than the library")]
-#[path = "../../crates/tracing-prefork/src/slots.rs"]
-mod slots;
-
 mod protocol;
-mod seat;
-mod sync;
 mod sys;
+mod write;
 
-mod calendar {
-    #[derive(Clone, Copy, Debug)]
-    pub(crate) struct Span {
-        pub(crate) start: i64,
-        pub(crate) end: i64,
-    }
-}
-
-mod clock {
-    #[derive(Clone, Copy, Debug)]
-    pub(crate) struct Second {
-        pub(crate) at: i64,
-        pub(crate) behind: i64,
-    }
-
-    impl Second {
-        pub(crate) fn exact(at: i64) -> Self {
-            Self { at, behind: 0 }
+mod time {
+    pub(crate) mod calendar {
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct Span {
+            pub(crate) start: i64,
+            pub(crate) end: i64,
         }
     }
-}
 
-mod rollover {
-    #[derive(Debug)]
-    pub(crate) struct Duties;
+    pub(crate) mod clock {
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) struct Second {
+            pub(crate) at: i64,
+            pub(crate) behind: i64,
+        }
 
-    impl Duties {
-        pub(crate) fn may_allocate(&self) -> bool {
-            true
+        impl Second {
+            pub(crate) fn exact(at: i64) -> Self {
+                Self { at, behind: 0 }
+            }
         }
     }
 }

@@ -7,12 +7,12 @@
 //! * One thread rolls over at a time: it is counted.
 //! * Nobody waits for ever: loom finds it if no thread can go on.
 
-use crate::calendar::Span;
-use crate::clock::Second;
-use crate::seat::{self, SHARED};
-use crate::slots::{Rolling, Slots};
-use crate::sync::{Broken, set_broken};
+use crate::sys::seat::{self, SHARED};
 use crate::sys::{self, Discipline, FileId, Kernel, Opened};
+use crate::time::calendar::Span;
+use crate::time::clock::Second;
+use crate::write::slots::{Rolling, Slots};
+use crate::write::sync::{Broken, set_broken};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;

@@ -1,7 +1,8 @@
 //! Descriptors, files and the kernel's barriers, as far as the protocol sees them.
 
-use crate::seat;
-use crate::sync::{Broken, is_broken};
+pub(crate) mod seat;
+
+use crate::write::sync::{Broken, is_broken};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use std::cell::{Cell, RefCell};
@@ -120,7 +121,7 @@ pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
 pub(crate) unsafe trait ZeroIsEmpty {}
 
 // SAFETY: the atomics of `sync`, for which zero is a value, and types without content.
-unsafe impl ZeroIsEmpty for crate::slots::State {}
+unsafe impl ZeroIsEmpty for crate::write::slots::State {}
 
 #[derive(Debug)]
 pub(crate) struct ForkWiped<T: ZeroIsEmpty>(Box<T>);

@@ -1,20 +1,22 @@
 //! [`Appender`] and the event path: an event takes one clock reading, pins the slot of its period and is one
 //! `write(2)`. What happens when the slot cannot take it is in `rollover` and `detour`.
 
-use crate::clock::{Clock, Moment, Second};
-use crate::detour::Unwritten;
-use crate::hand_over::Hook;
-use crate::header::Header;
-use crate::latest::Link;
-use crate::layer::PlainFields;
-use crate::name::Pattern;
-use crate::presence::Presence;
+use crate::event::layer::PlainFields;
+use crate::event::timer;
+use crate::names::log_file;
+use crate::names::pattern::Pattern;
+use crate::names::presence::Presence;
 use crate::report::{Counters, Reporter};
-use crate::retention::Limits;
-use crate::size::SizeLimit;
-use crate::slots::{Pin, Slots};
 use crate::sys::{Mode, Priority};
-use crate::{Builder, Compression, Error, LogFile, Period, Stats, Timer, files, timer};
+use crate::time::clock::{Clock, Moment, Second};
+use crate::upkeep::hook::Hook;
+use crate::upkeep::link::Link;
+use crate::upkeep::prune::Limits;
+use crate::write::fallback::Unwritten;
+use crate::write::header::Header;
+use crate::write::size_limit::SizeLimit;
+use crate::write::slots::{Pin, Slots};
+use crate::{Builder, Compression, Error, LogFile, Period, Stats, Timer};
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
@@ -64,7 +66,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub struct Appender {
     inner: Arc<Inner>,
     /// What `io::Write` was given of a line that has not ended yet.
-    pub(crate) partial: crate::writer::Partial,
+    pub(crate) partial: crate::event::writer::Partial,
 }
 
 /// The appender behind its handles.
@@ -143,7 +145,7 @@ impl Inner {
         path.map_or_else(|_| self.pattern.directory().to_owned(), |path| path.as_path().to_owned())
     }
 
-    pub(crate) fn duties(&self) -> &crate::rollover::Duties {
+    pub(crate) fn duties(&self) -> &crate::write::rollover::Duties {
         &self.slots.state.duties
     }
 
@@ -280,7 +282,7 @@ impl Appender {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn files(&self) -> io::Result<Vec<LogFile>> {
-        files::list(&self.inner.pattern, self.inner.clock.exact_second())
+        log_file::list(&self.inner.pattern, self.inner.clock.exact_second())
     }
 
     /// Compresses the closed files, as [`compress`](Builder::compress) has it, and says how many. It happens by itself, beside the

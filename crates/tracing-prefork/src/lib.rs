@@ -111,72 +111,30 @@
 #[cfg(not(unix))]
 compile_error!("tracing-prefork needs a Unix: it relies on O_APPEND, fork and fcntl locks");
 
-mod age;
 mod appender;
-mod archive;
-mod build_error;
 mod builder;
-mod busy;
-mod calendar;
-mod careful;
-mod checks;
-mod clock;
-mod compression;
-mod copy;
-mod date_format;
-mod detour;
-mod file_lease;
-mod files;
-mod hand_over;
-mod header;
-mod hidden_name;
-mod housekeeping;
-mod latest;
-mod layer;
-mod lease;
-mod link_note;
-mod listing;
-mod name;
-mod ownership;
-mod pieces;
-mod pins;
-mod presence;
-mod record;
-mod refusals;
+mod event;
+mod names;
+mod process;
 mod report;
-mod retention;
-mod retry;
 pub mod rolling;
-mod rollover;
-mod room;
-mod rotation;
-mod seat;
-#[cfg(feature = "serde")]
-mod serialize;
-mod size;
-mod slots;
-mod sync;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
-mod timer;
-mod user_code;
-mod watch;
-mod writer;
-mod zone;
-#[cfg(feature = "local-time")]
-mod zoneinfo;
+mod time;
+mod upkeep;
+mod write;
 
 pub use appender::Appender;
-pub use build_error::BuildError;
 pub use builder::Builder;
-pub use calendar::Period;
-pub use compression::Compression;
-pub use files::LogFile;
+pub use event::timer::{Precision, Timer};
+pub use event::writer::EventWriter;
+pub use names::log_file::LogFile;
+pub use report::build_error::BuildError;
 pub use report::{Error, Operation, Stats};
-pub use rotation::{Rotation, Weekday};
-pub use timer::{Precision, Timer};
-pub use writer::EventWriter;
-pub use zone::Zone;
+pub use time::calendar::Period;
+pub use time::rotation::{Rotation, Weekday};
+pub use time::zone::Zone;
+pub use upkeep::compression::Compression;
 
 /// The code in the repository's pages compiles and runs.
 #[cfg(doctest)]

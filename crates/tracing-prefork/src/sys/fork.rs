@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64};
 pub(crate) unsafe trait ZeroIsEmpty: Sync {}
 
 // SAFETY: integers and booleans in atomics, and arrays of them.
-unsafe impl ZeroIsEmpty for crate::slots::State {}
+unsafe impl ZeroIsEmpty for crate::write::slots::State {}
 
 /// A `T` that starts empty and is empty again in every forked child.
 ///
@@ -172,7 +172,7 @@ fn watch_forks() -> io::Result<()> {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     extern "C" fn in_child() {
         LIBC_FORKS.fetch_add(1, Relaxed);
-        crate::seat::keep_only_own();
+        crate::sys::seat::keep_only_own();
         if let Some(shared) = shared() {
             shared.known.store(true, Relaxed);
         }

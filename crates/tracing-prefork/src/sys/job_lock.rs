@@ -10,7 +10,7 @@ use super::numbers;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::ofd;
 use super::own_file::OwnFile;
-use crate::sync::this_thread;
+use crate::write::sync::this_thread;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::stat::{FileStat, fstat, futimens, stat};

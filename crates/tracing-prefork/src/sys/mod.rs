@@ -20,6 +20,7 @@ mod positioned;
 mod priority;
 mod processor;
 mod replaced;
+pub(crate) mod seat;
 mod standard;
 mod stderr;
 mod tail;

@@ -1,0 +1,266 @@
+//! The names of an appender's files: from an instant to a name, and from a name back to its period.
+//!
+//! Both directions are strict. A name belongs to the pattern only if writing its period's name gives the
+//! very same text, so `app.conf`, `app.log.bak` or `app.log.2026-13-45` never count as ours.
+
+use crate::names::date_format::DateFormat;
+use crate::names::hidden::HiddenNames;
+use crate::names::ownership::Foreign;
+use crate::sys::{LogPath, Replaced};
+use crate::time::calendar::{Calendar, Period, Span};
+use crate::time::clock::{self, system_time};
+use crate::upkeep::compression::{ENDINGS, plain_name};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use time::Date;
+
+/// Which file of a pattern it is: the period, and with `max_file_bytes` which of that period's files, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) span: Span,
+    pub(crate) index: u32,
+}
+
+impl Place {
+    /// Files in the order in which they are written.
+    pub(crate) fn order(self) -> (i64, u32) {
+        (self.span.start, self.index)
+    }
+}
+
+/// The highest number that a file of a period has: nine digits. A file with this number has no successor and takes all further lines.
+pub(crate) const LAST_INDEX: u32 = 999_999_999;
+
+/// The number that a file's name shows: `parse` alone would take a `+` and leading zeros.
+fn read_index(digits: &str) -> Option<u32> {
+    let strict = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    digits.parse().ok().filter(|index| strict && *index <= LAST_INDEX)
+}
+
+/// What an appender calls its files.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    /// Absolute.
+    directory: PathBuf,
+    /// What comes before the date, with the dot, and after it, with the dot.
+    before: String,
+    after: String,
+    date: Option<DateFormat>,
+    calendar: Calendar,
+    hidden: HiddenNames,
+    /// A period may have several files.
+    numbered: bool,
+    /// Archives of these files are ours too.
+    pub(crate) archives: bool,
+    /// Names that fit and that are somebody else's (`ownership`).
+    foreign: Replaced<Foreign>,
+    /// The hidden record of the names, if there is one. Processes that hold another record are another program's.
+    pub(crate) record: Option<PathBuf>,
+}
+
+impl Pattern {
+    /// `{prefix}.{date}.{suffix}`, each part with its dot only where it is there.
+    pub(crate) fn new(
+        directory: PathBuf,
+        prefix: Option<&str>,
+        suffix: Option<&str>,
+        date: Option<DateFormat>,
+        calendar: Calendar,
+        numbered: bool,
+    ) -> Self {
+        let dotted = |suffix: Option<&str>| suffix.map(|suffix| format!(".{suffix}")).unwrap_or_default();
+        let (before, after) = match (prefix, suffix, &date) {
+            (Some(prefix), suffix, None) => (prefix.to_owned(), dotted(suffix)),
+            (None, suffix, None) => (suffix.unwrap_or_default().to_owned(), String::new()),
+            (prefix, suffix, Some(_)) => {
+                (prefix.map(|prefix| format!("{prefix}.")).unwrap_or_default(), dotted(suffix))
+            }
+        };
+        let hidden = HiddenNames::new(&before, date.as_ref(), &after);
+        let (archives, foreign, record) = (false, Replaced::new(Foreign::default()), None);
+        Self { directory, before, after, date, calendar, hidden, numbered, archives, foreign, record }
+    }
+
+    /// Names that fit and that are somebody else's.
+    pub(crate) fn foreign(&self) -> &Foreign {
+        self.foreign.get()
+    }
+
+    /// The directory may be replaced while others read names.
+    pub(crate) fn set_foreign(&self, foreign: Foreign) {
+        if foreign != *self.foreign() {
+            self.foreign.replace(foreign);
+        }
+    }
+
+    fn is_foreign(&self, name: &str) -> bool {
+        self.foreign().names.contains(name)
+    }
+
+    /// Whether it is somebody else's file that has this number in the period of `at`. Allocates nothing.
+    pub(crate) fn is_foreign_at(&self, at: i64, index: u32) -> bool {
+        let is_foreign = |path: LogPath| str::from_utf8(path.file_name()).is_ok_and(|name| self.is_foreign(name));
+        !self.foreign().names.is_empty() && self.path_at(at, index).is_ok_and(is_foreign)
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
+    /// Whether a period may have several files.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.numbered
+    }
+
+    pub(crate) fn has_date(&self) -> bool {
+        self.date.is_some()
+    }
+
+    /// How many directories below the log directory a name goes through.
+    pub(crate) fn depth(&self) -> usize {
+        self.date.as_ref().map_or(0, |date| date.depth)
+    }
+
+    /// Whether names can go through that directory below the log directory.
+    pub(crate) fn leads_through(&self, directory: &str) -> bool {
+        let date = directory.strip_prefix(&*self.before).filter(|_| directory.matches('/').count() < self.depth());
+        self.date.as_ref().zip(date).is_some_and(|(format, date)| format.leads_through(date))
+    }
+
+    /// The path of the file that an event at `at` (seconds since 1970) goes to, or of that period's other files. Allocates nothing, so
+    /// that a child made by a raw `clone` can open its file although another thread held the allocator's lock.
+    pub(crate) fn path_at(&self, at: i64, index: u32) -> io::Result<LogPath> {
+        let (label, offset) = self.calendar.label_and_offset(at);
+        let mut path = LogPath::in_directory(&self.directory)?;
+        path.write_all(self.before.as_bytes())?;
+        if let Some(date) = &self.date {
+            date.write(label, offset, &mut path)?;
+        }
+        if index > 0 {
+            write!(path, ".{index}")?;
+        }
+        path.write_all(self.after.as_bytes())?;
+        Ok(path)
+    }
+
+    /// The place of the file called `name`, if that is a name of this pattern; of two periods that share the name, because a zone
+    /// has set its clock back, the last that has begun by `now`.
+    pub(crate) fn place_of_name(&self, name: &str, now: i64) -> Option<Place> {
+        if self.is_foreign(name) {
+            return None;
+        }
+        let text = name.strip_prefix(&*self.before)?.strip_suffix(&*self.after)?;
+        let whole = self.span_of_date(text, now).map(|span| Place { span, index: 0 });
+        let place = whole.or_else(|| {
+            let (date, index) = text.rsplit_once('.').filter(|_| self.numbered)?;
+            Some(Place { span: self.span_of_date(date, now)?, index: read_index(index)? })
+        })?;
+        // Written anew, it must be the very same name.
+        (self.path_at(place.span.start.max(clock::FIRST), place.index).ok()?.file_name() == name.as_bytes())
+            .then_some(place)
+    }
+
+    fn span_of_date(&self, text: &str, now: i64) -> Option<Span> {
+        let Some(date) = &self.date else {
+            return text.is_empty().then(|| self.calendar.span(0));
+        };
+        let (label, offset) = date.read(text)?;
+        // No event is taken for one of another time (`Moment`), so that no file of it can be ours.
+        let ours = |span: &Span| clock::FIRST < span.end && span.start <= clock::LAST;
+        self.calendar.span_of_label(label, offset, now).filter(ours)
+    }
+
+    /// The place of the file whose archive is called `name`.
+    pub(crate) fn place_of_archive(&self, name: &str, now: i64) -> Option<Place> {
+        let archives = self.archives && !self.is_foreign(name);
+        archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
+    }
+
+    /// Which file of a period, whose first file is called `first`, has that name in the same directory, which is `above` the two, and whether it is
+    /// the file itself and not its archive. Reads no date, so that a large directory is looked through quickly.
+    pub(crate) fn index_of_name(&self, above: &str, first: &str, name: &str) -> Option<(u32, bool)> {
+        if !self.foreign().names.is_empty() && self.is_foreign(&format!("{above}{name}")) {
+            return None;
+        }
+        let before = first.strip_suffix(&*self.after)?;
+        let index = |name: &str| match name.strip_prefix(before)?.strip_suffix(&*self.after)? {
+            "" => Some(0),
+            number => read_index(number.strip_prefix('.')?),
+        };
+        let plain = index(name).map(|index| (index, true));
+        plain.or_else(|| Some((index(plain_name(name).filter(|_| self.archives)?)?, false)))
+    }
+
+    /// The number of the file that follows the one with that number: those of others are passed over.
+    pub(crate) fn next_index(&self, at: i64, index: u32) -> u32 {
+        let mut following = index.saturating_add(1)..LAST_INDEX;
+        following.find(|index| !self.is_foreign_at(at, *index)).unwrap_or(LAST_INDEX)
+    }
+
+    /// What a name says to this pattern: the label of its period, its number, and whether it is a file or an archive. Two patterns that
+    /// read a name alike mean the same file.
+    pub(crate) fn reading(&self, name: &str) -> Option<(i64, u32, bool)> {
+        let plain = self.place_of_name(name, clock::LAST).map(|place| (place, true));
+        let (place, is_plain) = plain.or_else(|| Some((self.place_of_archive(name, clock::LAST)?, false)))?;
+        let label = self
+            .date
+            .as_ref()
+            .map_or(i64::MIN, |_| self.calendar.label_and_offset(place.span.start.max(clock::FIRST)).0);
+        Some((label, place.index, is_plain))
+    }
+
+    /// The pattern's first files of 366 instants, by which it is found out whether two patterns meet. The instants are
+    /// the same at each build. There is one on each day of a leap year, each of another hour, minute and second, so that
+    /// every value of each part of a date comes up.
+    ///
+    /// Numbers and archives need no samples. Two patterns that both read a name with a number also both read the name
+    /// without that number. If only one of the patterns reads a number there, the name is a first file of the other
+    /// pattern. The same holds for the endings of archives.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = String> {
+        let instant = |day: u16| {
+            // The leap years of the century.
+            let date = Date::from_ordinal_date(2000 + i32::from(day % 25) * 4, day + 1).unwrap_or(Date::MIN);
+            let (hour, minute, second) = (i64::from(day % 24), i64::from(day % 60), i64::from(day / 6 % 60));
+            date.midnight().assume_utc().unix_timestamp() + hour * 3600 + minute * 60 + second
+        };
+        let days = if self.date.is_some() { 0..366 } else { 0..1 };
+        let paths = days.filter_map(move |day| self.path_at(instant(day), 0).ok());
+        paths.filter_map(|path| str::from_utf8(path.file_name()).ok().map(str::to_owned))
+    }
+
+    /// What may stand behind a name.
+    fn endings(&self) -> Vec<&'static str> {
+        let archives = if self.archives { &ENDINGS[..] } else { &[] };
+        [""].into_iter().chain(archives.iter().copied()).collect()
+    }
+
+    /// Whether there can be a name that is one of both, by what stands around the dates.
+    pub(crate) fn may_meet(&self, other: &Self) -> bool {
+        let begin = self.before.starts_with(&*other.before) || other.before.starts_with(&*self.before);
+        let ends = |pattern: &Self| {
+            pattern.endings().into_iter().map(|ending| format!("{}{ending}", pattern.after)).collect::<Vec<_>>()
+        };
+        let (own, others) = (ends(self), ends(other));
+        begin && own.iter().any(|end| others.iter().any(|other| end.ends_with(&**other) || other.ends_with(&**end)))
+    }
+
+    /// The period of `at`, for users.
+    pub(crate) fn period_at(&self, at: i64) -> Period {
+        let Span { start, end } = self.calendar.span(at);
+        Period { start: system_time(start.max(clock::FIRST)), end: (end != i64::MAX).then(|| system_time(end)) }
+    }
+
+    /// The pattern's hidden file for a purpose: `.app.DATE.log.d10ea686.lock`.
+    pub(crate) fn hidden(&self, purpose: &str) -> PathBuf {
+        self.directory.join(self.hidden.of(purpose))
+    }
+
+    /// Whether it is the name of one of them.
+    pub(crate) fn is_hidden(&self, name: &str) -> bool {
+        self.hidden.contain(name)
+    }
+}

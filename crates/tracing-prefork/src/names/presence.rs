@@ -1,0 +1,108 @@
+//! Who is at work in a directory. Each process holds the record of its names (`ownership`) from build on, by a shared
+//! lock on an open file description, as it holds a log file. A forked child inherits the lock with the descriptor.
+//!
+//! The record is never replaced, because the lock would stay with the file before. It is added to. Somebody can remove
+//! it, with its directory as a rule, and the program can close the descriptor, with all others as a rule. Then the log
+//! has to be opened anew, too, and that is when a process looks whether it still has the record. It also looks at each
+//! rollover.
+
+use crate::names::ownership::Names;
+use crate::sys::{self, Creation, Descriptor, Discipline, LockOutcome, OwnFile};
+use nix::errno::Errno;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The record that this process holds.
+#[derive(Debug)]
+pub(crate) struct Presence {
+    record: PathBuf,
+    /// But for files of others, which are those of the directory that the path leads to.
+    names: Names,
+    descriptor: Descriptor,
+}
+
+/// How the record was found.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// There was none.
+    pub(crate) created: bool,
+    /// The files of others that it listed.
+    pub(crate) known: BTreeSet<String>,
+}
+
+impl Presence {
+    pub(crate) fn new(record: PathBuf, names: Names) -> Self {
+        Self { record, names, descriptor: Descriptor::none() }
+    }
+
+    pub(crate) fn record(&self) -> &Path {
+        &self.record
+    }
+
+    /// What the record says, at least, but for files of others.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Whether this process holds the record that the path leads to.
+    pub(crate) fn is_held(&self) -> bool {
+        sys::identity_of(&self.record) == Some(self.descriptor.installed()) && self.descriptor.is_intact()
+    }
+
+    /// Makes the record, or adds to it what it lacks, and holds it. One thread at a time.
+    pub(crate) fn hold(&self, foreign: &BTreeSet<String>, creation: Creation<'_>) -> io::Result<Recorded> {
+        let names = Names { foreign: foreign.clone(), ..self.names.clone() };
+        let Held { file, created, known } = hold(&self.record, &names, creation)?;
+        file.into_iter().for_each(|file| self.descriptor.install(file));
+        Ok(Recorded { created, known })
+    }
+
+    /// For a child that uses its parent's table of descriptors: leaves the parent's number to the parent.
+    pub(crate) fn disown(&self) {
+        self.descriptor.disown();
+    }
+}
+
+/// Nothing can be made there.
+pub(crate) fn is_closed(error: &io::Error) -> bool {
+    [Errno::EACCES, Errno::EPERM, Errno::EROFS].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
+}
+
+struct Held {
+    /// `None`: the kernel refuses the lock. That is reported with the log file, which gets none either.
+    file: Option<OwnFile>,
+    created: bool,
+    known: BTreeSet<String>,
+}
+
+fn hold(record: &Path, names: &Names, creation: Creation<'_>) -> io::Result<Held> {
+    let mut created = false;
+    for _ in 0..10 {
+        let Some(file) = sys::open_to_read(record)? else {
+            match sys::write_whole(record, names.to_text().as_bytes(), creation) {
+                Ok(()) => created = true,
+                // Another process was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            continue;
+        };
+        let outcome = sys::share_patiently(file.get()?, Discipline::Locked);
+        // Somebody is about to remove it, or has.
+        if outcome == LockOutcome::Busy || sys::identity_of(record) != Some(file.id()) {
+            continue;
+        }
+        let known = Names::read_from(&file).ok_or(io::ErrorKind::InvalidData)?;
+        if !names.is_in(&known) {
+            // Behind a piece of a line, perhaps.
+            match sys::add_to(record, format!("\n{}", names.text_beyond(&known)).as_bytes()) {
+                Err(error) if !is_closed(&error) => return Err(error),
+                _ => {}
+            }
+        }
+        let file = (!matches!(outcome, LockOutcome::Failed(_))).then_some(file);
+        return Ok(Held { file, created, known: if created { BTreeSet::new() } else { known.foreign } });
+    }
+    Err(io::Error::other("the record was removed or replaced each time it had been opened"))
+}

@@ -1,0 +1,329 @@
+//! What went wrong: [`Error`] for the user's hook, [`Stats`] to read, and the limit on how often to speak.
+
+pub(crate) mod build_error;
+
+use crate::process::user_code;
+use crate::sys;
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Seconds between two reports of failures of one [`Operation`].
+const INTERVAL: u64 = 60;
+/// Seconds between two reports of which the first could not be made: standard error was full, or it was met in the hook itself.
+const AGAIN: u64 = 1;
+
+/// What an appender was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Writing a line. The line is lost, and its caller has been told so.
+    Write,
+    /// Opening the file of a new period. Nothing is lost: the file before keeps being written.
+    Rollover,
+    /// Finding the open file where it was. Somebody has renamed, removed or replaced it ([`io::ErrorKind::NotFound`] if nothing had
+    /// its name, else [`io::ErrorKind::AlreadyExists`]), and a new one has been opened under that name. Lines of up to a second
+    /// before are in the other. Or the program has closed the appender's descriptor (`EBADF`).
+    Reopen,
+    /// Having the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written without it until
+    /// it is free.
+    Lock,
+    /// Having the lock that tells other processes that the file is in use, which the kernel refuses (ENOLCK, for example). It is asked for again
+    /// each second. Until then others may prune the file while it is written; lines go to a new one then.
+    Lease,
+    /// Removing old files. They stay for the next time.
+    Retention,
+    /// Renewing the link to the latest file. It stays as it was.
+    Link,
+    /// Compressing a closed file. It stays plain for the next time.
+    Compression,
+    /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover), which has failed or panicked, or could not be called. It is
+    /// called again for that file.
+    OnRollover,
+    /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file begins without its first
+    /// line; after one of [`clock`](crate::Builder::clock) the event has the system's time. (A panic of
+    /// [`on_error`](crate::Builder::on_error) is written to standard error, with what the hook was told.)
+    UserCode,
+    /// Telling the appender's files from those of others. What was there when it was built and does not fit is left alone,
+    /// for ever. What another program at work could have made, too, because only the rotation or the zone differs, is left
+    /// alone until that program ends. Or the hidden record of the names could not be written.
+    Names,
+}
+
+impl Operation {
+    /// One more than the index of the last variant.
+    const COUNT: usize = Self::Names as usize + 1;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn sentence(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Write => {
+                ("cannot write to", "the line is lost and its caller was told so; the next line is tried as usual")
+            }
+            Self::Rollover => {
+                ("cannot open", "lines go on into the file before it; the next try follows within seconds")
+            }
+            Self::Reopen => (
+                "had to reopen",
+                "somebody has renamed, removed or replaced the file, and lines go into a new one of its name; or the program \
+                 has closed its descriptor, and it is opened again",
+            ),
+            Self::Lease => (
+                "cannot hold a lock on",
+                "another process may take the file for unused, and prune it; the next try follows within a second",
+            ),
+            Self::Lock => ("cannot lock", "lines are written without the lock until it can be had again"),
+            Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
+            Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
+            Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
+            Self::OnRollover => (
+                "cannot hand over",
+                "files wait for on_rollover, which is called again after some seconds, and then at least once an hour",
+            ),
+            Self::Names => {
+                ("cannot claim", "files that are not surely the appender's are left alone, and logging goes on")
+            }
+            Self::UserCode => (
+                "cannot use the program's own code for",
+                "no line is lost: a file begins without its first line, an event has the system's time",
+            ),
+        }
+    }
+}
+
+/// A failure while the appender runs, as [`Builder::on_error`](crate::Builder::on_error) is told of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Error {
+    operation: Operation,
+    path: PathBuf,
+    source: io::Error,
+    lines_lost: u64,
+    bytes_lost: u64,
+    suppressed: u64,
+}
+
+impl Error {
+    /// What was being done.
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The file or link that it was done to.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the system answered; also the [`source`](std::error::Error::source).
+    pub fn io_error(&self) -> &io::Error {
+        &self.source
+    }
+
+    /// Lines that this process has lost so far.
+    pub fn lines_lost(&self) -> u64 {
+        self.lines_lost
+    }
+
+    /// The bytes of those lines.
+    pub fn bytes_lost(&self) -> u64 {
+        self.bytes_lost
+    }
+
+    /// Failures of the same operation since the last report of one, which were counted and not reported.
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (failed, next) = self.operation.sentence();
+        write!(f, "{failed} {}: {}; {next}", self.path.display(), self.source)?;
+        if self.lines_lost > 0 {
+            write!(f, "; {} lines ({} bytes) lost so far", self.lines_lost, self.bytes_lost)?;
+        }
+        if self.suppressed > 0 {
+            write!(f, "; {} more failures like this since the last report", self.suppressed)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// What this process has done with an appender, from [`Appender::stats`](crate::Appender::stats). A forked child
+/// starts at zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Writes that went into a file: events, as a rule. What one call on the [`Write`](std::io::Write) of an appender brings
+    /// counts as one, however many lines it has.
+    pub lines: u64,
+    /// Lines that could not be written; each caller got the error.
+    pub lines_lost: u64,
+    /// The bytes of those lines.
+    pub bytes_lost: u64,
+    /// Failures of any kind, reported or not.
+    pub errors: u64,
+    /// Files opened because an event's time, or a full file, asked for another one; the first counts too.
+    pub rollovers: u64,
+    /// Files opened again because somebody had renamed, removed or replaced the open one, or the program had closed it.
+    pub files_reopened: u64,
+    /// Old files removed.
+    pub files_pruned: u64,
+    /// Closed files compressed.
+    pub files_compressed: u64,
+    /// Finished files that [`on_rollover`](crate::Builder::on_rollover) was given, with success.
+    pub files_handed_over: u64,
+}
+
+/// The counters behind [`Stats`], in memory that a forked child finds zero.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    /// Lines written by way of a descriptor of their own, and writes to a slot that failed.
+    pub(crate) lines_apart: AtomicU64,
+    pub(crate) lines_failed: AtomicU64,
+    pub(crate) lines_lost: AtomicU64,
+    pub(crate) bytes_lost: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) rollovers: AtomicU64,
+    pub(crate) files_reopened: AtomicU64,
+    pub(crate) files_pruned: AtomicU64,
+    pub(crate) files_compressed: AtomicU64,
+    pub(crate) files_handed_over: AtomicU64,
+    limits: [Limit; Operation::COUNT],
+}
+
+impl Counters {
+    /// `through_slots`: the writes to a slot, failed ones too.
+    pub(crate) fn stats(&self, through_slots: u64) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Relaxed);
+        Stats {
+            lines: (through_slots + read(&self.lines_apart)).saturating_sub(read(&self.lines_failed)),
+            lines_lost: read(&self.lines_lost),
+            bytes_lost: read(&self.bytes_lost),
+            errors: read(&self.errors),
+            rollovers: read(&self.rollovers),
+            files_reopened: read(&self.files_reopened),
+            files_pruned: read(&self.files_pruned),
+            files_compressed: read(&self.files_compressed),
+            files_handed_over: read(&self.files_handed_over),
+        }
+    }
+}
+
+/// When an operation's failure was last reported (seconds since the build plus [`INTERVAL`], 0 for never), and how many
+/// have been passed over since.
+#[derive(Debug)]
+struct Limit {
+    reported: AtomicU64,
+    suppressed: AtomicU64,
+}
+
+pub(crate) type Hook = Box<dyn Fn(&Error) + Send + Sync>;
+
+/// Tells the user of failures, at most once a minute for each operation.
+pub(crate) struct Reporter {
+    hook: Option<Hook>,
+    built: Instant,
+}
+
+impl Reporter {
+    pub(crate) fn new(hook: Option<Hook>) -> Self {
+        Self { hook, built: Instant::now() }
+    }
+
+    /// Counts a failure and tells of it, unless the process must not: telling allocates.
+    pub(crate) fn report(
+        &self,
+        counters: &Counters,
+        operation: Operation,
+        path: &Path,
+        source: io::Error,
+        may_tell: bool,
+    ) {
+        counters.errors.fetch_add(1, Relaxed);
+        let limit = &counters.limits[operation.index()];
+        let now = self.built.elapsed().as_secs() + INTERVAL;
+        let reported = limit.reported.load(Relaxed);
+        let due = may_tell
+            && now >= reported + INTERVAL
+            && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
+        if due {
+            self.tell(counters, limit, operation, path, source);
+        } else {
+            limit.suppressed.fetch_add(1, Relaxed);
+            user_code::discard(source);
+        }
+    }
+
+    /// An error for a caller, who is told at once.
+    pub(crate) fn error(&self, counters: &Counters, operation: Operation, path: &Path, source: io::Error) -> Error {
+        Error {
+            operation,
+            path: path.to_owned(),
+            source,
+            lines_lost: counters.lines_lost.load(Relaxed),
+            bytes_lost: counters.bytes_lost.load(Relaxed),
+            suppressed: 0,
+        }
+    }
+
+    /// Calls the hook, unless this thread is in it already: a hook may log, and that may fail again.
+    fn tell(&self, counters: &Counters, limit: &Limit, operation: Operation, path: &Path, source: io::Error) {
+        thread_local! {
+            /// The generation of the process in which this thread is telling: a child that a hook forks is not. 0 for none.
+            static TELLING: Cell<u64> = const { Cell::new(0) };
+        }
+        let outer = TELLING.replace(sys::generation());
+        let error =
+            Error { suppressed: limit.suppressed.swap(0, Relaxed), ..self.error(counters, operation, path, source) };
+        let told = outer != sys::generation()
+            && match &self.hook {
+                None => write(&text(&error)),
+                Some(hook) => user_code::run("on_error", || hook(&error))
+                    .or_else(|panic| {
+                        counters.errors.fetch_add(1, Relaxed);
+                        if write(&format!("{panic}; it was told: {}", text(&error))) { Ok(()) } else { Err(panic) }
+                    })
+                    .is_ok(),
+            };
+        TELLING.set(outer);
+        if !told {
+            limit.suppressed.fetch_add(error.suppressed + 1, Relaxed);
+            // In a child that was forked by the hook it is zero.
+            let sooner = |reported: u64| Some(reported.saturating_sub(INTERVAL - AGAIN));
+            let _ = limit.reported.fetch_update(Relaxed, Relaxed, sooner);
+        }
+        user_code::discard(error);
+    }
+}
+
+/// Writes a report to standard error, unless that would have to wait.
+fn write(report: &str) -> bool {
+    sys::write_to_stderr(&format!("tracing-prefork: {report}\n"))
+}
+
+/// An error's text, which may be of a type of the user's: what `on_rollover` fails with.
+fn text(error: &Error) -> String {
+    user_code::run("the error's text", || error.to_string()).unwrap_or_else(|panic| {
+        let (failed, next) = error.operation.sentence();
+        format!("{failed} {}: {panic}; {next}", error.path.display())
+    })
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.hook.is_some() { "hook" } else { "standard error" })
+    }
+}

@@ -1,0 +1,10 @@
+//! Instants, zones, rotations, and the periods that they make.
+
+pub(crate) mod calendar;
+pub(crate) mod clock;
+pub(crate) mod rotation;
+#[cfg(feature = "serde")]
+pub(crate) mod serialize;
+#[cfg(feature = "local-time")]
+pub(crate) mod tzdata;
+pub(crate) mod zone;

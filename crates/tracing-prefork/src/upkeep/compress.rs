@@ -1,0 +1,470 @@
+//! Archives: a closed file is compressed, its archive published, the plain file removed. When, and by which process, is in
+//! `housekeeping`.
+//!
+//! The archive is made beside everybody, without a name and without a claim on the plain file, so that a late line need not wait.
+//! Only then is the plain file claimed, as for pruning. If it is what it was when the work began, the archive gets its name, and
+//! the plain file loses its own. If it is not, the work was for nothing, and nobody has seen any of it. If the plain file is not there any more
+//! when it is to lose its name, the archive loses its own again: the lines are where the plain file was moved to.
+//!
+//! So whatever has an archive's name is whole. Both files are there only if a process was killed between the two steps,
+//! or a late line has made the plain file anew; [`Rest`] tells these apart.
+
+use crate::names::listing;
+use crate::names::pattern::Pattern;
+use crate::sys::{self, ClosedFile, Directory, FileId, HousekeepingLock, OwnFile, Priority, Reader, Unnamed};
+use crate::time::clock::Clock;
+use crate::upkeep::compression::{Compression, archives_of, kind_of};
+use crate::upkeep::job::Outcome;
+use crate::upkeep::link::Link;
+use crate::upkeep::prune;
+use nix::errno::Errno;
+use std::fs::{File, FileTimes, Metadata, Permissions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+/// How much is read and written at a time.
+const CHUNK: usize = 64 * 1024;
+
+/// What became of a plain file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Archived {
+    Done,
+    /// Somebody has it open for writing, or has written to it meanwhile, or needs it.
+    Held,
+    /// It was not there any more, or is something else now.
+    Gone,
+}
+
+/// Compresses all files whose period is over and that nobody holds, the oldest first.
+pub(crate) fn archive_closed(
+    pattern: &Pattern,
+    links: &[Link],
+    kind: Compression,
+    priority: Priority,
+    clock: &Clock,
+    turn: &HousekeepingLock,
+    now: i64,
+) -> io::Result<Outcome> {
+    let listing = listing::list_own(pattern, now)?;
+    let mut outcome = Outcome { failed: listing.closed, disputed: listing.disputed, ..Outcome::default() };
+    let mut files = Vec::new();
+    for found in listing.found {
+        match found.place {
+            Some(place) if found.is_file => files.push((place, found)),
+            Some(_) => {}
+            None => prune::clear_left_behind(&found, pattern, links, now),
+        }
+    }
+    files.sort_unstable_by_key(|(place, _)| place.order());
+    let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
+    for (_, found) in files.into_iter().filter(|(place, _)| prune::is_over(*place, &places, now)) {
+        let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
+        match archive(&found.path, kind, priority, clock, || turn.is_ours_where_it_is(), needed) {
+            Ok(Archived::Done) => outcome.done += 1,
+            Ok(Archived::Held) => outcome.held += 1,
+            Ok(Archived::Gone) => {}
+            // The program has closed a descriptor of ours. The plain file is as it was, and is looked at again.
+            Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => outcome.held += 1,
+            Err(error) => {
+                let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+                outcome.failed = outcome.failed.or(Some((found.path, error)));
+                // Each try takes room for a while that lines may need.
+                if full {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Replaces a plain file by its archive, unless somebody holds it or it is `needed`.
+///
+/// The directory may be moved away meanwhile, or something mounted over it: all steps are taken in the one that was there at the beginning.
+fn archive(
+    plain: &Path,
+    kind: Compression,
+    priority: Priority,
+    clock: &Clock,
+    is_our_turn: impl Fn() -> bool,
+    needed: impl Fn(FileId) -> bool,
+) -> io::Result<Archived> {
+    let Some(directory) = Directory::of(plain)? else { return Ok(Archived::Gone) };
+    let plain = &*directory.reach(plain);
+    let closed = match ClosedFile::open(plain) {
+        // A file server holds a lease of its own.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Archived::Held),
+        opened => opened?,
+    };
+    let Some(closed) = closed else { return Ok(Archived::Gone) };
+    let before = closed.file().metadata()?;
+    if closed.is_held()? || needed(closed.id()) {
+        return Ok(Archived::Held);
+    }
+    // The steps below are taken at the thread's own priority: an opener may be waiting for them.
+    let making = || {
+        let target = Target::choose(&directory, plain, closed.file(), &before, kind)?;
+        make(&directory, closed.file(), &before, target, clock)
+    };
+    let made = match sys::at_priority(priority, "log-compression", making)? {
+        // The plain file has gone, perhaps with its directory (ENOENT; ext4: EPERM).
+        Err(_) if !closed.is_at(plain)? => return Ok(Archived::Gone),
+        made => made?,
+    };
+    if !made.complete {
+        return Ok(Archived::Held);
+    }
+    // The plain file as it was when the work began, which nobody can write to as long as the claim is held.
+    let unchanged = || {
+        let Some(claim) = closed.claim()? else { return Ok(Err(Archived::Held)) };
+        if !closed.is_at(plain)? {
+            return Ok(Err(Archived::Gone));
+        }
+        let changed = differ(&closed.file().metadata()?, &before) || needed(closed.id());
+        io::Result::Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
+    };
+    let Made { target, archive, old, .. } = made;
+    let published = archive.as_ref().map(|archive| archive.file().id());
+    let named = match unchanged()? {
+        Err(archived) => return Ok(archived),
+        Ok(_) if !is_as_before(&target, old.as_ref())? => return Ok(Archived::Held),
+        Ok(_claim) => match archive {
+            Some(archive) if old.is_none() => archive.publish(&target),
+            Some(archive) => archive.replace(&target),
+            None => Ok(()),
+        },
+    };
+    match named {
+        // Somebody has made a file of that name in this very moment, or removed the directory with all that was in it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Archived::Held),
+        Err(_) if !closed.is_at(plain)? => return Ok(Archived::Gone),
+        named => named?,
+    }
+    // Without the claim, since a disk takes its time: the archive's name must be there after a power failure before the other one goes.
+    let removed = directory.sync().and_then(|()| match unchanged()? {
+        Ok(_claim) => remove(plain, &closed),
+        Err(archived) => Ok(archived),
+    });
+    let fails = removed.is_err() && !closed.is_at(plain).is_ok_and(|is_there| is_there);
+    if fails || matches!(removed, Ok(Archived::Done)) {
+        return removed;
+    }
+    // A late line has come, or somebody has moved the plain file away or removed it, or the directory is a sticky one of another owner. The lines
+    // would be there twice, or come back. The archive may go: as long as the turn is ours, nobody has removed the plain file because its archive is
+    // there.
+    if let Some(published) = published.filter(|_| is_our_turn()) {
+        take_back(&target, published, old.as_ref(), clock)?;
+        directory.sync()?;
+    }
+    removed
+}
+
+/// Removes the plain file, of which the archive is there.
+fn remove(plain: &Path, closed: &ClosedFile) -> io::Result<Archived> {
+    match sys::unlink(plain) {
+        // Moved away in this very moment. Without a name it is removed: a file server can answer so to its own removal, asked twice.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && closed.file().status()?.links > 0 => {
+            Ok(Archived::Gone)
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(Archived::Done),
+    }
+}
+
+/// Leaves under the archive's name what was there before it was published.
+fn take_back(target: &Path, published: FileId, old: Option<&Old>, clock: &Clock) -> io::Result<()> {
+    if sys::identity_of(target) != Some(published) {
+        return Ok(());
+    }
+    let Some(old) = old else { return sys::unlink(target) };
+    let copy = Unnamed::create(target, clock.now())?;
+    io::copy(&mut old.file.reader(), &mut copy.file())?;
+    copy.file().with(|copy| take_after(copy, &old.found, None))?;
+    copy.file().with(File::sync_all)?;
+    copy.replace(target)
+}
+
+/// An archive that is there already, and what it was when it was looked at.
+#[derive(Debug)]
+struct Old {
+    file: OwnFile,
+    found: Metadata,
+}
+
+/// Whether the archive's name leads to what it led to when it was looked at, and nobody has changed that since.
+fn is_as_before(target: &Path, old: Option<&Old>) -> io::Result<bool> {
+    if sys::identity_of(target) != old.map(|old| old.file.id()) {
+        return Ok(false);
+    }
+    old.map_or(Ok(true), |old| Ok(!differ(&old.file.metadata()?, &old.found)))
+}
+
+/// The archive that a plain file goes into. One that is there already, whatever its kind: a program can be killed between the two steps, and started
+/// again with another kind.
+#[derive(Debug)]
+struct Target {
+    path: PathBuf,
+    kind: Compression,
+    old: Option<Old>,
+    rest: Rest,
+}
+
+impl Target {
+    /// The archive that holds what the plain file begins with, else any that is there, of the wanted kind if possible, else a new one of that
+    /// kind.
+    #[cfg_attr(
+        not(any(feature = "gzip", feature = "zstd")),
+        allow(unreachable_code, reason = "without a kind there is nothing to choose")
+    )]
+    fn choose(
+        directory: &Directory,
+        path: &Path,
+        plain: &OwnFile,
+        before: &Metadata,
+        wanted: Compression,
+    ) -> io::Result<Self> {
+        let own = wanted.archive_of(path);
+        let mut chosen = None;
+        for archive in archives_of(path) {
+            // What is no file, and has the name of another kind of archive, is none.
+            if archive != own && !archive.symlink_metadata().is_ok_and(|found| found.is_file()) {
+                continue;
+            }
+            let Some(file) = sys::open_to_read(&archive)? else { continue };
+            let old = Old { found: file.metadata()?, file };
+            let unreadable = |error| unreadable(&directory.told(&archive), &error);
+            let kind = kind_of(&archive).map_err(unreadable)?;
+            let rest = Rest::find(&old, plain, before, kind).map_err(unreadable)?;
+            let is_wanted = archive == own || chosen.is_none();
+            let target = Self { path: archive, kind, old: Some(old), rest };
+            match rest {
+                Rest::Nothing | Rest::Grown { .. } => return Ok(target),
+                Rest::Apart { .. } if is_wanted => chosen = Some(target),
+                Rest::Apart { .. } => {}
+            }
+        }
+        let rest = Rest::Apart { behind: 0, torn: false };
+        Ok(chosen.unwrap_or(Self { path: own, kind: wanted, old: None, rest }))
+    }
+}
+
+/// An archive that waits for its name.
+#[derive(Debug)]
+struct Made {
+    target: PathBuf,
+    /// `None`: the one that is there has it all already.
+    archive: Option<Unnamed>,
+    /// What had the archive's name when it was looked at.
+    old: Option<Old>,
+    /// All of the plain file is in it.
+    complete: bool,
+}
+
+fn make(directory: &Directory, plain: &OwnFile, before: &Metadata, target: Target, clock: &Clock) -> io::Result<Made> {
+    let Target { path: target, kind, old, rest } = target;
+    let (kept, torn) = match rest {
+        Rest::Nothing => return Ok(Made { target, archive: None, old, complete: true }),
+        Rest::Grown { behind, torn } | Rest::Apart { behind, torn } => (behind, torn),
+    };
+    let archive = Unnamed::create(&target, clock.now())?;
+    let mut output = BufWriter::with_capacity(CHUNK, Frugal::new(archive.file())?);
+    if let Some(old) = &old {
+        let copied = io::copy(&mut BufReader::with_capacity(CHUNK, old.file.reader().take(kept)), &mut output)?;
+        if copied != kept {
+            return Err(unreadable(&directory.told(&target), &io::ErrorKind::UnexpectedEof.into()));
+        }
+    }
+    if torn {
+        // A killed writer's piece of a line, which nothing must be glued to.
+        kind.compress(&mut &b"\n"[..], &mut output)?;
+    }
+    let length = kind.compress(&mut BufReader::with_capacity(CHUNK, plain.reader()), &mut output)?;
+    output.flush()?;
+    drop(output);
+    archive.file().with(|archive| take_after(archive, before, old.as_ref().map(|old| &old.found)))?;
+    // Before the plain file goes: after a power failure there must be one of the two.
+    archive.file().with(File::sync_all)?;
+    Ok(Made { target, archive: Some(archive), old, complete: length == before.len() })
+}
+
+fn unreadable(archive: &Path, error: &io::Error) -> io::Error {
+    let text = format!("{} cannot be read, and is left as it is; move it away ({error})", archive.display());
+    io::Error::new(io::ErrorKind::InvalidData, text)
+}
+
+/// Whether somebody has written to a file, or has changed who may read it.
+fn differ(now: &Metadata, before: &Metadata) -> bool {
+    let rights = |file: &Metadata| (file.mode(), file.uid(), file.gid());
+    now.len() != before.len() || modified(now) != modified(before) || rights(now) != rights(before)
+}
+
+fn modified(file: &Metadata) -> (i64, i64) {
+    (file.mtime(), file.mtime_nsec())
+}
+
+/// Gives an archive the owner, the permissions and the times of its plain file. If an archive was there before, the new
+/// one has the owner and the group of that one: an administrator may have given it to somebody. Only those who may read
+/// both files may read the new one.
+fn take_after(archive: &File, plain: &Metadata, old: Option<&Metadata>) -> io::Result<()> {
+    let own = archive.metadata()?;
+    let (mut uid, mut gid, mut mode) = (plain.uid(), plain.gid(), plain.mode() & 0o777);
+    if let Some(old) = old {
+        mode &= old.mode();
+        // An owner can give himself every right, and whoever may not read the plain file could have made the old archive
+        // to get at it.
+        let may_read = old.uid() == uid || plain.mode() & 0o004 != 0;
+        uid = if may_read { old.uid() } else { own.uid() };
+        if old.gid() != gid {
+            // For the plain file, this group is everybody.
+            mode &= !0o070 | (plain.mode() & 0o007) << 3;
+            gid = old.gid();
+        }
+    }
+    if (own.uid(), own.gid()) != (uid, gid)
+        && fchown(archive, Some(uid), Some(gid)).is_err()
+        && own.gid() != gid
+        && fchown(archive, None, Some(gid)).is_err()
+    {
+        // It stays with another group, which gets no more than everybody.
+        mode &= !0o070 | (mode & 0o007) << 3;
+    }
+    archive.set_permissions(Permissions::from_mode(mode))?;
+    archive.set_times(FileTimes::new().set_accessed(plain.accessed()?).set_modified(plain.modified()?))
+}
+
+/// What of a plain file is not in the archive that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    /// Something has come to what the last member holds: all of it is to be put in the place of that, behind the archive's first so many bytes, which
+    /// may end in the middle of a line.
+    Grown {
+        behind: u64,
+        torn: bool,
+    },
+    /// It is another file, of late lines: all of it is to be put behind the archive.
+    Apart {
+        behind: u64,
+        torn: bool,
+    },
+}
+
+impl Rest {
+    /// Reads the whole archive. Each of its members was made from a plain file; if the plain file that is there now is still the one
+    /// that the last member was made from, it begins with what that member holds, and is older than the archive. Then that member
+    /// gives way to a new one, unless nothing has come to the file since. If it is another file, of late lines, it becomes a further member.
+    ///
+    /// The age is what tells late lines without a timestamp, which repeat what the member says, from the member's own.
+    fn find(archive: &Old, plain: &OwnFile, before: &Metadata, kind: Compression) -> io::Result<Self> {
+        let own = &archive.found;
+        let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive.file.reader()), count: 0 };
+        let (mut last, mut torn) = (None, [false; 2]);
+        while !input.fill_buf()?.is_empty() {
+            let start = input.count;
+            let mut comparison = Comparison {
+                plain: BufReader::with_capacity(CHUNK, plain.reader()),
+                piece: Vec::new(),
+                equal: true,
+                last: None,
+            };
+            let length = kind.decompress(&mut input, &mut comparison)?;
+            torn = [torn[1], comparison.last.map_or(torn[1], |last| last != b'\n')];
+            last = Some((start, length, comparison.equal));
+        }
+        let Some((start, length, begins)) = last else { return Err(io::ErrorKind::UnexpectedEof.into()) };
+        if !begins || is_younger(before, own) {
+            return Ok(Self::Apart { behind: input.count, torn: torn[1] });
+        }
+        // Somebody can have taken rights from the plain file since, which the archive then must not give either.
+        let protects = own.mode() & !before.mode() & 0o777 == 0;
+        let nothing = length == before.len() && modified(before) == modified(own) && protects;
+        Ok(if nothing { Self::Nothing } else { Self::Grown { behind: start, torn: torn[0] } })
+    }
+}
+
+/// Whether the plain file was made after the archive, by when the two were made, which nothing changes later. If both are of one
+/// tick of the kernel's clock, the archive cannot be this file's, which has been there for a period.
+fn is_younger(plain: &Metadata, archive: &Metadata) -> bool {
+    // A file system that does not know says nothing.
+    plain.created().ok().zip(archive.created().ok()).is_some_and(|(plain, archive)| plain >= archive)
+}
+
+/// Compares what is written to it with how the plain file begins.
+struct Comparison<'a> {
+    plain: BufReader<Reader<'a>>,
+    piece: Vec<u8>,
+    equal: bool,
+    /// The last byte.
+    last: Option<u8>,
+}
+
+impl Write for Comparison<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.last = bytes.last().copied().or(self.last);
+        if self.equal {
+            self.piece.resize(bytes.len(), 0);
+            self.equal = match self.plain.read_exact(&mut self.piece) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+                read => read.map(|()| self.piece == bytes)?,
+            };
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Counts what has been consumed.
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: BufRead> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buf)?;
+        self.count += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Counted<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.count += amount as u64;
+        self.inner.consume(amount);
+    }
+}
+
+/// Writes no more than half of what was free on the disk, so that lines find room meanwhile.
+struct Frugal<'a> {
+    file: &'a OwnFile,
+    left: u64,
+}
+
+impl<'a> Frugal<'a> {
+    fn new(file: &'a OwnFile) -> io::Result<Self> {
+        Ok(Self { file, left: sys::free_bytes(file)? / 2 })
+    }
+}
+
+impl Write for Frugal<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let left = self.left.checked_sub(bytes.len() as u64);
+        self.left = left.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::StorageFull, "the archive would take more than half of the room that is left")
+        })?;
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

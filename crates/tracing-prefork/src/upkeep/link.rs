@@ -1,0 +1,346 @@
+//! The link to the latest file: renewed in one step, and only ever forward in time.
+
+use crate::appender::Inner;
+use crate::names::listing;
+use crate::names::pattern::{Pattern, Place};
+use crate::sys::{self, FileId, LogPath, parse_hidden, unique_hidden};
+use crate::time::clock::{AHEAD, Clock, FIRST, Moment};
+use crate::upkeep::age::{self, is_left_behind};
+use crate::upkeep::copy;
+use crate::upkeep::link_note;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind::{NotFound, ResourceBusy};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
+
+/// How often something under a hard link's name must be found to be none of the files before it is believed.
+const LOOKS: usize = 5;
+
+/// A link beside the files that leads to the latest of them.
+#[derive(Debug)]
+pub(crate) struct Link {
+    kind: Kind,
+    name: String,
+    /// The file that this process has led a hard link to, mixed into one number; 0 for none yet. The link stays ours when the file's own
+    /// name is gone.
+    led: AtomicU64,
+    /// A mark of what has the link's name, as it was when it was looked at last; 0 for nothing.
+    seen: AtomicU64,
+    /// When the period began that this process wanted the link to lead to last.
+    wanted: AtomicI64,
+    /// What becomes of temporary names.
+    temporary: AtomicU8,
+    /// The second in which this process last looked for temporary names that others had left.
+    swept: AtomicI64,
+}
+
+/// What the hidden note of the file that hard links lead to is called after.
+const NOTE: &str = "link";
+
+const UNKNOWN: u8 = 0;
+const GOES: u8 = 1;
+const STAYS: u8 = 2;
+
+/// Seconds between two looks for temporary names that killed processes have left.
+const SWEEP: i64 = 3600;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Relative, so that it survives a move of the directory and is right in a container.
+    Symbolic,
+    /// Followed by `tail -F` without polling.
+    Hard,
+}
+
+impl Link {
+    pub(crate) fn new(kind: Kind, name: String) -> Self {
+        Self {
+            kind,
+            name,
+            led: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
+            wanted: AtomicI64::new(i64::MIN),
+            temporary: AtomicU8::new(UNKNOWN),
+            swept: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether something else has the link's name than when it was renewed last, or nothing.
+    pub(crate) fn has_changed(&self, directory: &Path) -> bool {
+        mark(&directory.join(&self.name)) != self.seen.load(Relaxed)
+    }
+
+    /// [`lead`](Self::lead), and a note of what has come of it.
+    pub(crate) fn renew(&self, inner: &Inner, to: To) -> io::Result<()> {
+        let renewed = self.lead(inner, to);
+        self.seen.store(mark(&inner.pattern.directory().join(&self.name)), Relaxed);
+        renewed
+    }
+
+    /// Lets the link lead to a file, unless it leads there, or to a later one, already.
+    ///
+    /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
+    /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
+    fn lead(&self, inner: &Inner, To { at, index, put_back }: To) -> io::Result<()> {
+        let Inner { pattern, clock, .. } = inner;
+        let path = pattern.directory().join(&self.name);
+        let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
+        let mut looks = 1..LOOKS;
+        loop {
+            let now = clock.exact_second();
+            let there = self.leads_to(&path, inner, now)?;
+            if there.is_some_and(|there| self.is_right(there, place, now, put_back)) {
+                return Ok(());
+            }
+            self.wanted.store(place.span.start, Relaxed);
+            let replaced = self.replace(&path, &target, clock.now());
+            if replaced.is_ok() {
+                self.note(&path, inner);
+                if place.span.contains(clock.exact_second()) {
+                    return Ok(());
+                }
+            }
+            let failed = replaced.as_ref().err().map(io::Error::kind);
+            let is_over = || !place.span.contains(clock.exact_second());
+            match newest(pattern, clock)?.filter(|newest| newest.order() > place.order()) {
+                // Where it was to lead may be pruned meanwhile: then there are later files.
+                Some(newest) => {
+                    (place, target) = (newest, pattern.path_at(newest.span.start.max(FIRST), newest.index)?)
+                }
+                // The temporary name was taken for one that a killed process had left.
+                None if failed == Some(NotFound) && looks.next().is_some() => {}
+                // Or compressed, or removed by somebody whose clock is ahead: whoever makes the next file leads the link there.
+                None if matches!(failed, Some(NotFound | ResourceBusy)) && (is_free(target.as_path()) || is_over()) => {
+                    return Ok(());
+                }
+                None => return replaced,
+            }
+        }
+    }
+
+    /// Whether a link that leads to `there` need not lead to `place`.
+    fn is_right(&self, there: Place, place: Place, now: i64, put_back: PutBack) -> bool {
+        if there.order() == place.order() {
+            self.wanted.store(place.span.start, Relaxed);
+        }
+        let is_own = there.span.start <= self.wanted.load(Relaxed);
+        let ahead = match (put_back, is_own) {
+            (PutBack::FarAhead, _) => AHEAD,
+            (PutBack::Own, true) => 0,
+            (PutBack::Own, false) | (PutBack::None, _) => i64::MAX,
+        };
+        there.order() >= place.order() && there.span.start <= now.saturating_add(ahead)
+    }
+
+    /// Which file the link leads to now. An error if there is something else under its
+    /// name, which is not ours to replace.
+    fn leads_to(&self, path: &Path, inner: &Inner, now: i64) -> io::Result<Option<Place>> {
+        let pattern = &inner.pattern;
+        for _ in 0..LOOKS {
+            let found = match fs::symlink_metadata(path) {
+                Err(error) if error.kind() == NotFound => return Ok(None),
+                found => found?,
+            };
+            match self.kind {
+                Kind::Symbolic if found.is_symlink() => {
+                    // One that leads elsewhere, or to a file of another pattern, is replaced.
+                    let target = match fs::read_link(path) {
+                        Err(error) if error.kind() == NotFound => return Ok(None),
+                        target => target?,
+                    };
+                    return Ok(target.to_str().and_then(|name| pattern.place_of_name(name, now)));
+                }
+                Kind::Hard if found.is_file() => {
+                    let files = listing::list(pattern, now)?.found;
+                    let place = files.iter().find_map(|file| file.place.filter(|_| file.inode == found.ino()));
+                    if place.is_some() || self.is_ours(path, inner) || copy::is_one(path, &found, &files) {
+                        return Ok(place);
+                    }
+                    // Between the two looks somebody may have renewed the link and pruned the file that it led to.
+                }
+                _ => break,
+            }
+        }
+        Err(not_ours())
+    }
+
+    /// Whether a hard link leads to the file that this process, or the one that led such links last, has led it to.
+    fn is_ours(&self, path: &Path, inner: &Inner) -> bool {
+        let is_noted = |id| link_note::names(&inner.pattern.hidden(NOTE), inner.creation(), id);
+        sys::identity_of(path).is_some_and(|id| mixed(id) == self.led.load(Relaxed) || is_noted(id))
+    }
+
+    /// Notes where a hard link leads, unless another process has renewed it meanwhile. Without a note, a process that is
+    /// started later knows the link only as long as its file has its own name.
+    fn note(&self, path: &Path, inner: &Inner) {
+        let led = |id: &FileId| self.is_hard() && mixed(*id) == self.led.load(Relaxed);
+        let is_log = |id: FileId| {
+            let files = listing::list(&inner.pattern, inner.clock.exact_second()).unwrap_or_default().found;
+            files.iter().any(|file| file.place.is_some() && file.inode == id.inode)
+        };
+        let Some(mut id) = sys::identity_of(path).filter(led) else { return };
+        for _ in 0..LOOKS {
+            let noted = link_note::write(&inner.pattern.hidden(NOTE), inner.creation(), id);
+            match sys::identity_of(path) {
+                // Whoever has renewed it in the meantime may have noted that before, and the note is gone again.
+                Some(found) if noted.is_ok() && found != id && is_log(found) => id = found,
+                _ => return,
+            }
+        }
+    }
+
+    pub(crate) fn is_hard(&self) -> bool {
+        self.kind == Kind::Hard
+    }
+
+    /// Whether this is a hard link, and another name of that file. Allocates nothing: a child of a raw `clone` asks, too.
+    pub(crate) fn is_name_of(&self, pattern: &Pattern, id: FileId) -> bool {
+        let path = || {
+            let mut path = LogPath::in_directory(pattern.directory())?;
+            path.write_all(self.name.as_bytes()).map(|()| path)
+        };
+        self.kind == Kind::Hard && path().is_ok_and(|path| sys::identity_at(&path).is_ok_and(|found| found == Some(id)))
+    }
+
+    /// Whether this is a link to that file, by its name or by being another name of it.
+    pub(crate) fn leads_to_file(&self, pattern: &Pattern, name: &str, id: FileId) -> bool {
+        match self.kind {
+            Kind::Symbolic => fs::read_link(pattern.directory().join(&self.name)).is_ok_and(|to| to == Path::new(name)),
+            Kind::Hard => self.is_name_of(pattern, id),
+        }
+    }
+
+    fn replace(&self, path: &Path, target: &LogPath, now: SystemTime) -> io::Result<()> {
+        // Until the link is there, which whoever prunes looks at.
+        let _held = if self.kind == Kind::Hard { sys::hold(target)? } else { None };
+        if is_free(path) {
+            match self.make(path, target) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made,
+            }
+        }
+        if self.is_stuck(path, now) {
+            return Err(stuck());
+        }
+        let hidden = unique_hidden(path, now);
+        self.make(&hidden, target)?;
+        let renamed = fs::rename(&hidden, path);
+        // If both names lead to one file already, rename(2) does nothing and leaves the hidden one.
+        self.temporary.store(if remove(&hidden) { GOES } else { STAYS }, Relaxed);
+        renamed
+    }
+
+    fn make(&self, path: &Path, target: &LogPath) -> io::Result<()> {
+        match self.kind {
+            Kind::Symbolic => symlink(OsStr::from_bytes(target.file_name()), path),
+            Kind::Hard => {
+                fs::hard_link(target.as_path(), path)?;
+                self.led.store(sys::identity_of(path).map_or(0, mixed), Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the directory keeps temporary names for good, as one does to which names can only be added (`chattr +a`): then there shall be
+    /// one at most, and none by a program that is started again.
+    fn is_stuck(&self, path: &Path, now: SystemTime) -> bool {
+        let second = Moment::from(now).secs;
+        let is_swept = (0..SWEEP).contains(&second.saturating_sub(self.swept.load(Relaxed)));
+        if !is_swept && self.temporary.load(Relaxed) != STAYS {
+            self.swept.store(second, Relaxed);
+            let all_go = self.sweep(path, now);
+            // Known already: names of our own go.
+            let _ = self.temporary.compare_exchange(UNKNOWN, if all_go { GOES } else { STAYS }, Relaxed, Relaxed);
+        }
+        self.temporary.load(Relaxed) == STAYS
+    }
+
+    /// Removes temporary names that killed processes have left. `false`: one of them stays.
+    fn sweep(&self, path: &Path, now: SystemTime) -> bool {
+        let Some(directory) = path.parent() else { return true };
+        let is_left = |name: &OsStr| {
+            let parsed = name.to_str().and_then(|name| parse_hidden(name, now));
+            parsed.is_some_and(|(name, age)| name == self.name && is_left_behind(age))
+        };
+        let names = sys::entries(directory).into_iter().flatten().map(|entry| entry.name);
+        let mut left = names.filter(|name| is_left(name));
+        left.all(|name| remove(&directory.join(name)))
+    }
+}
+
+/// Where a link is to lead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct To {
+    /// A second of the file's period.
+    pub(crate) at: i64,
+    /// Which of that period's files.
+    pub(crate) index: u32,
+    pub(crate) put_back: PutBack,
+}
+
+/// Which links are put back that lead to a file of the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PutBack {
+    None,
+    /// Those that lead further than clocks differ: another process may be first at a boundary.
+    FarAhead,
+    /// Those that this process wanted to lead there, before its clock was set back.
+    Own,
+}
+
+/// Removes a name. `false`: it stays.
+fn remove(name: &Path) -> bool {
+    fs::remove_file(name).map_or_else(|error| error.kind() == NotFound, |()| true)
+}
+
+fn is_free(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == NotFound)
+}
+
+fn stuck() -> io::Error {
+    let text =
+        "the directory lets no name be removed or replaced (chattr +a?), so a temporary name would stay for good";
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+/// Tells what has a name from what had it before: by its kind, its inode, and, since a removed link's inode is given away again, when a
+/// symbolic link was made. 0 for nothing.
+fn mark(path: &Path) -> u64 {
+    let Ok(found) = fs::symlink_metadata(path) else { return 0 };
+    let made = if found.is_symlink() { found.ctime().wrapping_mul(1_000_000_000) + found.ctime_nsec() } else { 0 };
+    found.ino().rotate_left(16) ^ u64::from(found.mode() >> 12) ^ made as u64
+}
+
+fn mixed(id: FileId) -> u64 {
+    id.inode.rotate_left(40) ^ id.birth
+}
+
+fn not_ours() -> io::Error {
+    io::Error::new(io::ErrorKind::AlreadyExists, "something that is not this link has its name; move it away")
+}
+
+/// The newest file there is, those of the future left out.
+fn newest(pattern: &Pattern, clock: &Clock) -> io::Result<Option<Place>> {
+    let found = match listing::list(pattern, clock.exact_second()) {
+        // The look at the file makes the directory again.
+        Err(error) if error.kind() == NotFound => return Ok(None),
+        listing => listing?.found,
+    };
+    let places = found.into_iter().filter_map(|file| file.place);
+    // Read again: by a clock that goes fast, others may have begun further files meanwhile.
+    let now = clock.exact_second();
+    Ok(places.filter(|place| !age::is_of_future(place.span, now)).max_by_key(|place| place.order()))
+}

@@ -1,0 +1,208 @@
+//! Retention: which files may go, and removing them. Called behind the housekeeping lock.
+//!
+//! A file goes only if its whole name parses back to a period of this pattern, if that period is over, and if nobody
+//! holds a lease on it, which is to say that no process has it open for writing.
+
+use crate::names::listing::{self, Disputed, Found, Listing};
+use crate::names::pattern::{Pattern, Place};
+use crate::sys::{self, Removal};
+use crate::time::clock::{Clock, system_time};
+use crate::upkeep::age::{self, ABANDONED};
+use crate::upkeep::compression::plain_name;
+use crate::upkeep::hook::{Queue, Waits};
+use crate::upkeep::job::Outcome;
+use crate::upkeep::link::Link;
+use std::fs;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How much may be kept. What any of them does not keep goes.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) files: Option<NonZeroUsize>,
+    pub(crate) age: Option<Duration>,
+    pub(crate) bytes: Option<u64>,
+    /// Bytes that are left free, because the current file may still grow by them.
+    pub(crate) spare: u64,
+}
+
+impl Limits {
+    pub(crate) fn is_set(&self) -> bool {
+        self.files.is_some() || self.age.is_some() || self.bytes.is_some()
+    }
+
+    /// How many of the files, of which the oldest come first, are too many.
+    fn surplus(&self, files: &[Kept]) -> usize {
+        // A file and its archives count as one.
+        let names = || files.chunk_by(|one, other| one.place == other.place);
+        let too_many = |keep: NonZeroUsize| names().count().saturating_sub(keep.get());
+        let by_number = self.files.map_or(0, |keep| names().take(too_many(keep)).map(<[_]>::len).sum());
+        let by_bytes = self.bytes.map_or(0, |bytes| {
+            let mut room = bytes;
+            let fits = |(from_last, file): &(usize, &Kept)| {
+                // The last one is the current file, and has its room to grow.
+                let size = if *from_last == 0 { file.bytes().max(self.spare) } else { file.bytes() };
+                room.checked_sub(size).map(|left| room = left).is_some()
+            };
+            files.len() - files.iter().rev().enumerate().take_while(fits).count()
+        });
+        by_number.max(by_bytes)
+    }
+
+    fn is_aged(&self, file: &Kept, now: i64) -> bool {
+        self.age.is_some_and(|age| age::is_aged(file.place.span, &file.path, age.as_secs(), now))
+    }
+}
+
+/// A file of the pattern.
+#[derive(Debug)]
+struct Kept {
+    place: Place,
+    /// Beside its archive it is newer than that.
+    is_plain: bool,
+    /// Relative to the log directory.
+    name: String,
+    path: PathBuf,
+}
+
+impl Kept {
+    fn bytes(&self) -> u64 {
+        fs::symlink_metadata(&self.path).map_or(0, |found| found.len())
+    }
+}
+
+/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go, and of those that wait for the
+/// user's hook.
+pub(crate) fn prune(
+    pattern: &Pattern,
+    links: &[Link],
+    limits: &Limits,
+    queue: Option<&Queue>,
+    clock: &Clock,
+    now: i64,
+) -> io::Result<Outcome> {
+    let Surplus { files, ahead, closed, disputed } = surplus(pattern, links, limits, clock, now)?;
+    let mut outcome = Outcome { failed: closed, ahead, disputed, ..Outcome::default() };
+    for Kept { place, name, path, .. } in files {
+        let rested = || age::has_rested(place.span, &path, now);
+        let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
+        if waits == Waits::Yes {
+            outcome.held += 1;
+            continue;
+        }
+        match remove(pattern, links, &path, || {
+            (place.span.end <= now || age::is_of_future(place.span, now)) && rested()
+        }) {
+            Ok(Removal::Removed) => {
+                outcome.done += 1;
+                if waits == Waits::InVain {
+                    outcome.unseen = outcome.unseen.or(Some(path));
+                }
+            }
+            Ok(Removal::Gone) => {}
+            Ok(Removal::Held) => outcome.held += 1,
+            Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
+        }
+    }
+    Ok(outcome)
+}
+
+/// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has gone.
+pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, clock: &Clock) -> io::Result<bool> {
+    let limits = Limits { files: Some(keep), age: None, bytes: None, spare: 0 };
+    for Kept { path, .. } in surplus(pattern, links, &limits, clock, clock.exact_second())?.files {
+        if remove(pattern, links, &path, || false)? == Removal::Removed {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The files that may go.
+#[derive(Debug)]
+struct Surplus {
+    files: Vec<Kept>,
+    /// A file of the future, whether it goes or not.
+    ahead: Option<PathBuf>,
+    /// A directory that could not be read.
+    closed: Option<(PathBuf, io::Error)>,
+    /// A file that another program at work could have made, too.
+    disputed: Option<Disputed>,
+}
+
+/// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one. Files of the future do not
+/// count, and go when they have not been written to for a day. Clears away what processes that were killed have left.
+fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
+    let mut files = Vec::new();
+    let Listing { found, closed, disputed } = listing::list_own(pattern, now)?;
+    for found in found {
+        match found.place.or(found.archive_of) {
+            // A link of that name is not ours.
+            Some(place) if found.is_file => {
+                files.push(Kept { place, is_plain: found.place.is_some(), name: found.name, path: found.path });
+            }
+            Some(_) => {}
+            None => clear_left_behind(&found, pattern, links, now),
+        }
+    }
+    files.sort_unstable_by_key(|file| (file.place.order(), file.is_plain));
+    // By a clock that goes fast, others may have begun further files since `now`.
+    let latest = clock.exact_second().max(now);
+    let present = files.partition_point(|file| !limits.is_set() || !age::is_of_future(file.place.span, latest));
+    let future = files.split_off(present);
+    let ahead = future.first().map(|file| file.path.clone());
+    let count = limits.surplus(&files);
+    let places: Vec<_> = files.iter().map(|file| file.place).collect();
+    let goes = |(index, file): &(usize, Kept)| {
+        is_over(file.place, &places, now) && (*index < count || limits.is_aged(file, now))
+    };
+    let surplus = files.into_iter().enumerate().filter(goes).map(|(_, file)| file);
+    let files = surplus.chain(future.into_iter().filter(|file| age::has_rested_in_future(&file.path))).collect();
+    Ok(Surplus { files, ahead, closed, disputed })
+}
+
+/// Whether nothing more is written to a file: its period has ended, or another file of that period has followed. `places` are those of
+/// all files, in their order.
+pub(crate) fn is_over(place: Place, places: &[Place], now: i64) -> bool {
+    let next = places.partition_point(|other| other.order() <= place.order());
+    let followed = places.get(next).is_some_and(|next| next.span == place.span);
+    place.span.end <= now || place.span.start <= now && followed
+}
+
+fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
+    // Without a name of its own, nobody could tell that what a hard link leads to is a log file.
+    let is_linked = |id| links.iter().any(|link| link.is_name_of(pattern, id));
+    // If another directory has taken the place of ours, it is found out first which files there are not ours.
+    let needed = |id| !pattern.foreign().are_of(pattern.directory()) || is_linked(id);
+    let removal = sys::claim_and_remove(path, regardless, needed)?;
+    if removal == Removal::Removed {
+        remove_empty_directories(path, pattern.directory());
+    }
+    Ok(removal)
+}
+
+/// Removes the directories that the file was the last in. Whoever is about to create a file there makes them again.
+pub(crate) fn remove_empty_directories(file: &Path, below: &Path) {
+    let above = file.ancestors().skip(1).take_while(|directory| *directory != below);
+    // The first that is not empty, or not ours to remove, ends it.
+    let _ = above.map(fs::remove_dir).find(Result::is_err);
+}
+
+/// Removes this, if it is a temporary name of ours that its process did not live to remove.
+pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) {
+    let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
+    let Some((name, age)) = sys::parse_hidden(name, system_time(now)) else { return };
+    let whole = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+    let of_ours = pattern.is_hidden(&whole)
+        || pattern.place_of_name(&whole, now).is_some()
+        || pattern.leads_through(&whole)
+        || links.iter().any(|link| link.name() == whole);
+    if of_ours && age::is_left_behind(age) {
+        let _ = fs::remove_file(&found.path).or_else(|_| fs::remove_dir(&found.path));
+    } else if plain_name(&whole).is_some_and(|plain| pattern.place_of_name(plain, now).is_some()) {
+        // An archive that is being made. That takes as long as it takes, and whoever does it holds a lease.
+        let _ = sys::claim_and_remove(&found.path, || age >= ABANDONED, |_| false);
+    }
+}

@@ -1,0 +1,106 @@
+//! Files that are open without a lease, and how the next line gets one.
+//!
+//! Building opens the first file and takes no lease on it: a parent that forks its workers and never logs must not keep the file from being
+//! pruned, compressed or handed over. By hand, a process gives back the leases on files of ended periods. The descriptor stays open, for a
+//! process that may open nothing any more. So before the next line the lease is taken, and if the file has lost its name meanwhile, it is opened
+//! anew.
+//!
+//! If the kernel refuses the lease, nothing keeps others from removing the file. That is reported, and the lease asked for again each second.
+//! Meanwhile each line is followed by a look whether the file still has its name. If not, the line is written again, to a new file.
+
+use crate::appender::Inner;
+use crate::report::Operation;
+use crate::sys::{self, LockOutcome};
+use crate::time::clock::Second;
+use crate::write::fallback::Unwritten;
+use crate::write::recheck::Look;
+use crate::write::slots::Pin;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+/// Whether a file may be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lease {
+    /// It stays where it is.
+    Held,
+    /// It may be removed at any moment: whoever writes looks afterwards.
+    Missing,
+    /// It has been removed, or is about to be.
+    Lost,
+}
+
+impl Inner {
+    /// Takes the lease on the file of a slot that has none.
+    pub(crate) fn lease(&self, pin: &Pin<'_>, at: i64) -> Lease {
+        if !pin.is_unleased() {
+            return Lease::Held;
+        }
+        let lease = match pin.file() {
+            Some(file) if pin.may_ask_for_lease(at) && pin.is_intact() => self.take_lease(file, at),
+            _ => Lease::Missing,
+        };
+        if lease == Lease::Held {
+            pin.set_leased();
+        }
+        lease
+    }
+
+    /// The same for the file that is open for `at`.
+    pub(crate) fn lease_at(&self, at: i64) {
+        if let Some(pin) = self.slots.pin(&self.slots.state, Second::exact(at)) {
+            self.lease(&pin, at);
+            pin.withdraw();
+        }
+    }
+
+    /// Takes the lease on an open file.
+    pub(crate) fn take_lease(&self, file: BorrowedFd<'_>, at: i64) -> Lease {
+        let outcome = sys::share_patiently(file, self.slots.discipline);
+        match outcome {
+            LockOutcome::Busy if sys::is_claimed(file) => Lease::Lost,
+            // Somebody's lock on the whole file, which keeps pruners away, too.
+            LockOutcome::Busy => Lease::Missing,
+            _ if !self.has_name(file) => Lease::Lost,
+            LockOutcome::Held => Lease::Held,
+            LockOutcome::Unsupported(_) if self.slots.is_without_leases() => Lease::Held,
+            LockOutcome::Unsupported(error) | LockOutcome::Failed(error) => {
+                self.report_at(Operation::Lease, at, error.into());
+                Lease::Missing
+            }
+        }
+    }
+
+    /// Appends to a slot that has no lease and needs no other care. `None`: the line has gone with its file.
+    pub(crate) fn append_unleased(
+        self: &Arc<Self>,
+        pin: Pin<'_>,
+        line: &[u8],
+        at: i64,
+    ) -> Option<Result<(), Unwritten>> {
+        let outcome = pin.append(line);
+        if outcome.is_ok() && !pin.has_name(|file| self.has_name(file)) {
+            pin.withdraw();
+            return None;
+        }
+        Some(self.appended(pin, outcome, line, at))
+    }
+
+    /// Opens the file of `at` anew if its path leads to another, or to none. Says whether one has been opened.
+    pub(crate) fn open_anew(self: &Arc<Self>, at: i64) -> bool {
+        match self.look_at_file(at, self.clock.exact_second()) {
+            Ok(Look::Reopened(_) | Look::OpenedAgain) => {
+                self.after_rollover(at);
+                true
+            }
+            Ok(Look::Lost) => {
+                self.report_lost_descriptor(at);
+                false
+            }
+            Ok(Look::AsItWas | Look::NotOpen | Look::Busy) => false,
+            Err(error) => {
+                self.report_at(Operation::Rollover, at, error);
+                false
+            }
+        }
+    }
+}

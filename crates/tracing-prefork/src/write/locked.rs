@@ -1,0 +1,249 @@
+//! Writes that take more than one system call: under the write lock, and behind a piece of a line.
+//!
+//! A write falls short when a disk, a quota or a file-size limit is full, and a writer that is killed may leave a piece of its line. What
+//! is written next must not be glued to that.
+
+use crate::appender::Inner;
+use crate::report::Operation;
+use crate::sys::{self, Discipline, Unlocked, WriteLock};
+use crate::write::fallback::is_want_of_room;
+use crate::write::slots::{Pin, Turn};
+use nix::errno::Errno;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// So long a thread waits for the write lock. Whoever holds it needs microseconds, unless it has been stopped.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// To be reported: somebody else has held the lock for that long. No errno has this value.
+const HELD: i32 = -1;
+
+impl Inner {
+    /// Appends to a slot that needs care, and returns how much of the line went in; `None` if the file is to be `limited` and has no room.
+    pub(crate) fn append_to_slot(
+        &self,
+        pin: &Pin<'_>,
+        line: &[u8],
+        at: i64,
+        limited: bool,
+    ) -> Option<io::Result<usize>> {
+        if limited && pin.is_full() {
+            return None;
+        }
+        let Some(file) = pin.file() else { return Some(Err(Errno::EBADF.into())) };
+        let torn = pin.torn();
+        let turn = self.turn(pin);
+        let lock = turn.is_some().then(|| self.lock(file)).flatten();
+        let Some(lock) = lock else {
+            let outcome = match self.slots.discipline {
+                Discipline::Locked => append_without_lock(file, line),
+                Discipline::Unlocked => end_of_others(file).and_then(|_| pin.append(line)),
+            };
+            drop(turn);
+            self.report_lock(at);
+            return Some(outcome);
+        };
+        let size = match end_of_others(file) {
+            Ok(size) => size,
+            Err(error) => return Some(Err(error)),
+        };
+        pin.mended(torn);
+        match self.slots.discipline {
+            Discipline::Locked => self.append_locked(file, &lock, size, line, limited),
+            // The lock was for the piece alone.
+            Discipline::Unlocked => {
+                drop((lock, turn));
+                Some(pin.append(line))
+            }
+        }
+    }
+
+    /// Appends to a file that only this thread has open; returns the same.
+    pub(crate) fn append_to(
+        &self,
+        file: BorrowedFd<'_>,
+        line: &[u8],
+        torn: bool,
+        at: i64,
+        limited: bool,
+    ) -> Option<io::Result<usize>> {
+        let outcome = match self.slots.discipline {
+            Discipline::Unlocked if !torn => sys::append(file, line),
+            Discipline::Unlocked => {
+                let _lock = self.lock(file);
+                end_of_others(file).and_then(|_| sys::append(file, line))
+            }
+            Discipline::Locked => match self.lock(file).map(|lock| (lock, end_of_others(file))) {
+                Some((lock, Ok(size))) => self.append_locked(file, &lock, size, line, limited)?,
+                Some((_, Err(error))) => Err(error),
+                None => append_without_lock(file, line),
+            },
+        };
+        self.report_lock(at);
+        self.end_own(file, line, &outcome);
+        Some(outcome)
+    }
+
+    /// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
+    fn append_locked(
+        &self,
+        file: BorrowedFd<'_>,
+        lock: &WriteLock<'_>,
+        size: u64,
+        line: &[u8],
+        limited: bool,
+    ) -> Option<io::Result<usize>> {
+        if limited && !self.has_room(size, line.len()) {
+            return None;
+        }
+        Some(match sys::append(file, line) {
+            Ok(written) if written < line.len() => {
+                let finish = || finish_or_cut(file, size, line, written);
+                lock.while_nobody_writes(finish).unwrap_or(Ok(written))
+            }
+            outcome => outcome,
+        })
+    }
+
+    /// Ends the piece of a line that a write of this process has left, as a line of its own. Says whether none can be there now.
+    pub(crate) fn end_own(&self, file: BorrowedFd<'_>, line: &[u8], outcome: &io::Result<usize>) -> bool {
+        match outcome {
+            Ok(0) => true,
+            // Looking for it allocates.
+            Ok(written) if *written < line.len() => {
+                self.duties().may_allocate() && sys::end_fragment(file, line, *written).unwrap_or(false)
+            }
+            Ok(_) => true,
+            // Nothing of this line, but perhaps of another's, to whom the same has happened.
+            Err(_) => false,
+        }
+    }
+
+    /// The right to use the write lock, among the threads of this process; `None` if another thread stays in the middle of a write.
+    fn turn<'a>(&self, pin: &Pin<'a>) -> Option<Turn<'a>> {
+        let stuck = &self.duties().turn_stuck;
+        // The thread that has the turn may be waiting for the lock.
+        let patience = if stuck.load(Relaxed) { Duration::ZERO } else { 2 * PATIENCE };
+        let turn = wait(patience, || pin.try_turn());
+        stuck.store(turn.is_none(), Relaxed);
+        turn
+    }
+
+    /// The write lock, or `None` if the kernel refuses it, or it has not been free for a second. Then it is not waited for again, for that
+    /// file, until it has been free.
+    fn lock<'a>(&self, file: BorrowedFd<'a>) -> Option<WriteLock<'a>> {
+        let stuck = &self.duties().lock_stuck;
+        let stuck_file = stuck.load(Relaxed);
+        let is_stuck_file = || stuck_file != 0 && inode(file) == stuck_file;
+        let ask = || WriteLock::try_take(file).transpose();
+        let asked = match ask() {
+            None if !is_stuck_file() => wait(PATIENCE, ask),
+            asked => asked,
+        };
+        let error = match asked {
+            Some(Ok(lock)) => {
+                if is_stuck_file() {
+                    stuck.store(0, Relaxed);
+                }
+                return Some(lock);
+            }
+            Some(Err(error)) => error.raw_os_error(),
+            None => None,
+        };
+        if !is_stuck_file() && stuck.swap(inode(file), Relaxed) != inode(file) {
+            self.duties().lock_report.store(error.unwrap_or(HELD), Relaxed);
+        }
+        None
+    }
+
+    /// Reports what [`lock`](Self::lock) has found, when nothing is held: whoever is told may log.
+    fn report_lock(&self, at: i64) {
+        let due = &self.duties().lock_report;
+        if due.load(Relaxed) == 0 {
+            return;
+        }
+        let error = match due.swap(0, Relaxed) {
+            0 => return,
+            HELD if self.duties().may_allocate() => {
+                io::Error::new(io::ErrorKind::TimedOut, "somebody else has held the lock for a second")
+            }
+            HELD => io::ErrorKind::TimedOut.into(),
+            error => io::Error::from_raw_os_error(error),
+        };
+        self.report_at(Operation::Lock, at, error);
+    }
+
+    /// Asks again and again, for a second at most.
+    pub(crate) fn wait<T>(&self, ask: impl FnMut() -> Option<T>) -> Option<T> {
+        wait(PATIENCE, ask)
+    }
+}
+
+/// Asks again and again, for so long at most.
+fn wait<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    let mut pause = Duration::from_micros(20);
+    let mut began = None;
+    for turn in 0_u32.. {
+        if let Some(got) = ask() {
+            return Some(got);
+        }
+        if turn < 20 {
+            thread::yield_now();
+            continue;
+        }
+        if began.get_or_insert_with(Instant::now).elapsed() > patience {
+            return None;
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(1));
+    }
+    None
+}
+
+/// Stands for a file for as long as it is open; never 0.
+fn inode(file: BorrowedFd<'_>) -> u64 {
+    sys::identity(file).map_or(u64::MAX, |id| id.inode)
+}
+
+/// Appends without the write lock, and says so meanwhile: nobody who has the lock cuts anything off then. An error while somebody is
+/// at that: what is written now could be cut off with it.
+fn append_without_lock(file: BorrowedFd<'_>, line: &[u8]) -> io::Result<usize> {
+    let _unlocked = Unlocked::announce(file).ok_or(io::ErrorKind::TimedOut)?;
+    end_of_others(file)?;
+    sys::append(file, line)
+}
+
+/// A file of `size` bytes has got the first `written` bytes of a line, and nobody else writes: appends the rest, or else cuts off what is
+/// there of the line. An error if the disk or a quota is full, which a short write does not say.
+fn finish_or_cut(file: BorrowedFd<'_>, size: u64, line: &[u8], mut written: usize) -> io::Result<usize> {
+    if sys::size(file)? != size + written as u64 {
+        return Ok(written);
+    }
+    let failed = loop {
+        match sys::append(file, &line[written..]) {
+            Ok(0) => break io::ErrorKind::WriteZero.into(),
+            Ok(more) => written += more,
+            Err(error) => break error,
+        }
+        if written == line.len() {
+            return Ok(written);
+        }
+    };
+    match sys::cut(file, size, written) {
+        Ok(true) if is_want_of_room(&failed) => Err(failed),
+        Ok(true) => Ok(0),
+        _ => Ok(written),
+    }
+}
+
+/// If the file ends in a piece of a line, ends it. Returns the size of the file.
+fn end_of_others(file: BorrowedFd<'_>) -> io::Result<u64> {
+    let tail = sys::tail(file)?;
+    if tail.torn {
+        sys::end_line(file)?;
+    }
+    Ok(tail.size + u64::from(tail.torn))
+}

@@ -1,0 +1,15 @@
+//! The engine: one line, one second, one `write(2)` to the file of that second.
+
+pub(crate) mod fallback;
+pub(crate) mod file_lease;
+pub(crate) mod header;
+pub(crate) mod in_flight;
+pub(crate) mod lease;
+pub(crate) mod locked;
+pub(crate) mod recheck;
+pub(crate) mod retry;
+pub(crate) mod rollover;
+pub(crate) mod room;
+pub(crate) mod size_limit;
+pub(crate) mod slots;
+pub(crate) mod sync;
