@@ -1,5 +1,5 @@
-//! Closed files for the housekeeping that `latency` measures beside: one that is compressed and many that are pruned. They
-//! are made aside, and moved in when everybody is ready.
+//! Closed files for the housekeeping that `latency` measures beside: one that is compressed and many that are pruned.
+//! They are made aside, and moved in when everybody is ready.
 
 use std::{
     error::Error,
@@ -39,7 +39,8 @@ pub(crate) struct Closed {
 }
 
 impl Closed {
-    /// On the disk, and not in memory: yesterday's file has text, those before it are extents without any, since nobody reads them.
+    /// On the disk, and not in memory: yesterday's file has text, those before it are extents without any, since nobody
+    /// reads them.
     pub(crate) fn make(aside: &Path, sizes: Sizes, text: &[u8]) -> Result<Self, Box<dyn Error>> {
         fs::create_dir(aside)?;
         let naming = Packing::Gzip.appender(&aside.join("naming"))?;

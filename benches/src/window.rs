@@ -38,11 +38,11 @@ const LIMIT: Duration = Duration::from_secs(600);
 /// How the events come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Pace {
-    /// 10 000 events a second, and the thread sleeps in between: a busy service. Each event begins with a thread that has just
-    /// been woken, on a processor that others have used meanwhile.
+    /// 10 000 events a second, and the thread sleeps in between: a busy service. Each event begins with a thread that
+    /// has just been woken, on a processor that others have used meanwhile.
     Sleeping,
-    /// 100 000 events a second, and the thread never sleeps: a bound. What an event costs is then the kernel's doing and not
-    /// the waking up; twelve megabytes a second, which is less than a disk takes.
+    /// 100 000 events a second, and the thread never sleeps: a bound. What an event costs is then the kernel's doing
+    /// and not the waking up; twelve megabytes a second, which is less than a disk takes.
     Spinning,
 }
 

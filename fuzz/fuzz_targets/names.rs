@@ -1,5 +1,5 @@
-//! Any options that build, any instants and any names: a name that leads to a period is, byte for byte, that period's name; and
-//! the name of an instant leads back to the period that the instant is in.
+//! Any options that build, any instants and any names: a name that leads to a period is, byte for byte, that period's
+//! name; and the name of an instant leads back to the period that the instant is in.
 
 #![no_main]
 

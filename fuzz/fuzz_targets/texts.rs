@@ -1,4 +1,5 @@
-//! Any text: reading it as a rotation or a zone never panics, and what could be read is printed as a text that means the same.
+//! Any text: reading it as a rotation or a zone never panics, and what could be read is printed as a text that means
+//! the same.
 
 #![no_main]
 

@@ -2,13 +2,15 @@
 //!
 //! In every model:
 //!
-//! * A pinned slot keeps its file: the descriptor's cell (`sys`) finds any exchange that is not ordered before or after the write.
+//! * A pinned slot keeps its file: the descriptor's cell (`sys`) finds any exchange that is not ordered before or after
+//!   the write.
 //! * A line goes to the file of its own period: the descriptor compares.
 //! * One thread rolls over at a time: it is counted.
 //! * Nobody waits for ever: loom finds it if no thread can go on.
 
+use crate::process::Process;
 use crate::sys::seat::{self, SHARED};
-use crate::sys::{self, Discipline, FileId, Kernel, Opened};
+use crate::sys::{self, FileId, Kernel, Opened, WriteMode};
 use crate::time::calendar::Span;
 use crate::time::clock::Second;
 use crate::write::slots::{Rolling, Slots};
@@ -94,7 +96,7 @@ impl Setup {
             let logs = Arc::new(Logs::new());
             sys::remove_all_names(self.nameless);
             if self.expedited && !self.late {
-                logs.slots.state.pins.expedite();
+                logs.slots.state.in_flight.expedite();
             }
             let threads: Vec<_> = threads
                 .into_iter()
@@ -129,7 +131,7 @@ impl Setup {
 
 impl Logs {
     fn new() -> Self {
-        let slots = Slots::new(Discipline::Unlocked).expect("made");
+        let slots = Slots::new(WriteMode::Unlocked, std::sync::Arc::new(Process)).expect("made");
         let logs = Self {
             slots,
             rolling: Default::default(),
@@ -139,7 +141,7 @@ impl Logs {
         };
         for period in [0, 1] {
             logs.roll(|rolling| assert!(rolling.install(span(period), 0, file(period))));
-            drop(logs.slots.pin(&logs.slots.state, time(period)).expect("open").try_turn());
+            drop(logs.slots.pin(time(period)).expect("open").try_turn());
         }
         logs
     }
@@ -157,7 +159,7 @@ impl Logs {
     /// Through the slot of its period, if it is open.
     fn try_log(&self, period: usize) -> bool {
         sys::may_be_interrupted();
-        let Some(pin) = self.slots.pin(&self.slots.state, time(period)) else {
+        let Some(pin) = self.slots.pin(time(period)) else {
             sys::may_be_interrupted();
             return false;
         };
@@ -169,7 +171,7 @@ impl Logs {
         true
     }
 
-    /// As `append_across_boundary` and `roll_over` do it.
+    /// As `write_at_boundary` and `roll_over` do it.
     fn log(&self, period: usize) {
         if self.try_log(period) {
             return;
@@ -190,7 +192,7 @@ impl Logs {
     }
 
     fn lines(&self) -> usize {
-        let done = self.slots.state.pins.done() as usize;
+        let done = self.slots.state.in_flight.done() as usize;
         // Setting up has pinned twice.
         assert_eq!(done - 2, self.through_slots.load(Relaxed), "the count of lines");
         self.through_slots.load(Relaxed) + self.apart.load(Relaxed)
@@ -205,7 +207,7 @@ const TRY_LATE: fn(&Logs) = |logs| {
 fn all_written(logs: &Logs, lines: usize) {
     assert_eq!(logs.lines(), lines);
     for slot in 0..2 {
-        assert!(logs.slots.state.pins.is_unused(slot), "a pin was left");
+        assert!(logs.slots.state.in_flight.is_unused(slot), "a pin was left");
     }
 }
 
@@ -306,7 +308,7 @@ fn a_process_that_registers_for_barriers_in_the_middle_of_its_work() {
     // The first rollover of a forked child does so while its other threads write.
     let setup = Setup { late: true, ..EXPEDITED };
     let register: fn(&Logs) = |logs| {
-        logs.roll(|_| logs.slots.state.pins.expedite());
+        logs.roll(|_| logs.slots.state.in_flight.expedite());
         logs.log(2);
     };
     setup.run([(1, |logs| logs.log(0)), (2, register)], |logs| all_written(logs, 2));
@@ -350,7 +352,7 @@ fn a_line_that_goes_anywhere_keeps_the_slot_that_it_finds() {
 #[test]
 fn the_turn_to_write_under_the_lock_is_one_threads_at_a_time() {
     let take_turn: fn(&Logs) = |logs| {
-        let pin = logs.slots.pin(&logs.slots.state, time(1)).expect("open");
+        let pin = logs.slots.pin(time(1)).expect("open");
         if let Some(_turn) = pin.try_turn() {
             // SAFETY: loom stops the model if two are here at once.
             logs.under_lock.with_mut(|lines| unsafe { *lines += 1 });
@@ -361,9 +363,9 @@ fn the_turn_to_write_under_the_lock_is_one_threads_at_a_time() {
 
 #[test]
 fn a_tear_that_comes_while_another_is_mended_is_not_forgotten() {
-    let tear: fn(&Logs) = |logs| logs.slots.pin(&logs.slots.state, time(1)).expect("open").tear();
+    let tear: fn(&Logs) = |logs| logs.slots.pin(time(1)).expect("open").tear();
     let mend: fn(&Logs) = |logs| {
-        let pin = logs.slots.pin(&logs.slots.state, time(1)).expect("open");
+        let pin = logs.slots.pin(time(1)).expect("open");
         let torn = pin.torn();
         // Nothing was torn when this mended the file, so a tear must stay.
         if torn == 0 {
@@ -371,13 +373,13 @@ fn a_tear_that_comes_while_another_is_mended_is_not_forgotten() {
         }
     };
     FENCED.run([(1, tear), (2, mend)], |logs| {
-        assert!(logs.slots.pin(&logs.slots.state, time(1)).expect("open").needs_care());
+        assert!(logs.slots.pin(time(1)).expect("open").needs_care());
     });
 }
 
-/// What the memory model does not promise: a writer that has not heard yet that the kernel refuses its barriers issues none, and the
-/// rollover after the one that was refused does not know of its pin. A store would have to wait in that writer's processor for as long
-/// as a refused system call and a second rollover take, some microseconds.
+/// What the memory model does not promise: a writer that has not heard yet that the kernel refuses its barriers issues
+/// none, and the rollover after the one that was refused does not know of its pin. A store would have to wait in that
+/// writer's processor for as long as a refused system call and a second rollover take, some microseconds.
 #[test]
 #[should_panic(expected = "Causality violation")]
 fn a_rollover_right_after_a_refused_barrier_relies_on_time() {

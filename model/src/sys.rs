@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Discipline {
+pub(crate) enum WriteMode {
     Unlocked,
     #[allow(dead_code, reason = "the protocol asks for it")]
     Locked,
@@ -34,8 +34,8 @@ pub(crate) struct Opened {
     pub(crate) leased: bool,
 }
 
-/// A descriptor. Who exchanges its file while another uses it is found out by the cell: it wants each use to come before or after
-/// each change, and that to be sure by what the threads have told each other.
+/// A descriptor. Who exchanges its file while another uses it is found out by the cell: it wants each use to come
+/// before or after each change, and that to be sure by what the threads have told each other.
 #[derive(Debug)]
 pub(crate) struct Descriptor(UnsafeCell<Option<FileId>>);
 
@@ -120,8 +120,21 @@ pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
 /// As in the library.
 pub(crate) unsafe trait ZeroIsEmpty {}
 
-// SAFETY: the atomics of `sync`, for which zero is a value, and types without content.
-unsafe impl ZeroIsEmpty for crate::write::slots::State {}
+/// As in the library; that the fields are such values too is checked there.
+macro_rules! fork_wiped {
+    ($(#[$attribute:meta])* $visible:vis struct $name:ident {
+        $($(#[$of_field:meta])* $field_visible:vis $field:ident: $type:ty,)*
+    }) => {
+        $(#[$attribute])*
+        $visible struct $name {
+            $($(#[$of_field])* $field_visible $field: $type,)*
+        }
+
+        // SAFETY: the atomics of `sync`, for which zero is a value, and arrays of them.
+        unsafe impl crate::sys::ZeroIsEmpty for $name {}
+    };
+}
+pub(crate) use fork_wiped;
 
 #[derive(Debug)]
 pub(crate) struct ForkWiped<T: ZeroIsEmpty>(Box<T>);
@@ -141,12 +154,12 @@ impl<T: ZeroIsEmpty> Deref for ForkWiped<T> {
     }
 }
 
-/// `membarrier(2)` as it is defined: before the call returns, each thread of the process has passed a full barrier at some point
-/// of its way, or does not run any more.
+/// `membarrier(2)` as it is defined: before the call returns, each thread of the process has passed a full barrier at
+/// some point of its way, or does not run any more.
 ///
-/// Loom's threads cannot be interrupted, so they say where they may be. It is enough that they do so before and after what they
-/// do with a slot, and between raising a count and looking whether the slot is open: at any other place a barrier orders the same
-/// loads and stores as at one of these.
+/// Loom's threads cannot be interrupted, so they say where they may be. It is enough that they do so before and after
+/// what they do with a slot, and between raising a count and looking whether the slot is open: at any other place a
+/// barrier orders the same loads and stores as at one of these.
 #[derive(Debug)]
 pub(crate) struct Kernel {
     /// Whether it agrees to run barriers.

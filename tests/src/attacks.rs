@@ -67,8 +67,8 @@ fn full(name: &'static str, disk: Disk) -> Scenario {
     scenario.setup.pattern.unit = Unit::Daily;
     scenario.faults = Some(filler::fill_and_free);
     scenario.trials = 12;
-    // Where bytes are never written in place, to end a fragment takes room, which there is not. And a lock is not waited for
-    // as long as btrfs may take for a write to a full disk.
+    // Where bytes are never written in place, to end a fragment takes room, which there is not. And a lock is not
+    // waited for as long as btrfs may take for a write to a full disk.
     let glued = matches!(disk, Disk::Btrfs | Disk::BtrfsQuota);
     scenario.allows = Allows { refused: true, fragments: true, late: true, errors: true, glued };
     scenario

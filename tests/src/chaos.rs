@@ -1,8 +1,8 @@
-//! Options, clocks and faults drawn by a seed, all together: several processes write, and what befalls them comes in no order that anybody
-//! has thought of.
+//! Options, clocks and faults drawn by a seed, all together: several processes write, and what befalls them comes in no
+//! order that anybody has thought of.
 //!
-//! The same seed draws the same [`Plan`]: the options of the appender, how processes start, what befalls them, and when. What the machine makes
-//! of it differs from run to run, since nobody tells it which process runs next.
+//! The same seed draws the same [`Plan`]: the options of the appender, how processes start, what befalls them, and
+//! when. What the machine makes of it differs from run to run, since nobody tells it which process runs next.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};

@@ -6,13 +6,13 @@
 //! that the stamp names, no other; one that the load stamped is in a file of a period that has an
 //! instant between the beginning and the end of its write.
 //!
-//! What somebody did from outside stands in the [`journal`]. A file that was moved away is read where it is
-//! now. A line in a file that was deleted is excused if its write began before the end of the second of the deletion, and no
-//! later: writers look once a second. A line may be in the file before the right one if that could not be opened.
+//! What somebody did from outside stands in the [`journal`]. A file that was moved away is read where it is now. A line
+//! in a file that was deleted is excused if its write began before the end of the second of the deletion, and no later:
+//! writers look once a second. A line may be in the file before the right one if that could not be opened.
 
 //!
-//! Of the files themselves it demands what [`Demands`] says: sizes, archives, first lines. What retention has removed is what is oldest,
-//! so that each thread's lines have no gap from the first that is left.
+//! Of the files themselves it demands what [`Demands`] says: sizes, archives, first lines. What retention has removed
+//! is what is oldest, so that each thread's lines have no gap from the first that is left.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -205,15 +205,16 @@ impl Checker<'_> {
         Ok(report)
     }
 
-    /// The log files in the order of their periods, those that were taken away first; whatever else lies in the directory is
-    /// reported.
+    /// The log files in the order of their periods, those that were taken away first; whatever else lies in the
+    /// directory is reported.
     fn pages(&self, directory: &Path, report: &mut Report) -> io::Result<Vec<Page>> {
         let mut pages = Vec::new();
         for Entry { name, path, kind } in tree::entries(directory, self.pattern.depth())? {
             if self.others.contains(&name) {
                 continue;
             }
-            // The lock files of the pattern, and the records of its names, its links and what the hook was given; they hold no lines.
+            // The lock files of the pattern, and the records of its names, its links and what the hook was given; they
+            // hold no lines.
             let ends = [".lock", ".link", ".names", ".rollover", ".rollover.refused"];
             let lock = name.starts_with('.') && ends.iter().any(|end| name.ends_with(end));
             // What a writer has made that was killed before it made the file in it.
@@ -251,7 +252,8 @@ impl Checker<'_> {
         (place.index == 0 || self.demands.largest.is_some()) && (archive.is_none() || archive == self.demands.archive)
     }
 
-    /// Whether a file is as it must be: its archive is whole, it is no larger than it may be, and begins with the first line.
+    /// Whether a file is as it must be: its archive is whole, it is no larger than it may be, and begins with the first
+    /// line.
     fn inspect(&self, page: &Page, content: &Content, report: &mut Report) {
         let name = &page.name;
         if let Some(damage) = &content.damage {
@@ -507,9 +509,9 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether a line may be on both of these pages: on a plain one and its archive, since somebody took them away between the two steps of compressing,
-    /// where both are there. If he deleted both, neither is left. If a process was killed between the steps, the archive stays although the plain file was
-    /// taken away before the next round.
+    /// Whether a line may be on both of these pages: on a plain one and its archive, since somebody took them away
+    /// between the two steps of compressing, where both are there. If he deleted both, neither is left. If a process
+    /// was killed between the steps, the archive stays although the plain file was taken away before the next round.
     fn is_between_steps(&self, one: &Page, other: &Page) -> bool {
         let is_pair = (one.place.key, one.place.index) == (other.place.key, other.place.index)
             && one.place.archive().is_some() != other.place.archive().is_some();
@@ -520,8 +522,8 @@ impl Checker<'_> {
         is_pair && (both_deleted || is_taken && kills)
     }
 
-    /// Whether the line went to a file that was gone already, when its writer had to know; counts it. One in a file that was
-    /// deleted is lost.
+    /// Whether the line went to a file that was gone already, when its writer had to know; counts it. One in a file
+    /// that was deleted is lost.
     fn is_overdue(&self, page: &Page, id: Id, outcome: Outcome, report: &mut Report) -> bool {
         let Outcome::Acknowledged(before, after) = outcome else { return false };
         match page.fate {
@@ -543,8 +545,9 @@ impl Checker<'_> {
         false
     }
 
-    /// Whether the process of a line had to know when it began the line what each look shows from a certain instant on. While one thread
-    /// looks or exchanges files, the others go on as before: so a line counts that was written while no other was, this one or one before it.
+    /// Whether the process of a line had to know when it began the line what each look shows from a certain instant on.
+    /// While one thread looks or exchanges files, the others go on as before: so a line counts that was written while
+    /// no other was, this one or one before it.
     fn has_to_know(&self, id: Id, before: u64, from: u64) -> bool {
         let threads = (0..self.ledger.threads()).map(|thread| self.ledger.thread(id.process as usize, thread));
         let threads: Vec<Thread> = threads.filter(|thread| thread.begun() > 0).collect();
@@ -578,8 +581,8 @@ impl Checker<'_> {
             Outcome::InFlight(before) => (before, u64::MAX),
             Outcome::Acknowledged(before, after) | Outcome::Failed(before, after) => (before, after),
         };
-        // A line that was kept from its file across a boundary goes to the one that is open: if something is in the way, or the file is
-        // being compressed or removed.
+        // A line that was kept from its file across a boundary goes to the one that is open: if something is in the
+        // way, or the file is being compressed or removed.
         let is_obstructed = self.is_obstructed(before, after);
         let limits = if let Keeps::Limits(limits) = &self.keeps { Some(limits) } else { None };
         let names = |offset: i64| {
@@ -632,7 +635,8 @@ impl Checker<'_> {
         if line.timed {
             return readings.any(|(before, after)| self.in_place_between(key, line, outcome, before, after));
         }
-        // The line's own stamp was read first, and the clock may have been stepped in the middle of that reading, or before the library's.
+        // The line's own stamp was read first, and the clock may have been stepped in the middle of that reading, or
+        // before the library's.
         let stamped = self.offsets(before, after).any(|offset| before.wrapping_add_signed(offset) == stamp);
         let names = |(before, after)| self.pattern.key_at(before) <= key && key <= self.key_until(after);
         stamped && readings.any(names)

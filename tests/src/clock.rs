@@ -66,8 +66,8 @@ impl Clock {
         self.reading().1
     }
 
-    /// The run's time and what the clock shows then: the same, unless the clock has been [stepped](Self::step). The run's time never
-    /// goes back, so that all that happens in a run is noted by it.
+    /// The run's time and what the clock shows then: the same, unless the clock has been [stepped](Self::step). The
+    /// run's time never goes back, so that all that happens in a run is noted by it.
     #[must_use]
     pub fn reading(&self) -> (u64, u64) {
         let time = self.time();
@@ -103,7 +103,8 @@ impl Clock {
         }
     }
 
-    /// Lets an injected clock show so many nanoseconds more, or less, from now on; how far it is from the run's time then.
+    /// Lets an injected clock show so many nanoseconds more, or less, from now on; how far it is from the run's time
+    /// then.
     pub fn step(&self, nanos: i64) -> i64 {
         let add = |ledger: Ledger| ledger.word(Word::ClockOffset).fetch_add(nanos as u64, SeqCst) as i64 + nanos;
         self.shared.map_or(0, add)

@@ -45,7 +45,8 @@ pub fn write(format: &str, stamp: &Stamp) -> String {
     text
 }
 
-/// The stamp that a text was written from: what it does not show is that of the first instant. `None` unless there is such a date.
+/// The stamp that a text was written from: what it does not show is that of the first instant. `None` unless there is
+/// such a date.
 #[must_use]
 pub fn read(format: &str, text: &str) -> Option<Stamp> {
     let mut stamp = Stamp { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, nanos: 0, offset: 0 };

@@ -34,7 +34,8 @@ const SUBVOLUME: &str = "0/256";
 const MIB: u64 = 1 << 20;
 
 impl Disk {
-    /// Makes and mounts it below `home`, where nobody but this process and its children see it; `None`: nothing to mount.
+    /// Makes and mounts it below `home`, where nobody but this process and its children see it; `None`: nothing to
+    /// mount.
     ///
     /// # Errors
     ///
@@ -128,8 +129,8 @@ pub fn uncover(path: &Path) -> io::Result<()> {
     Ok(umount2(path, MntFlags::MNT_DETACH)?)
 }
 
-/// Whether the file system of `path` lets itself be made read-only while its files are open for writing. It is made writable
-/// again if so.
+/// Whether the file system of `path` lets itself be made read-only while its files are open for writing. It is made
+/// writable again if so.
 #[must_use]
 pub fn becomes_read_only(path: &Path) -> bool {
     let remount = |how: &str| run(Command::new("mount").args(["-o", how]).arg(path)).is_ok();

@@ -26,7 +26,8 @@ pub fn pause_across_two_boundaries(stage: &Stage) {
             return;
         }
         member.pause(true);
-        // In turn: just before the boundary, just after it, and before it in the middle of an event, which has its time then.
+        // In turn: just before the boundary, just after it, and before it in the middle of an event, which has its time
+        // then.
         match round % 3 {
             0 => wait_until(stage, boundary - 300_000),
             1 => wait_until(stage, boundary + 50_000),
@@ -81,8 +82,8 @@ pub fn step_back_and_forth(stage: &Stage) {
     }
 }
 
-/// When all children have logged, puts the injected clock forward to 90 seconds before the zone's clocks are changed, and
-/// ends the run eight minutes after that.
+/// When all children have logged, puts the injected clock forward to 90 seconds before the zone's clocks are changed,
+/// and ends the run eight minutes after that.
 pub fn change_the_clocks_for_all(stage: &Stage) {
     let ground = &stage.ground;
     let (ledger, clock) = (ground.ledger, ground.clock);
@@ -152,8 +153,8 @@ impl<'a> Progress<'a> {
         Self { stage, what, from }
     }
 
-    /// Waits until every process that is alive has come so far, or until patience ends; says which of the two. One whose record
-    /// is full is not waited for.
+    /// Waits until every process that is alive has come so far, or until patience ends; says which of the two. One
+    /// whose record is full is not waited for.
     #[must_use]
     pub fn reaches(&self, count: u64, patience: Duration) -> bool {
         let ledger = self.stage.ground.ledger;

@@ -1,7 +1,8 @@
 //! What the user's hook has done its work with: each finished file once, and again only if it has changed.
 //!
-//! The hook notes that itself, in a file beside the record of the run. A process that ends between the hook and the appender's own note leaves a file that
-//! another one hands over again: that can be true of the last file of each process, and of no other.
+//! The hook notes that itself, in a file beside the record of the run. A process that ends between the hook and the
+//! appender's own note leaves a file that another one hands over again: that can be true of the last file of each
+//! process, and of no other.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -74,7 +75,8 @@ impl Handed {
         Self { calls: fs::read_to_string(path).unwrap_or_default().lines().filter_map(call).collect() }
     }
 
-    /// Says which files were handed over twice although they had not changed, and the first process had gone on after it.
+    /// Says which files were handed over twice although they had not changed, and the first process had gone on after
+    /// it.
     pub fn inspect_repeated(&self, report: &mut Report) {
         let last: HashMap<u32, usize> =
             self.calls.iter().enumerate().map(|(number, (process, _))| (*process, number)).collect();

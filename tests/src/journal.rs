@@ -1,5 +1,5 @@
-//! What somebody does to the log files and to the clock from outside, and when: the checker must know it to tell what was lost by
-//! the writers from what was taken from them.
+//! What somebody does to the log files and to the clock from outside, and when: the checker must know it to tell what
+//! was lost by the writers from what was taken from them.
 //!
 //! The files themselves go into the attic, a directory beside the log directory: those that are moved away at once, the
 //! content of those that are deleted when the run is over, by way of a descriptor that was opened before.
@@ -12,7 +12,8 @@ use crate::ledger::{State, Word};
 use crate::run::Stage;
 use crate::watch;
 
-/// One thing that was done. Instants are the run's time, in nanoseconds since 1970: what its clock shows, as long as that is not stepped.
+/// One thing that was done. Instants are the run's time, in nanoseconds since 1970: what its clock shows, as long as
+/// that is not stepped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// The files in this room of the attic were deleted, the last of them by this instant.
@@ -23,7 +24,8 @@ pub enum Deed {
     Truncated(u64, String),
     /// From the first instant to the second, files could not be opened.
     Obstructed(u64, u64),
-    /// From the first instant to the second, the clock was stepped: it is so many nanoseconds from the run's time since then.
+    /// From the first instant to the second, the clock was stepped: it is so many nanoseconds from the run's time since
+    /// then.
     Stepped(u64, u64, i64),
 }
 
@@ -76,7 +78,8 @@ impl Journal {
         self.list.write_all(line.as_bytes())
     }
 
-    /// Deletes a log file of this name and remembers it; its content goes into this room of the attic. `false`: it was not there.
+    /// Deletes a log file of this name and remembers it; its content goes into this room of the attic. `false`: it was
+    /// not there.
     ///
     /// # Errors
     ///

@@ -26,9 +26,9 @@ const EVERY: Duration = Duration::from_millis(3);
 /// How often all files are weighed.
 const WEIGHED: Duration = Duration::from_millis(50);
 
-/// Starts the keeper; it ends when the run is over and has then put into the file `orphans` what was
-/// written to files after they had lost their names. Those that had to stay, because fewer than `keeps` were later, are counted in
-/// the ledger.
+/// Starts the keeper; it ends when the run is over and has then put into the file `orphans` what was written to files
+/// after they had lost their names. Those that had to stay, because fewer than `keeps` were later, are counted in the
+/// ledger.
 ///
 /// # Errors
 ///
@@ -48,7 +48,8 @@ pub fn keep(directory: &Path, pattern: &Pattern, keeps: usize, ledger: Ledger, o
     })
 }
 
-/// Starts a process that adds up what all log files take, until the run is over, and notes the most that it has seen in the ledger.
+/// Starts a process that adds up what all log files take, until the run is over, and notes the most that it has seen in
+/// the ledger.
 ///
 /// # Errors
 ///

@@ -6,9 +6,9 @@
 //! the end the [`checker::Checker`] holds each file against the ledger. Scenarios are played by the
 //! program `fork-tests`, whose own process has one thread, never by a test's.
 //!
-//! [`attacks`] are the scenarios of the worst day: disks that run [full](filler), [kills](killer), what somebody does to the
-//! files from [`outside`], [`limits`]. What was taken from the writers, and when, stands in the [`journal`]. All of them
-//! together make a [`table`].
+//! [`attacks`] are the scenarios of the worst day: disks that run [full](filler), [kills](killer), what somebody does
+//! to the files from [`outside`], [`limits`]. What was taken from the writers, and when, stands in the [`journal`]. All
+//! of them together make a [`table`].
 //!
 //! [`chaos`] draws options, clocks and faults by a seed, and lets them come together.
 //!

@@ -1,8 +1,8 @@
 //! What retention may remove where several limits are set together, and files are taken away by others besides.
 //!
-//! Nobody can tell afterwards which files there were when one was removed. But a file goes only if enough others are newer: so many files, or
-//! so many bytes. Whatever was ever written to its period and to later ones is a bound on those: what is missing although the bound is not
-//! reached was lost.
+//! Nobody can tell afterwards which files there were when one was removed. But a file goes only if enough others are
+//! newer: so many files, or so many bytes. Whatever was ever written to its period and to later ones is a bound on
+//! those: what is missing although the bound is not reached was lost.
 
 use std::collections::BTreeMap;
 

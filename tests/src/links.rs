@@ -56,8 +56,8 @@ pub fn inspect(directory: &Path, setup: &Setup, leads: Leads, report: &mut Repor
     }
 }
 
-/// Makes the hidden names that killed processes left behind look two minutes old: the next process clears away what is older
-/// than one.
+/// Makes the hidden names that killed processes left behind look two minutes old: the next process clears away what is
+/// older than one.
 ///
 /// # Errors
 ///

@@ -126,8 +126,8 @@ impl Ground {
         true
     }
 
-    /// Forks, in the middle of whatever the other threads of this process are doing; the child writes with what it has inherited, until
-    /// the end.
+    /// Forks, in the middle of whatever the other threads of this process are doing; the child writes with what it has
+    /// inherited, until the end.
     fn bear(&self, writer: &dyn Writer, child: usize, pen: &mut Pen) {
         let member = self.ledger.member(child);
         member.enter(State::Waiting);
@@ -145,13 +145,15 @@ impl Ground {
         }
     }
 
-    /// Whether the writer has counted the lines of this process as they were acknowledged and refused; else that is amiss.
+    /// Whether the writer has counted the lines of this process as they were acknowledged and refused; else that is
+    /// amiss.
     pub(crate) fn compare_counts(&self, writer: &dyn Writer, process: usize) {
         let Some((lines, lost)) = writer.counts() else { return };
         let threads = || (0..self.ledger.threads()).map(|thread| self.ledger.thread(process, thread));
         let acknowledged: u64 = threads().map(|thread| thread.acknowledged()).sum();
         let refused: u64 = threads().map(|thread| thread.refused()).sum();
-        // A refused line may have been tried again, and be counted twice; two threads may take one's refusal for both's.
+        // A refused line may have been tried again, and be counted twice; two threads may take one's refusal for
+        // both's.
         let right = if refused == 0 { (lines, lost) == (acknowledged, 0) } else { lost > 0 };
         if !right {
             self.ledger.word(Word::Amiss).fetch_add(1, Relaxed);

@@ -35,10 +35,12 @@ enum Command {
     List,
     /// Plays a scenario; the exit code is 1 if anything is wrong in the end.
     Run(Box<Run>),
-    /// Plays runs whose options, clocks and faults are drawn by a seed; the exit code is 1 if anything is wrong in the end.
+    /// Plays runs whose options, clocks and faults are drawn by a seed; the exit code is 1 if anything is wrong in the
+    /// end.
     ///
-    /// The same seed draws the same plan. What comes of it differs from run to run all the same, since nobody tells the machine which
-    /// process runs next. The files of a run that is wrong are kept, and the command is printed that plays its plan again.
+    /// The same seed draws the same plan. What comes of it differs from run to run all the same, since nobody tells the
+    /// machine which process runs next. The files of a run that is wrong are kept, and the command is printed that
+    /// plays its plan again.
     Chaos {
         /// How many runs, each with the next seed.
         #[arg(long, default_value_t = 1)]
@@ -53,7 +55,8 @@ enum Command {
         #[arg(long)]
         show: bool,
     },
-    /// Plays every attack and prints the table of what was promised and what was found; the exit code is 1 if anything is wrong.
+    /// Plays every attack and prints the table of what was promised and what was found; the exit code is 1 if anything
+    /// is wrong.
     Faults {
         /// Each fault strikes a few times only.
         #[arg(long)]
@@ -128,9 +131,9 @@ struct Run {
     /// Lines of at most 256 B of padding.
     #[arg(long)]
     short: bool,
-    /// Gives the same load to `tracing_appender::rolling`, with a link and `max_log_files(2)`, on a
-    /// clock that runs 60 times as fast where a rollover a second is asked for: it rolls over once
-    /// a minute at most. The exit code is 1 if it loses anything; the files of the run are kept only where `--dir` is given.
+    /// Gives the same load to `tracing_appender::rolling`, with a link and `max_log_files(2)`, on a clock that runs 60
+    /// times as fast where a rollover a second is asked for: it rolls over once a minute at most. The exit code is 1 if
+    /// it loses anything; the files of the run are kept only where `--dir` is given.
     #[arg(long)]
     peer: bool,
     /// Gives the same load to one of the harness's own simple writers.

@@ -1,5 +1,6 @@
-//! What administrators, scripts and other programs do to log files that are being written: each of these runs in a process
-//! of its own, notes in the journal what it did and when, and gives the writers time to notice between two deeds.
+//! What administrators, scripts and other programs do to log files that are being written: each of these runs in a
+//! process of its own, notes in the journal what it did and when, and gives the writers time to notice between two
+//! deeds.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -38,7 +39,8 @@ impl<'a> Hand<'a> {
         Ok(Self { stage, journal: Journal::create(stage)?, dice })
     }
 
-    /// Does something as often as the scenario says, with a pause of one to three seconds of the run's clock after each.
+    /// Does something as often as the scenario says, with a pause of one to three seconds of the run's clock after
+    /// each.
     fn repeat(stage: &Stage, mut deed: impl FnMut(&mut Hand<'_>) -> io::Result<()>) {
         let ledger = stage.ground.ledger;
         let mut hand = match Hand::create(stage, Dice::new(0x51ed_270b)) {
@@ -313,8 +315,8 @@ pub fn mount_over_the_directory(stage: &Stage) {
     });
 }
 
-/// `fsfreeze -f`, and half a second later `fsfreeze -u`, as for a snapshot. Before, `mount -o remount,ro`, which the kernel
-/// refuses as long as a file is open for writing.
+/// `fsfreeze -f`, and half a second later `fsfreeze -u`, as for a snapshot. Before, `mount -o remount,ro`, which the
+/// kernel refuses as long as a file is open for writing.
 pub fn freeze_the_disk(stage: &Stage) {
     Hand::repeat(stage, |hand| {
         let disk = stage.directory.parent().unwrap_or(&stage.directory);

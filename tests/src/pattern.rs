@@ -34,8 +34,9 @@ pub struct Pattern {
     pub zone: Zone,
 }
 
-/// A period by the digits of its date: `20261121083301`, fewer for longer units. If names show the offset from UTC, four more digits
-/// tell it, the greater the further west. Keys sort by time, but for days and longer that begin in the east and end further east.
+/// A period by the digits of its date: `20261121083301`, fewer for longer units. If names show the offset from UTC,
+/// four more digits tell it, the greater the further west. Keys sort by time, but for days and longer that begin in the
+/// east and end further east.
 pub type Key = u64;
 
 /// How archives are made, by what their names end in.
@@ -57,8 +58,8 @@ impl Archive {
     }
 }
 
-/// What the name of a log file tells. Files sort as they are written; an archive comes before the plain file of the same name, which
-/// late lines have made anew.
+/// What the name of a log file tells. Files sort as they are written; an archive comes before the plain file of the
+/// same name, which late lines have made anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The period.

@@ -175,8 +175,8 @@ impl Stage {
         })
     }
 
-    /// Where files are to be counted, or must be as they are left in the end: one more process builds the appender, compresses
-    /// and prunes.
+    /// Where files are to be counted, or must be as they are left in the end: one more process builds the appender,
+    /// compresses and prunes.
     fn close(&self) -> io::Result<()> {
         let counted = self.scenario.prunes || self.scenario.setup.compress.is_some() || self.scenario.plan.is_some();
         if !counted || self.scenario.subject != Subject::Prefork {
@@ -218,8 +218,8 @@ impl Stage {
         self.record.with_file_name("handed")
     }
 
-    /// Holds what the hooks were given against what is promised. Whoever takes files away may take the appender's own notes, too, and
-    /// where nothing can be written there are none.
+    /// Holds what the hooks were given against what is promised. Whoever takes files away may take the appender's own
+    /// notes, too, and where nothing can be written there are none.
     fn inspect_handed(&self, began_to_close: u64, report: &mut Report) -> io::Result<()> {
         let (Some(plan), Some(hook)) = (&self.scenario.plan, self.scenario.setup.hook) else { return Ok(()) };
         if plan.obstructs() || self.scenario.subject != Subject::Prefork {
@@ -282,8 +282,8 @@ impl Stage {
         }
     }
 
-    /// What the files must be like. A writer looks at the size of its file when it has written a 64th of what that may hold, and each
-    /// of its threads may have written a 16th of that besides; under the lock a file is never too large.
+    /// What the files must be like. A writer looks at the size of its file when it has written a 64th of what that may
+    /// hold, and each of its threads may have written a 16th of that besides; under the lock a file is never too large.
     fn demands(&self) -> Demands {
         let (setup, start) = (&self.scenario.setup, self.scenario.start);
         let processes = 1 + (start.processes + start.forked) as u64;
@@ -334,7 +334,8 @@ impl Stage {
         };
         let mut setup = setup.clone();
         if scenario.plan.as_ref().is_some_and(Plan::takes_files) && scenario.start.replacements > 0 {
-            // If its file was taken away, and whoever had renewed it was killed before it noted that, nobody knows that it is one.
+            // If its file was taken away, and whoever had renewed it was killed before it noted that, nobody knows that
+            // it is one.
             setup.latest_hard_link = None;
         }
         links::inspect(&self.directory, &setup, leads, &mut report);

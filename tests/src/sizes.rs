@@ -1,5 +1,5 @@
-//! The catalogue of runs whose files are bounded, compressed and begin with a line of their own, while workers are killed and others
-//! started all the time.
+//! The catalogue of runs whose files are bounded, compressed and begin with a line of their own, while workers are
+//! killed and others started all the time.
 //!
 //! Short by themselves. Two minutes of the one that has it all:
 //!

@@ -178,7 +178,8 @@ impl Prefork {
             builder = builder.try_on_rollover(move |path, period| {
                 let name = path.strip_prefix(&directory).unwrap_or(path).to_string_lossy().into_owned();
                 let start = period.start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-                // A file of another period, or of nobody, is none to be handed over; nor is one of a period that is to come.
+                // A file of another period, or of nobody, is none to be handed over; nor is one of a period that is to
+                // come.
                 let key = pattern.place_of_name(&name).map(|place| place.key);
                 let is_to_come = start > clock.now() && !hook.clock_steps;
                 if key != Some(pattern.key_at(start)) || is_to_come {
@@ -352,12 +353,13 @@ fn tells_of_holder(report: &str) -> Option<i32> {
     report.split_once(" has been at it for ")?.0.rsplit_once("process ")?.1.parse().ok()
 }
 
-/// When each kind of failure was last reported in this process: the process's id, and the second by the monotonic clock.
+/// When each kind of failure was last reported in this process: the process's id, and the second by the monotonic
+/// clock.
 static REPORTED: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
 
-/// Counts an error and shows it, without the lock that std keeps around standard error. A second report of one kind within a
-/// minute is amiss. That somebody has had a turn for long is no error if it is true: the harness has stopped that process, or its hook takes its time, or
-/// minutes of the run's clock are microseconds.
+/// Counts an error and shows it, without the lock that std keeps around standard error. A second report of one kind
+/// within a minute is amiss. That somebody has had a turn for long is no error if it is true: the harness has stopped
+/// that process, or its hook takes its time, or minutes of the run's clock are microseconds.
 fn report(ledger: Ledger, hangs: bool, error: &Error) {
     let is_true = tells_of_holder(&error.to_string()).is_some_and(|holder| {
         let mut members = (0..ledger.members()).map(|process| ledger.member(process));

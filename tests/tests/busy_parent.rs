@@ -1,5 +1,5 @@
-//! 700 children of a parent whose other threads log and roll over all the time: 500 write ten lines
-//! and leave by `_exit`, 200 live on across the next three rollovers. Or 200 that live on across a change of the clocks.
+//! 700 children of a parent whose other threads log and roll over all the time: 500 write ten lines and leave by
+//! `_exit`, 200 live on across the next three rollovers. Or 200 that live on across a change of the clocks.
 
 mod program;
 

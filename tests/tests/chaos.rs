@@ -1,4 +1,5 @@
-//! Options, clocks and faults drawn by a seed, all together; and writers that do wrong on purpose under the same, which must be found.
+//! Options, clocks and faults drawn by a seed, all together; and writers that do wrong on purpose under the same, which
+//! must be found.
 
 use std::process::{Command, Output};
 

@@ -691,7 +691,8 @@ fn a_line_in_an_archive_and_in_a_plain_file_beside_it_is_found() {
 
 #[test]
 fn a_line_in_a_file_that_was_taken_away_and_in_its_archive_is_found_unless_both_were_there_for_a_moment() {
-    // Where the plain file and its archive are: taken away in one go, or not; what was done; whether a process was killed.
+    // Where the plain file and its archive are: taken away in one go, or not; what was done; whether a process was
+    // killed.
     let cases = [
         (false, "moved", false, 1),
         (false, "moved", true, 0),

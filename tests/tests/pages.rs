@@ -32,18 +32,20 @@ fn links_between_pages_lead_somewhere() {
     assert!(links >= 5, "only {links} links found");
 }
 
-/// The sources of all tests, and their file names.
+/// The Rust sources below a folder.
+fn sources_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("sources").map(|entry| entry.expect("readable").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|suffix| suffix == "rs"));
+    files.chain(folders.iter().flat_map(|folder| sources_below(folder))).collect()
+}
+
+/// The sources of all tests, also of those beside what they test, and their file names.
 fn tests() -> (String, Vec<String>) {
-    let (mut sources, mut names) = (String::new(), Vec::new());
-    for folder in ["tests/tests", "crates/tracing-prefork/tests"] {
-        for entry in fs::read_dir(root().join(folder)).expect("tests") {
-            let path = entry.expect("readable").path();
-            if path.extension().is_some_and(|suffix| suffix == "rs") {
-                sources += &fs::read_to_string(&path).expect("readable");
-                names.push(path.file_name().expect("a name").to_string_lossy().into_owned());
-            }
-        }
-    }
+    let folders = ["tests/tests", "crates/tracing-prefork/tests", "crates/tracing-prefork/src"];
+    let files: Vec<_> = folders.iter().flat_map(|folder| sources_below(&root().join(folder))).collect();
+    let sources = files.iter().map(|file| fs::read_to_string(file).expect("readable")).collect();
+    let names = files.iter().map(|file| file.file_name().expect("a name").to_string_lossy().into_owned()).collect();
     (sources, names)
 }
 

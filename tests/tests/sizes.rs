@@ -1,4 +1,5 @@
-//! Files that are bounded, compressed and begin with a line of their own, while workers are killed and started all the time.
+//! Files that are bounded, compressed and begin with a line of their own, while workers are killed and started all the
+//! time.
 
 mod program;
 

@@ -6,8 +6,9 @@
 //! cat logs/latest.log
 //! ```
 //!
-//! The order is what matters: bind, build the appender and `init()` the subscriber, fork, and only then start a runtime,
-//! one in each worker (tokio supports no other order). The workers inherit the appender and have nothing to set up.
+//! The order is what matters: bind, build the appender and `init()` the subscriber, fork, and only then start a
+//! runtime, one in each worker (tokio supports no other order). The workers inherit the appender and have nothing to
+//! set up.
 
 use axum::extract::{Path, Query, Request};
 use axum::http::HeaderValue;

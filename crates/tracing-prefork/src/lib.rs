@@ -15,9 +15,9 @@
 //! # Ok::<(), tracing_prefork::BuildError>(())
 //! ```
 //!
-//! Build it before you fork or after, in one process or in fifty, in threads or not: there is nothing else to call. Coming
-//! from `tracing_appender::rolling`, change the `use` line to [`tracing_prefork::rolling`](rolling) and the files
-//! keep their names.
+//! Build it before you fork or after, in one process or in fifty, in threads or not: there is nothing else to call.
+//! Coming from `tracing_appender::rolling`, change the `use` line to [`tracing_prefork::rolling`](rolling) and the
+//! files keep their names.
 //!
 //! # What it promises
 //!
@@ -28,8 +28,9 @@
 //!   (`strace` shows `pwrite64`, whose offset an `O_APPEND` descriptor ignores.)
 //! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
 //! * **Retention removes our files only**, never the current one, never one that a process still writes to.
-//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that removes,
-//!   compresses and hands over old files runs for as long as that takes). A child forked at any moment logs on.
+//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that
+//!   removes, compresses and hands over old files runs for as long as that takes). A child forked at any moment logs
+//!   on.
 //! * **No failure is silent**: each is counted, and reported at a bounded rate; logging resumes by itself.
 //! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
 //!
@@ -72,14 +73,14 @@
 //!
 //! [`Builder::min_log_files`] gives up old files for new lines.
 //!
-//! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ: its default action ends the process at the write that exceeds
-//! the limit (`setrlimit(2)`), before anybody could report it.
+//! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ: its default action ends the process at the write that
+//! exceeds the limit (`setrlimit(2)`), before anybody could report it.
 //!
 //! # Forking
 //!
-//! What the threads of a process are doing is kept in memory that a forked child finds empty
-//! (`madvise(2)`, MADV_WIPEONFORK). The child's first event opens the file anew. Two things that are not ours can hang
-//! in a child forked from a process with several threads: `EnvFilter` with span or field directives, which takes a lock, and the
+//! What the threads of a process are doing is kept in memory that a forked child finds empty (`madvise(2)`,
+//! MADV_WIPEONFORK). The child's first event opens the file anew. Two things that are not ours can hang in a child
+//! forked from a process with several threads: `EnvFilter` with span or field directives, which takes a lock, and the
 //! `LocalTime` timer, which calls `localtime_r`.
 //!
 //! # Features
@@ -125,7 +126,7 @@ mod upkeep;
 mod write;
 
 pub use appender::Appender;
-pub use builder::Builder;
+pub use builder::options::Builder;
 pub use event::timer::{Precision, Timer};
 pub use event::writer::EventWriter;
 pub use names::log_file::LogFile;

@@ -97,7 +97,8 @@ fn a_directory_that_cannot_be_made_is_named() {
     says(&error.to_string(), &["file/logs"]);
 }
 
-/// Builds in a process in which `statx(2)` fails with that error, after the standard library has seen that there is such a call.
+/// Builds in a process in which `statx(2)` fails with that error, after the standard library has seen that there is
+/// such a call.
 fn builds_without_statx(name: &str, errno: Errno) {
     alone(name, &[], |directory| {
         assert!(directory.metadata().expect("there").is_dir());

@@ -259,7 +259,8 @@ fn rights_that_are_taken_while_a_file_is_compressed_or_after_a_crash_are_taken_f
         let directory = tempfile::tempdir().expect("a directory");
         let plain = yesterday(directory.path(), "on time\n");
         let archive = with_ending(&plain, ending);
-        // The thread that compresses asks for the time when it has looked at the files, and before it makes the archive.
+        // The thread that compresses asks for the time when it has looked at the files, and before it makes the
+        // archive.
         let compress_while = |protected: &Path| {
             let protected = protected.to_owned();
             let clock = move || {
@@ -433,8 +434,8 @@ fn the_name_of_the_archive_is_on_the_disk_before_the_plain_file_goes() {
     }
 }
 
-/// What is done when the directory of that path is next brought onto the disk: the archive has its name then, and the plain file has not lost its
-/// own.
+/// What is done when the directory of that path is next brought onto the disk: the archive has its name then, and the
+/// plain file has not lost its own.
 static AT_SYNC: Mutex<Vec<(PathBuf, Deed)>> = Mutex::new(Vec::new());
 
 type Deed = Box<dyn FnOnce() + Send>;
@@ -846,8 +847,8 @@ fn the_work_is_done_at_the_lowest_priority_and_nobody_waits_for_it() {
     assert!(!plain.exists());
 }
 
-/// From now on a system call of this thread, and of those that it starts, that sets a priority ends the process, as under
-/// `SystemCallFilter=~@resources` of systemd.
+/// From now on a system call of this thread, and of those that it starts, that sets a priority ends the process, as
+/// under `SystemCallFilter=~@resources` of systemd.
 fn forbid_priorities() {
     use nix::libc::{self, sock_filter};
     let statement = |code: u32, k: u32| sock_filter { code: code as u16, jt: 0, jf: 0, k };
@@ -988,8 +989,8 @@ fn numbered(day: u64, number: u64) -> String {
     format!("{day} {number} {:x}\n", (day + 1).wrapping_mul(number + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// How many lines of a day there are: they must be the first so many, in order. A process that is killed within `write(2)` can leave the beginning of the
-/// line that comes next, which is ended and stays.
+/// How many lines of a day there are: they must be the first so many, in order. A process that is killed within
+/// `write(2)` can leave the beginning of the line that comes next, which is ended and stays.
 fn count(day: u64, content: &[u8]) -> u64 {
     let text = std::str::from_utf8(content).expect("UTF-8");
     let mut count = 0;
@@ -1044,7 +1045,8 @@ fn work_until_killed(directory: &Path, acknowledged: &Path, kind: Compression, m
     }
 }
 
-/// Looks at what a killed child has left, has the housekeeping done, and looks again. Says in how many cases both files were there.
+/// Looks at what a killed child has left, has the housekeeping done, and looks again. Says in how many cases both files
+/// were there.
 fn check_what_is_left(directory: &Path, acknowledged: &Path, kind: Compression, ending: &str) -> u64 {
     let ledger = fs::read(acknowledged).expect("there");
     let mut both = 0;

@@ -334,7 +334,8 @@ impl Gate {
     }
 }
 
-/// How many threads this process has. `/proc/self/task` does not tell: a list of it passes threads over while another one ends.
+/// How many threads this process has. `/proc/self/task` does not tell: a list of it passes threads over while another
+/// one ends.
 fn threads() -> usize {
     let status = fs::read_to_string("/proc/self/status").expect("read");
     let count = status.lines().find_map(|line| line.strip_prefix("Threads:")).map(|count| count.trim().parse());

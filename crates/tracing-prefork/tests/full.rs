@@ -77,7 +77,8 @@ fn nothing_is_glued_to_the_piece_of_a_line_that_a_short_write_has_left() {
 #[test]
 fn a_line_that_others_have_glued_to_the_piece_meanwhile_is_separated_from_it() {
     limited("a_line_that_others_have_glued_to_the_piece_meanwhile_is_separated_from_it", |directory| {
-        // Nobody can be made to write in the microseconds between; but a piece that somebody else has left looks just the same.
+        // Nobody can be made to write in the microseconds between; but a piece that somebody else has left looks just
+        // the same.
         let path = directory.join("app.log");
         fs::write(&path, "0123456789abcdefghi\nwhole\n0123456789").expect("written");
         let hand = Hand::at(NOW);
@@ -260,7 +261,8 @@ fn a_line_that_one_write_cannot_take_is_written_once_and_its_caller_told_why() {
     assert_eq!(whole.count(), 1, "{calls}");
 }
 
-/// Old files of a daily pattern, of 20 000 bytes each; whatever room is left is taken away, and with `inodes` the last of these too.
+/// Old files of a daily pattern, of 20 000 bytes each; whatever room is left is taken away, and with `inodes` the last
+/// of these too.
 fn fill(directory: &std::path::Path, inodes: bool) {
     for day in 11..=20 {
         fs::write(directory.join(format!("app.2026-11-{day}.log")), vec![b'x'; 20_000]).expect("written");

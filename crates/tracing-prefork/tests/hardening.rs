@@ -54,7 +54,8 @@ fn making_room_writes_no_line_twice() {
 #[test]
 fn room_is_made_for_a_new_file() {
     alone("room_is_made_for_a_new_file", &[], |directory| {
-        // The root directory, the lock file, and three logs: the line goes into the file before, until that finds no room either.
+        // The root directory, the lock file, and three logs: the line goes into the file before, until that finds no
+        // room either.
         if !small_disk(directory, "size=40k,nr_inodes=5") {
             return;
         }

@@ -210,7 +210,8 @@ fn where_links_are_refused_a_file_has_its_mode_and_its_first_line() {
     });
 }
 
-/// From now on files without a name are refused in this process as in a directory that is closed: `openat(2)` with O_TMPFILE says EACCES.
+/// From now on files without a name are refused in this process as in a directory that is closed: `openat(2)` with
+/// O_TMPFILE says EACCES.
 fn refuse_unnamed_files() {
     use nix::libc;
     let filter = |code: u32, jf: u8, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf, k };

@@ -1,4 +1,5 @@
-//! The lease: which process may still write to a file, what holds when the kernel refuses such a lock, and who lets go of it when.
+//! The lease: which process may still write to a file, what holds when the kernel refuses such a lock, and who lets go
+//! of it when.
 
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
@@ -32,8 +33,8 @@ fn pruning(directory: &Path) -> Appender {
     hand.builder().rotation(Rotation::DAILY).max_log_files(1).build(directory).expect("builds")
 }
 
-/// From now on the kernel answers ENOLCK to this thread when it asks for an open file description lock. `false`, and a word about
-/// it, where that cannot be arranged.
+/// From now on the kernel answers ENOLCK to this thread when it asks for an open file description lock. `false`, and a
+/// word about it, where that cannot be arranged.
 fn refuse_locks() -> bool {
     const NUMBER: u32 = 0;
     // The low half of the second argument, on a machine that stores low halves first.
@@ -247,8 +248,8 @@ fn a_process_that_may_open_nothing_any_more_writes_to_what_was_opened_at_build()
     });
 }
 
-/// Takes a lease of the other kind (`fcntl(2)`, F_SETLEASE) on a file, as Samba and NFS servers do: who opens the file has to wait until
-/// it is given back. `false`, and a word about it, where there are none.
+/// Takes a lease of the other kind (`fcntl(2)`, F_SETLEASE) on a file, as Samba and NFS servers do: who opens the file
+/// has to wait until it is given back. `false`, and a word about it, where there are none.
 fn take_file_lease(file: &File) -> bool {
     // SAFETY: ignoring a signal installs no handler.
     unsafe { nix::sys::signal::signal(nix::sys::signal::SIGIO, nix::sys::signal::SigHandler::SigIgn) }

@@ -1,5 +1,5 @@
-//! `Zone::Local` and `Zone::Named`: where their data comes from, and that it is read at build and kept. What depends on the
-//! environment runs in a process of its own.
+//! `Zone::Local` and `Zone::Named`: where their data comes from, and that it is read at build and kept. What depends on
+//! the environment runs in a process of its own.
 
 #![cfg(feature = "local-time")]
 
@@ -241,7 +241,8 @@ fn a_built_appender_works_after_chroot() {
     });
 }
 
-/// Runs `test` in a process that sees a root directory without any zone data, of which it may say something in `/etc/localtime`.
+/// Runs `test` in a process that sees a root directory without any zone data, of which it may say something in
+/// `/etc/localtime`.
 fn without_zone_data(name: &str, tz: Option<&str>, test: impl FnOnce()) {
     alone(name, &[("TZ", tz), ("TZDIR", None)], |directory| {
         if !nix::unistd::Uid::effective().is_root() {

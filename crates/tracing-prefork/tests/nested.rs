@@ -1,5 +1,5 @@
-//! Events that are logged while another is formatted. In a file of its own, because it needs the global subscriber: a scoped
-//! one leaves such events out.
+//! Events that are logged while another is formatted. In a file of its own, because it needs the global subscriber: a
+//! scoped one leaves such events out.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Finished files are handed over to the user's hook: each once, whichever process does it, and again only if that has failed.
+//! Finished files are handed over to the user's hook: each once, whichever process does it, and again only if that has
+//! failed.
 
 mod common;
 
@@ -18,8 +19,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tracing_prefork::{Appender, Builder, Operation, Rotation};
 
-// A program that another test starts has copies of all descriptors for a moment, and with them their leases: what depends on an appender having
-// let go of its file waits for that.
+// A program that another test starts has copies of all descriptors for a moment, and with them their leases: what
+// depends on an appender having let go of its file waits for that.
 
 /// Lets the clock of the file system go on.
 fn a_tick() {
@@ -392,7 +393,8 @@ fn counts(path: &Path) -> BTreeMap<String, u32> {
     counts
 }
 
-/// Words that a process and its children share: the second that it is for all of them, whether to end, and the lines of each.
+/// Words that a process and its children share: the second that it is for all of them, whether to end, and the lines of
+/// each.
 fn shared<const WORDS: usize>() -> &'static [AtomicU64; WORDS] {
     use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
     let size = std::num::NonZeroUsize::new(WORDS * 8).expect("more than none");

@@ -1,4 +1,5 @@
-//! Attacks on `on_rollover`: hooks that do odd things, processes that end at the wrong moment, damaged records, directories that cannot be read.
+//! Attacks on `on_rollover`: hooks that do odd things, processes that end at the wrong moment, damaged records,
+//! directories that cannot be read.
 
 mod common;
 

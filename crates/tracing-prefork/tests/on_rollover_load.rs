@@ -1,5 +1,6 @@
-//! Everything at once: workers that are killed and forked anew, with all options of files, and hooks that fail, panic and take their time. Each
-//! acknowledged line must have been handed over, or still be there. `STRESS_SECONDS=60` for longer.
+//! Everything at once: workers that are killed and forked anew, with all options of files, and hooks that fail, panic
+//! and take their time. Each acknowledged line must have been handed over, or still be there. `STRESS_SECONDS=60` for
+//! longer.
 
 #![cfg(feature = "gzip")]
 
@@ -100,7 +101,8 @@ fn work(kind: &str, life: usize, shared: &'static Shared, inherited: Option<Appe
 /// Perhaps while a thread of this process prunes, compresses or hands over.
 fn fork_at_any_moment(logs: &Appender, shared: &'static Shared, chance: u64) {
     let life = shared.lives.fetch_add(1, Relaxed) as usize;
-    // SAFETY: glibc's fork leaves the allocator usable; the child uses nothing else that another thread may have locked.
+    // SAFETY: glibc's fork leaves the allocator usable; the child uses nothing else that another thread may have
+    // locked.
     match unsafe { fork() }.expect("forks") {
         ForkResult::Child => {
             for number in 0..20 {

@@ -1,5 +1,5 @@
-//! What others do to the files and the links: rename, remove, truncate and replace them. It is noticed in the next second, by
-//! the clock that the test sets.
+//! What others do to the files and the links: rename, remove, truncate and replace them. It is noticed in the next
+//! second, by the clock that the test sets.
 
 mod common;
 

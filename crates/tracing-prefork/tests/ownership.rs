@@ -71,7 +71,8 @@ fn a_second_program_whose_names_meet_those_of_the_first_is_refused() {
 
 #[test]
 fn whether_names_meet_does_not_depend_on_the_hour_of_the_build() {
-    // `app.2026-11-21.12.log` is the file of noon, or the twelfth of the day after the first. `app.2026-11-21.06.log` is not a number.
+    // `app.2026-11-21.12.log` is the file of noon, or the twelfth of the day after the first. `app.2026-11-21.06.log`
+    // is not a number.
     let dated = |hour: u64| {
         let builder = Hand::at(NOW / DAY * DAY + hour * 3600).builder();
         builder.rotation(Rotation::HOURLY.every(6)).date_format("%Y-%m-%d.%H")

@@ -270,7 +270,8 @@ fn processor_time() -> Duration {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).expect("there is such a clock").into()
 }
 
-/// The least processor time that this thread takes for 200 lines, in 20 rounds of both: with `first` before each line, and with `second`.
+/// The least processor time that this thread takes for 200 lines, in 20 rounds of both: with `first` before each line,
+/// and with `second`.
 fn times(mut line: impl FnMut(), mut first: impl FnMut(), mut second: impl FnMut()) -> [Duration; 2] {
     let mut round = |before: &mut dyn FnMut()| {
         let began = processor_time();
@@ -316,7 +317,8 @@ mod named_zones {
     use jiff::Timestamp;
     use jiff::tz::TimeZone;
 
-    /// Whole hours, quarters and halves of one, steps of half an hour and of two, summer in winter, a day that was skipped.
+    /// Whole hours, quarters and halves of one, steps of half an hour and of two, summer in winter, a day that was
+    /// skipped.
     const ZONES: [&str; 10] = [
         "America/New_York",
         "America/St_Johns",

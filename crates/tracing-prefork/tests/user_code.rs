@@ -263,7 +263,8 @@ fn a_child_that_the_error_hook_forks_is_told_of_failures_of_its_own() {
     });
 }
 
-/// What the methods of the appender that work for all processes say, each called once: the name of each that fails, and its error.
+/// What the methods of the appender that work for all processes say, each called once: the name of each that fails, and
+/// its error.
 fn call_all(logs: &Appender) -> Vec<(&'static str, tracing_prefork::Error)> {
     let methods = [
         ("prune", logs.prune().err()),

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 pub(crate) const SEATS: usize = 4;
 pub(crate) const SHARED: usize = SEATS - 1;
 
-/// What the test has given to a thread of the model: a number, from 1, and a seat. The thread that sets it up has 0 and 0.
+/// What the test has given to a thread of the model: a number, from 1, and a seat. The thread that sets it up has 0 and
+/// 0.
 #[derive(Clone, Copy, Debug, Default)]
 struct Given {
     number: usize,

@@ -3,17 +3,9 @@
 #[path = "../../../crates/tracing-prefork/src/write/in_flight.rs"]
 pub(crate) mod in_flight;
 #[allow(dead_code, reason = "the model needs less of it than the library")]
+#[path = "../../../crates/tracing-prefork/src/write/pin.rs"]
+pub(crate) mod pin;
+#[allow(dead_code, reason = "the model needs less of it than the library")]
 #[path = "../../../crates/tracing-prefork/src/write/slots.rs"]
 pub(crate) mod slots;
 pub(crate) mod sync;
-
-pub(crate) mod rollover {
-    #[derive(Debug)]
-    pub(crate) struct Duties;
-
-    impl Duties {
-        pub(crate) fn may_allocate(&self) -> bool {
-            true
-        }
-    }
-}

@@ -61,8 +61,8 @@ pub(crate) fn this_thread() -> usize {
     1
 }
 
-/// An atomic whose memory may be all zero, as that of a page fresh from the kernel: it is made when it is touched first, by the
-/// thread that sets the model up. (Loom itself finds it if another thread should be first.)
+/// An atomic whose memory may be all zero, as that of a page fresh from the kernel: it is made when it is touched
+/// first, by the thread that sets the model up. (Loom itself finds it if another thread should be first.)
 macro_rules! atomic {
     ($name:ident, $value:ty, $zero:expr) => {
         #[derive(Debug)]

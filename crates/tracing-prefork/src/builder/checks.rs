@@ -1,6 +1,7 @@
 //! What the options may be, and what they come to: called by `build`, before anything is opened.
 
 use crate::BuildError;
+use crate::names::archive::{LONGEST_ENDING, plain_name};
 use crate::names::date_format::DateFormat;
 use crate::names::pattern::{LAST_INDEX, Pattern};
 use crate::sys::Mode;
@@ -8,7 +9,6 @@ use crate::time::calendar::{Calendar, Period};
 use crate::time::clock::{self, Moment};
 use crate::time::rotation::Rotation;
 use crate::time::zone::Offsets;
-use crate::upkeep::compression::{LONGEST_ENDING, plain_name};
 use crate::upkeep::link::{Kind, Link};
 use crate::upkeep::prune::Limits;
 use crate::write::header::Header;
@@ -23,7 +23,8 @@ pub(crate) fn custom_format(value: &str, rotation: &Rotation) -> Result<DateForm
     format.map_err(|reason| BuildError::DateFormat { value: value.to_owned(), reason })
 }
 
-/// Tries the format on the next hundred periods, on some of each of the next hundred days, and on some of a hundred years.
+/// Tries the format on the next hundred periods, on some of each of the next hundred days, and on some of a hundred
+/// years.
 pub(crate) fn tells_periods_apart(date: &DateFormat, calendar: &Calendar, now: i64) -> Result<(), String> {
     // No event has a time beyond the last second (`Moment`).
     let check = |at| {
@@ -72,7 +73,8 @@ pub(crate) fn header(header: &mut Header, max_file_bytes: u64, period: Period) -
     Ok(())
 }
 
-/// Limits that nobody means: a 0 where there is no value (a variable of the environment that is not set), or two that contradict each other.
+/// Limits that nobody means: a 0 where there is no value (a variable of the environment that is not set), or two that
+/// contradict each other.
 pub(crate) fn limits(
     limits: &Limits,
     least: Option<NonZeroUsize>,

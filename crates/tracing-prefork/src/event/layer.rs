@@ -7,8 +7,8 @@ use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 
 /// The default fields, as a type of our own.
 ///
-/// tracing-subscriber keeps the formatted fields of a span for each *type* of field formatter, and whichever layer comes first
-/// fills them in. With `DefaultFields` itself, the colours of a console layer would end in the file.
+/// tracing-subscriber keeps the formatted fields of a span for each *type* of field formatter, and whichever layer
+/// comes first fills them in. With `DefaultFields` itself, the colours of a console layer would end in the file.
 #[derive(Debug, Default)]
 pub(crate) struct PlainFields(DefaultFields);
 

@@ -5,9 +5,9 @@
 //! whose text stands first in the line. A reading that went elsewhere (to a console layer, say) or that belongs to an
 //! event further out is never mistaken for this line's.
 
-use crate::appender::Inner;
 use crate::time::calendar::Span;
 use crate::time::clock::Moment;
+use crate::write::log::Log;
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-/// Readings that a thread remembers: one for each event that is being formatted within another's formatting, and each that went
-/// elsewhere until it is overwritten.
+/// Readings that a thread remembers: one for each event that is being formatted within another's formatting, and each
+/// that went elsewhere until it is overwritten.
 const REMEMBERED: usize = 8;
 
 /// A timestamp is looked for in so many bytes at the beginning of a line: JSON has it at the 14th, others sooner.
@@ -35,11 +35,11 @@ const MILLISECOND: u32 = 1_000_000;
 
 /// Prints the time of an event in RFC 3339, in the appender's zone, with microseconds: `2026-11-21T08:33:01.123456Z`.
 ///
-/// From [`Appender::timer`](crate::Appender::timer). An offset from UTC that is not a whole number of minutes, as local mean times
-/// before the 1930s were, is printed without its seconds.
+/// From [`Appender::timer`](crate::Appender::timer). An offset from UTC that is not a whole number of minutes, as local
+/// mean times before the 1930s were, is printed without its seconds.
 #[derive(Clone)]
 pub struct Timer {
-    inner: Arc<Inner>,
+    log: Arc<Log>,
     precision: Precision,
 }
 
@@ -76,8 +76,8 @@ impl Reading {
 
 /// What a thread knows of timestamps.
 struct Memory {
-    /// A ring: a reading goes into the place after the latest. A line that finds the latest gives its place back, so that what is
-    /// logged while an event is formatted does not overwrite that event's.
+    /// A ring: a reading goes into the place after the latest. A line that finds the latest gives its place back, so
+    /// that what is logged while an event is formatted does not overwrite that event's.
     readings: [Reading; REMEMBERED],
     latest: usize,
     /// Of which appender and which millisecond the text is: up to the milliseconds, and the offset.
@@ -86,7 +86,8 @@ struct Memory {
     nanos: u32,
     text: String,
     offset: String,
-    /// All before the seconds stays the same for `minute`, of local time, or what a transition of the zone leaves of it.
+    /// All before the seconds stays the same for `minute`, of local time, or what a transition of the zone leaves of
+    /// it.
     minute: Span,
     began: i64,
 }
@@ -109,8 +110,8 @@ fn find_reading(line: &[u8], appender: u64) -> Option<i64> {
 }
 
 impl Timer {
-    pub(crate) fn new(inner: Arc<Inner>) -> Self {
-        Self { inner, precision: Precision::default() }
+    pub(crate) fn new(log: Arc<Log>) -> Self {
+        Self { log, precision: Precision::default() }
     }
 
     /// Prints so much of a second instead of microseconds.
@@ -132,11 +133,11 @@ impl Timer {
 
 impl FormatTime for Timer {
     fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
-        let now = self.inner.clock.moment();
+        let now = self.log.site.clock.moment();
         PRINTED.set(true);
         let printed = MEMORY.try_with(|memory| {
             let mut memory = memory.try_borrow_mut().ok()?;
-            Some(memory.print(&self.inner, now, self.precision, w))
+            Some(memory.print(&self.log, now, self.precision, w))
         });
         printed.ok().flatten().unwrap_or_else(|| self.print_apart(w, now))
     }
@@ -147,7 +148,7 @@ impl Timer {
     #[cold]
     #[inline(never)]
     fn print_apart(&self, w: &mut Writer<'_>, now: Moment) -> fmt::Result {
-        Memory::new().print(&self.inner, now, self.precision, w)
+        Memory::new().print(&self.log, now, self.precision, w)
     }
 }
 
@@ -172,13 +173,15 @@ impl Memory {
         }
     }
 
-    /// The reading of that appender whose text stands first in `line`, which is freed. As a rule it is the latest, and the line begins with it.
+    /// The reading of that appender whose text stands first in `line`, which is freed. As a rule it is the latest, and
+    /// the line begins with it.
     #[inline]
     fn take(&mut self, line: &[u8], appender: u64) -> Option<i64> {
         let head = &line[..line.len().min(SEARCHED)];
         let back = if self.reading(0).is_at_the_start_of(head, appender) { 0 } else { self.find(head, appender)? };
         let at = self.reading(back).at;
-        // What was printed later was printed while this event was under way, which ends now: no line of it is still to come.
+        // What was printed later was printed while this event was under way, which ends now: no line of it is still to
+        // come.
         for newer in 0..=back {
             let newer = &mut self.readings[self.latest.wrapping_sub(newer) % REMEMBERED];
             newer.appender = if newer.appender == appender { 0 } else { newer.appender };
@@ -191,8 +194,9 @@ impl Memory {
         Some(at)
     }
 
-    /// How far back the reading is whose text stands first in the line: a timestamp that a field has printed stands behind the line's own. One
-    /// look at the line is for all readings: a console's, which no line shows, stay until others take their places.
+    /// How far back the reading is whose text stands first in the line: a timestamp that a field has printed stands
+    /// behind the line's own. One look at the line is for all readings: a console's, which no line shows, stay until
+    /// others take their places.
     #[inline(never)]
     fn find(&self, head: &[u8], appender: u64) -> Option<usize> {
         let reading_of =
@@ -210,18 +214,18 @@ impl Memory {
 
     /// Prints an instant to `w`, and remembers it as a reading.
     ///
-    /// In pieces that lie ready: putting digits together and reading them again at once, to copy them to `w` as one text, was
-    /// measured to take 7 ns longer.
+    /// In pieces that lie ready: putting digits together and reading them again at once, to copy them to `w` as one
+    /// text, was measured to take 7 ns longer.
     #[inline]
-    fn print(&mut self, inner: &Inner, now: Moment, precision: Precision, w: &mut Writer<'_>) -> fmt::Result {
+    fn print(&mut self, log: &Log, now: Moment, precision: Precision, w: &mut Writer<'_>) -> fmt::Result {
         let mut rest = now.nanos.wrapping_sub(self.nanos);
-        if self.appender != inner.id || self.at != now.secs || rest >= MILLISECOND {
+        if self.appender != log.id || self.at != now.secs || rest >= MILLISECOND {
             rest = now.nanos % MILLISECOND;
-            self.turn_to(inner, now.secs, now.nanos - rest);
+            self.turn_to(log, now.secs, now.nanos - rest);
         }
         self.latest = (self.latest + 1) % REMEMBERED;
         let reading = &mut self.readings[self.latest];
-        (reading.appender, reading.at) = (inner.id, now.secs);
+        (reading.appender, reading.at) = (log.id, now.secs);
         reading.text[..MILLI].copy_from_slice(self.text.as_bytes().first_chunk::<MILLI>().unwrap_or(&[0; MILLI]));
         let (micros, nanos) = (three_digits(rest / 1000), three_digits(rest % 1000));
         reading.text[MILLI..MICRO].copy_from_slice(micros.as_bytes());
@@ -244,9 +248,9 @@ impl Memory {
 
     /// Writes what stays the same for a millisecond.
     #[cold]
-    fn turn_to(&mut self, inner: &Inner, at: i64, nanos: u32) {
-        if self.appender != inner.id || !self.minute.contains(at) {
-            self.turn_to_minute(inner, at);
+    fn turn_to(&mut self, log: &Log, at: i64, nanos: u32) {
+        if self.appender != log.id || !self.minute.contains(at) {
+            self.turn_to_minute(log, at);
         }
         (self.at, self.nanos) = (at, nanos);
         self.text.truncate(MINUTE);
@@ -255,12 +259,12 @@ impl Memory {
         self.text.push_str(three_digits(nanos / MILLISECOND));
     }
 
-    fn turn_to_minute(&mut self, inner: &Inner, at: i64) {
-        let segment = inner.pattern.calendar().offsets().segment(at);
+    fn turn_to_minute(&mut self, log: &Log, at: i64) {
+        let segment = log.site.pattern.calendar().offsets().segment(at);
         let local = at + i64::from(segment.offset);
         self.began = at - local.rem_euclid(60);
         self.minute = Span { start: segment.from.max(self.began), end: segment.until.min(self.began + 60) };
-        self.appender = inner.id;
+        self.appender = log.id;
 
         let local = OffsetDateTime::from_unix_timestamp(local).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let (date, month, time) = (local.date(), u8::from(local.month()), local.time());

@@ -1,14 +1,15 @@
 //! The names of a pattern's hidden files: its locks, its record, its notes.
 //!
-//! `.app.DATE.log.d10ea686.lock`: the prefix and the suffix for people, and a hash of what the pattern's file names look like. Two patterns in one
-//! directory that only the date tells apart have hidden files of their own, and one that is written in two ways (`%Y` or `[year]`) has the
-//! same. The rotation is not in the hash: where it changes no name, the files are the same, and so are their locks and their record.
+//! `.app.DATE.log.d10ea686.lock`: the prefix and the suffix for people, and a hash of what the pattern's file names
+//! look like. Two patterns in one directory that only the date tells apart have hidden files of their own, and one that
+//! is written in two ways (`%Y` or `[year]`) has the same. The rotation is not in the hash: where it changes no name,
+//! the files are the same, and so are their locks and their record.
 
 use crate::names::date_format::DateFormat;
 use std::io;
 
-/// The most bytes of the readable part. With the hash, the longest purpose and what `sys::unique_hidden` adds, a name stays
-/// below the 255 bytes that it may have.
+/// The most bytes of the readable part. With the hash, the longest purpose and what `sys::unique_hidden` adds, a name
+/// stays below the 255 bytes that it may have.
 const READABLE: usize = 150;
 
 /// Local times, and their offsets from UTC, at which any two formats in use differ.

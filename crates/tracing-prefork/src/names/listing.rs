@@ -1,14 +1,15 @@
 //! The files of a pattern, as they stand in its directory.
 
-use crate::names::ownership::Rivals;
 use crate::names::pattern::{Pattern, Place};
+use crate::names::rivals::Rivals;
 use crate::sys::{self, Entry};
 use crate::time::clock::system_time;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Files of a period are numbered one after the other. Retention and the user's hook remove some, and others keep a few; a number that is further
-/// from the one before it than this was given by somebody else: a date, a time, a process.
+/// Files of a period are numbered one after the other. Retention and the user's hook remove some, and others keep a
+/// few; a number that is further from the one before it than this was given by somebody else: a date, a time, a
+/// process.
 pub(crate) const LARGEST_GAP: u32 = 1_000_000;
 
 /// A regular file or a link whose name is one of the pattern's, or a hidden one of ours.
@@ -42,8 +43,8 @@ pub(crate) struct Disputed {
     pub(crate) claimant: String,
 }
 
-/// All names in the log directory, and in those directories below it that the pattern's names go through. Others are not
-/// looked into: `lost+found` is closed to us, and what an archive holds is not ours.
+/// All names in the log directory, and in those directories below it that the pattern's names go through. Others are
+/// not looked into: `lost+found` is closed to us, and what an archive holds is not ours.
 pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Listing> {
     let mut listing = Listing::default();
     walk(pattern, pattern.directory(), "", pattern.depth(), now, &mut listing)?;
@@ -100,7 +101,8 @@ fn leave_out_strays(found: &mut [Found]) {
     }
 }
 
-/// The number of the last file of the period of `at`, and whether that is the file itself and not its archive. Looks into one directory only.
+/// The number of the last file of the period of `at`, and whether that is the file itself and not its archive. Looks
+/// into one directory only.
 pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, bool)>> {
     let first = pattern.path_at(at, 0)?;
     let entries = match sys::entries(first.directory()) {

@@ -1,179 +1,27 @@
-//! Whose files are whose. A name alone does not say: `app.1.log` may be the second file of `app.log` or the first of an appender with the prefix
-//! `app.1`, and `app.log.1` a file of `logrotate(8)`.
+//! Whose files are whose. A name alone does not say: `app.1.log` may be the second file of `app.log` or the first of an
+//! appender with the prefix `app.1`, and `app.log.1` a file of `logrotate(8)`.
 //!
-//! So each pattern leaves a hidden record in its directory, which says what its names are made of. Whoever builds an appender compares: two
-//! patterns of which one could take a file of the other for its own are not both let in. The record also lists the files that were there before it
-//! and whose names fit but whose order does not. They are left alone for ever.
+//! So each pattern leaves a hidden record in its directory, which says what its names are made of. Whoever builds an
+//! appender compares: two patterns of which one could take a file of the other for its own are not both let in. The
+//! record also lists the files that were there before it and whose names fit but whose order does not. They are left
+//! alone for ever.
 
 use crate::BuildError;
-use crate::names::date_format::DateFormat;
-use crate::names::hidden::hash;
+use crate::names::foreign::Foreign;
 use crate::names::listing;
 use crate::names::pattern::{Pattern, Place};
 use crate::names::presence::{self, Presence, Recorded};
-use crate::sys::{self, Creation, FileId, OwnFile, Removal};
-use crate::time::calendar::Calendar;
-use crate::time::rotation::Rotation;
-use crate::time::zone::{Offsets, Zone};
+use crate::names::record::{Names, records};
+use crate::sys::{self, Creation, Removal};
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// What the hidden record is called after.
-const PURPOSE: &str = "names";
-
-const FIRST_LINE: &str = "tracing-prefork names 1";
-/// A record that does not end in it has not been written to its end. What is added brings another one.
-const LAST_LINE: &str = "end";
-/// No record is longer.
-const LONGEST: u64 = 16 << 20;
-
-/// What the names of a pattern are made of, and what is not its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Names {
-    pub(crate) prefix: Option<String>,
-    pub(crate) suffix: Option<String>,
-    /// If it is not the rotation's own.
-    pub(crate) date_format: Option<String>,
-    pub(crate) rotation: String,
-    pub(crate) zone: String,
-    pub(crate) numbered: bool,
-    pub(crate) archives: bool,
-    /// Files of others, relative to the log directory.
-    pub(crate) foreign: BTreeSet<String>,
-}
-
-impl Names {
-    pub(crate) fn to_text(&self) -> String {
-        let options = [
-            ("prefix", self.prefix.as_ref()),
-            ("suffix", self.suffix.as_ref()),
-            ("date_format", self.date_format.as_ref()),
-            ("rotation", Some(&self.rotation)),
-            ("zone", Some(&self.zone)),
-        ];
-        let lines = options.iter().filter_map(|(key, value)| Some(format!("{key} {}\n", value.as_ref()?)));
-        let nothing = Self { numbered: false, archives: false, foreign: BTreeSet::new(), ..self.clone() };
-        format!("{FIRST_LINE}\n{}{}", lines.collect::<String>(), self.text_beyond(&nothing))
-    }
-
-    /// What is to be added to a record that says `known`, to its last line: whoever numbers or compresses has files
-    /// that the others know of.
-    pub(crate) fn text_beyond(&self, known: &Self) -> String {
-        let flags = [("numbered", self.numbered && !known.numbered), ("archives", self.archives && !known.archives)];
-        let flags = flags.iter().filter(|(_, added)| *added).map(|(key, _)| format!("{key} yes\n"));
-        let foreign = self.foreign.difference(&known.foreign).map(|name| format!("foreign {name}\n"));
-        flags.chain(foreign).collect::<String>() + LAST_LINE + "\n"
-    }
-
-    /// Whether a record that says `known` says all this.
-    pub(crate) fn is_in(&self, known: &Self) -> bool {
-        (known.numbered || !self.numbered)
-            && (known.archives || !self.archives)
-            && self.foreign.is_subset(&known.foreign)
-    }
-
-    /// `None`: it is not a record, or one of a later version.
-    fn parse(text: &str) -> Option<Self> {
-        let text = text.strip_prefix(FIRST_LINE)?;
-        // What stands behind the last line has not been written to its end.
-        let (lines, _) = text.rsplit_once(&format!("\n{LAST_LINE}\n"))?;
-        let values = |key: &'static str| {
-            lines.lines().filter_map(move |line| Some(line.strip_prefix(key)?.strip_prefix(' ')?.to_owned()))
-        };
-        let value = |key| values(key).next();
-        Some(Self {
-            prefix: value("prefix"),
-            suffix: value("suffix"),
-            date_format: value("date_format"),
-            rotation: value("rotation")?,
-            zone: value("zone").unwrap_or_else(|| Zone::Utc.to_string()),
-            numbered: value("numbered").is_some(),
-            archives: value("archives").is_some(),
-            foreign: values("foreign").collect(),
-        })
-    }
-
-    pub(crate) fn read(record: &Path) -> Option<Self> {
-        Self::read_from(&sys::open_to_read(record).ok()??)
-    }
-
-    pub(crate) fn read_from(record: &OwnFile) -> Option<Self> {
-        let mut text = String::new();
-        record.reader().take(LONGEST).read_to_string(&mut text).ok()?;
-        Self::parse(&text)
-    }
-
-    /// What the record of a pattern with these names is called after. The name patterns of two rotations, or of two
-    /// zones, can be the same, and still each has a record of its own, by which others see that it is in use.
-    fn purpose(&self, pattern: &Pattern) -> String {
-        let zone = if pattern.has_date() { pattern.calendar().offsets().history() } else { String::new() };
-        format!("{:08x}.{PURPOSE}", hash(&format!("{}\n{zone}", self.rotation)))
-    }
-
-    /// A pattern with these names. Its zone is UTC, whatever the appender's is: names look the same in all.
-    fn pattern(&self, directory: &Path) -> Option<Pattern> {
-        self.pattern_in(directory, Offsets::Fixed(0))
-    }
-
-    /// A pattern that names its files as this one does, and knows of no files of others but these.
-    fn anew(&self, pattern: &Pattern) -> Option<Pattern> {
-        self.pattern_in(pattern.directory(), pattern.calendar().offsets().clone())
-    }
-
-    fn pattern_in(&self, directory: &Path, offsets: Offsets) -> Option<Pattern> {
-        let rotation: Rotation = self.rotation.parse().ok()?;
-        let date = match &self.date_format {
-            Some(custom) => Some(DateFormat::new(custom).ok()?),
-            None => rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
-        };
-        let shows_offset = date.as_ref().is_some_and(|date| date.shows_offset);
-        let calendar = Calendar::new(&rotation, offsets, shows_offset);
-        let (prefix, suffix) = (self.prefix.as_deref(), self.suffix.as_deref());
-        let mut pattern = Pattern::new(directory.to_owned(), prefix, suffix, date, calendar, self.numbered);
-        pattern.archives = self.archives;
-        pattern.set_foreign(Foreign { directory: None, names: self.foreign.clone() });
-        Some(pattern)
-    }
-}
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rotation {}", self.rotation)?;
-        if self.zone != Zone::Utc.to_string() {
-            write!(f, ", zone {}", self.zone)?;
-        }
-        let texts = [("prefix", &self.prefix), ("suffix", &self.suffix), ("date_format", &self.date_format)];
-        for (option, value) in texts.into_iter().filter_map(|(option, value)| Some((option, value.as_ref()?))) {
-            write!(f, ", {option} {value:?}")?;
-        }
-        let flags = [(self.numbered, "max_file_bytes"), (self.archives, "compress")];
-        flags.into_iter().filter(|(is_on, _)| *is_on).try_for_each(|(_, option)| write!(f, ", {option}"))
-    }
-}
-
 /// What could not be done, or was found, and is to be reported when there is somebody to report it.
 pub(crate) type Notes = Vec<(PathBuf, io::Error)>;
-
-/// Files of others with names like ours, and the directory that they are in.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Foreign {
-    /// `None`: nobody could tell which one it is.
-    directory: Option<FileId>,
-    /// Relative to the log directory.
-    pub(crate) names: BTreeSet<String>,
-}
-
-impl Foreign {
-    /// Whether the path leads to that directory still, or nobody could tell which one it was.
-    pub(crate) fn are_of(&self, directory: &Path) -> bool {
-        self.directory.is_none() || self.directory == sys::directory_identity(directory)
-    }
-}
 
 /// Makes the pattern known in its directory, and finds out which files there are not its own.
 ///
@@ -319,41 +167,8 @@ fn compare_with_others(
     Ok(others)
 }
 
-/// The other programs that are at work in the directory of a pattern, and could take files of the pattern for their
-/// own.
-///
-/// Two rotations, or two zones, can give the same names to their files. Nobody can tell from a name whose file it is.
-/// So as long as both programs run, neither of them prunes, compresses or hands over a file that both could have made.
-/// A program that was started with other options has all its files again when the processes of before have ended.
-#[derive(Debug)]
-pub(crate) struct Rivals(Vec<(Names, Pattern)>);
-
-impl Rivals {
-    pub(crate) fn of(pattern: &Pattern) -> Self {
-        let rival = |record: PathBuf| {
-            let names = Names::read(&record)?;
-            let zone: Option<Zone> = names.zone.parse().ok();
-            let offsets = zone.and_then(|zone| Offsets::resolve(&zone).ok()).unwrap_or(Offsets::Fixed(0));
-            let theirs = names.pattern_in(pattern.directory(), offsets)?;
-            (pattern.may_meet(&theirs) && is_at_work(&record)).then_some((names, theirs))
-        };
-        let others = records(pattern.directory()).filter(|record| Some(record) != pattern.record.as_ref());
-        Self(others.filter_map(rival).collect())
-    }
-
-    /// Who could have made the file of that name, too.
-    pub(crate) fn claimant(&self, name: &str) -> Option<&Names> {
-        self.0.iter().find(|(_, pattern)| pattern.reading(name).is_some()).map(|(names, _)| names)
-    }
-}
-
-/// Whether a process holds the record. `false` where there are no such locks.
-fn is_at_work(record: &Path) -> bool {
-    let has_leases = |file: OwnFile| file.get().is_ok_and(sys::has_leases);
-    sys::open_to_read(record).is_ok_and(|file| file.is_some_and(has_leases)) && sys::is_held(record)
-}
-
-/// Whether lines of the pattern go to that file from now on, whoever has begun it: the name of a period's first file is fixed.
+/// Whether lines of the pattern go to that file from now on, whoever has begun it: the name of a period's first file is
+/// fixed.
 fn takes_lines(pattern: &Pattern, name: &str, at: i64) -> bool {
     pattern.place_of_name(name, at).is_some_and(|place| place.index == 0 && at < place.span.end)
 }
@@ -384,18 +199,9 @@ fn remove_unless_held(record: &Path) -> bool {
     }
 }
 
-/// The records in a directory.
-pub(crate) fn records(directory: &Path) -> impl Iterator<Item = PathBuf> {
-    let is_record = |path: &PathBuf| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with('.') && name.ends_with(&format!(".{PURPOSE}")))
-    };
-    let entries = sys::entries(directory).into_iter().flatten();
-    entries.map(|entry| directory.join(entry.name)).filter(is_record)
-}
-
-/// A name that the two patterns read in different ways: as files of other periods, with other numbers, or as a file and an archive. Where they read
-/// all names alike, the files are the same, as with a rotation that was changed. `files` are those of the other that are there.
+/// A name that the two patterns read in different ways: as files of other periods, with other numbers, or as a file and
+/// an archive. Where they read all names alike, the files are the same, as with a rotation that was changed. `files`
+/// are those of the other that are there.
 fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Option<String> {
     let differ = |name: &String| {
         let readings = one.reading(name).zip(other.reading(name));
@@ -411,8 +217,9 @@ fn stranger_note(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, i
     Some((pattern.directory().join(first), io::Error::new(io::ErrorKind::AlreadyExists, reason)))
 }
 
-/// Files with numbers that are not the pattern's, as far as can be told when the pattern begins to number. Its own files were written one after
-/// the other: the first file first, and the higher the number, the later. `logrotate(8)` and others count the other way round.
+/// Files with numbers that are not the pattern's, as far as can be told when the pattern begins to number. Its own
+/// files were written one after the other: the first file first, and the higher the number, the later. `logrotate(8)`
+/// and others count the other way round.
 fn strangers(pattern: &Pattern, at: i64) -> BTreeSet<String> {
     let mut files: Vec<_> = listing::list(pattern, at).unwrap_or_default().found;
     files.retain(|file| file.is_file && file.file().is_some());

@@ -3,13 +3,13 @@
 //! Both directions are strict. A name belongs to the pattern only if writing its period's name gives the
 //! very same text, so `app.conf`, `app.log.bak` or `app.log.2026-13-45` never count as ours.
 
+use crate::names::archive::{ENDINGS, plain_name};
 use crate::names::date_format::DateFormat;
+use crate::names::foreign::Foreign;
 use crate::names::hidden::HiddenNames;
-use crate::names::ownership::Foreign;
 use crate::sys::{LogPath, Replaced};
 use crate::time::calendar::{Calendar, Period, Span};
 use crate::time::clock::{self, system_time};
-use crate::upkeep::compression::{ENDINGS, plain_name};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use time::Date;
@@ -28,7 +28,8 @@ impl Place {
     }
 }
 
-/// The highest number that a file of a period has: nine digits. A file with this number has no successor and takes all further lines.
+/// The highest number that a file of a period has: nine digits. A file with this number has no successor and takes all
+/// further lines.
 pub(crate) const LAST_INDEX: u32 = 999_999_999;
 
 /// The number that a file's name shows: `parse` alone would take a `+` and leading zeros.
@@ -131,8 +132,9 @@ impl Pattern {
         self.date.as_ref().zip(date).is_some_and(|(format, date)| format.leads_through(date))
     }
 
-    /// The path of the file that an event at `at` (seconds since 1970) goes to, or of that period's other files. Allocates nothing, so
-    /// that a child made by a raw `clone` can open its file although another thread held the allocator's lock.
+    /// The path of the file that an event at `at` (seconds since 1970) goes to, or of that period's other files.
+    /// Allocates nothing, so that a child made by a raw `clone` can open its file although another thread held the
+    /// allocator's lock.
     pub(crate) fn path_at(&self, at: i64, index: u32) -> io::Result<LogPath> {
         let (label, offset) = self.calendar.label_and_offset(at);
         let mut path = LogPath::in_directory(&self.directory)?;
@@ -147,8 +149,8 @@ impl Pattern {
         Ok(path)
     }
 
-    /// The place of the file called `name`, if that is a name of this pattern; of two periods that share the name, because a zone
-    /// has set its clock back, the last that has begun by `now`.
+    /// The place of the file called `name`, if that is a name of this pattern; of two periods that share the name,
+    /// because a zone has set its clock back, the last that has begun by `now`.
     pub(crate) fn place_of_name(&self, name: &str, now: i64) -> Option<Place> {
         if self.is_foreign(name) {
             return None;
@@ -180,8 +182,9 @@ impl Pattern {
         archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
     }
 
-    /// Which file of a period, whose first file is called `first`, has that name in the same directory, which is `above` the two, and whether it is
-    /// the file itself and not its archive. Reads no date, so that a large directory is looked through quickly.
+    /// Which file of a period, whose first file is called `first`, has that name in the same directory, which is
+    /// `above` the two, and whether it is the file itself and not its archive. Reads no date, so that a large directory
+    /// is looked through quickly.
     pub(crate) fn index_of_name(&self, above: &str, first: &str, name: &str) -> Option<(u32, bool)> {
         if !self.foreign().names.is_empty() && self.is_foreign(&format!("{above}{name}")) {
             return None;
@@ -201,8 +204,8 @@ impl Pattern {
         following.find(|index| !self.is_foreign_at(at, *index)).unwrap_or(LAST_INDEX)
     }
 
-    /// What a name says to this pattern: the label of its period, its number, and whether it is a file or an archive. Two patterns that
-    /// read a name alike mean the same file.
+    /// What a name says to this pattern: the label of its period, its number, and whether it is a file or an archive.
+    /// Two patterns that read a name alike mean the same file.
     pub(crate) fn reading(&self, name: &str) -> Option<(i64, u32, bool)> {
         let plain = self.place_of_name(name, clock::LAST).map(|place| (place, true));
         let (place, is_plain) = plain.or_else(|| Some((self.place_of_archive(name, clock::LAST)?, false)))?;
@@ -214,8 +217,8 @@ impl Pattern {
     }
 
     /// The pattern's first files of 366 instants, by which it is found out whether two patterns meet. The instants are
-    /// the same at each build. There is one on each day of a leap year, each of another hour, minute and second, so that
-    /// every value of each part of a date comes up.
+    /// the same at each build. There is one on each day of a leap year, each of another hour, minute and second, so
+    /// that every value of each part of a date comes up.
     ///
     /// Numbers and archives need no samples. Two patterns that both read a name with a number also both read the name
     /// without that number. If only one of the patterns reads a number there, the name is a first file of the other

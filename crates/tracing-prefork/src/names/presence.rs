@@ -1,4 +1,4 @@
-//! Who is at work in a directory. Each process holds the record of its names (`ownership`) from build on, by a shared
+//! Who is at work in a directory. Each process holds the record of its names (`record`) from build on, by a shared
 //! lock on an open file description, as it holds a log file. A forked child inherits the lock with the descriptor.
 //!
 //! The record is never replaced, because the lock would stay with the file before. It is added to. Somebody can remove
@@ -6,8 +6,8 @@
 //! has to be opened anew, too, and that is when a process looks whether it still has the record. It also looks at each
 //! rollover.
 
-use crate::names::ownership::Names;
-use crate::sys::{self, Creation, Descriptor, Discipline, LockOutcome, OwnFile};
+use crate::names::record::Names;
+use crate::sys::{self, Creation, Descriptor, LockOutcome, OwnFile, WriteMode};
 use nix::errno::Errno;
 use std::collections::BTreeSet;
 use std::io;
@@ -88,7 +88,7 @@ fn hold(record: &Path, names: &Names, creation: Creation<'_>) -> io::Result<Held
             }
             continue;
         };
-        let outcome = sys::share_patiently(file.get()?, Discipline::Locked);
+        let outcome = sys::share_patiently(file.get()?, WriteMode::Locked);
         // Somebody is about to remove it, or has.
         if outcome == LockOutcome::Busy || sys::identity_of(record) != Some(file.id()) {
             continue;

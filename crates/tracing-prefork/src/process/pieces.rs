@@ -1,7 +1,9 @@
-//! A line that arrives in pieces: on the stack as long as it is short, else in a buffer that its thread keeps for the next one.
+//! A line that arrives in pieces: on the stack as long as it is short, else in a buffer that its thread keeps for the
+//! next one.
 //!
-//! A signal handler may log, or fork a child that does, while the thread that it interrupts is in the middle of changing that buffer, or in the
-//! middle of the allocator on its behalf. A flag of the thread says so. Who finds it set does without both.
+//! A signal handler may log, or fork a child that does, while the thread that it interrupts is in the middle of
+//! changing that buffer, or in the middle of the allocator on its behalf. A flag of the thread says so. Who finds it
+//! set does without both.
 
 use std::cell::Cell;
 use std::io;
@@ -19,13 +21,15 @@ thread_local! {
     static CHANGING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this is a signal handler that has interrupted a change of a buffer, or a child that such a handler has forked.
+/// Whether this is a signal handler that has interrupted a change of a buffer, or a child that such a handler has
+/// forked.
 #[inline]
 pub(crate) fn is_changing() -> bool {
     CHANGING.get()
 }
 
-/// Changes a buffer, or says why not: what is being changed already must not be touched, nor may the allocator be called.
+/// Changes a buffer, or says why not: what is being changed already must not be touched, nor may the allocator be
+/// called.
 fn change<T>(work: impl FnOnce() -> T) -> io::Result<T> {
     if CHANGING.replace(true) {
         return Err(io::ErrorKind::ResourceBusy.into());
@@ -38,8 +42,8 @@ fn change<T>(work: impl FnOnce() -> T) -> io::Result<T> {
     Ok(done)
 }
 
-/// Appends to a buffer, with room for a newline behind. One that has none yet is given that of this thread; while another event of the thread,
-/// further out, has that, it is given a new one.
+/// Appends to a buffer, with room for a newline behind. One that has none yet is given that of this thread; while
+/// another event of the thread, further out, has that, it is given a new one.
 pub(crate) fn append(pieces: &mut Vec<u8>, piece: &[u8]) -> io::Result<()> {
     change(|| -> io::Result<()> {
         if pieces.capacity() == 0 {

@@ -1,4 +1,5 @@
-//! The one guard around the user's code: `on_error`, `header`, `clock`, `on_rollover`. A panic ends here and becomes an error.
+//! The one guard around the user's code: `on_error`, `header`, `clock`, `on_rollover`. A panic ends here and becomes an
+//! error.
 //!
 //! With `panic = "abort"` there is nothing to catch: a panic ends the process.
 
@@ -7,8 +8,8 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs code of the user's, with the signal mask that the user's own threads have. If it panics, the error says which `option` it was given
-/// by, and the panic's message.
+/// Runs code of the user's, with the signal mask that the user's own threads have. If it panics, the error says which
+/// `option` it was given by, and the panic's message.
 #[inline]
 pub(crate) fn run<T>(option: &str, code: impl FnOnce() -> T) -> io::Result<T> {
     sys::disturbed(|| catch_unwind(AssertUnwindSafe(code))).map_err(|payload| panicked(option, payload))

@@ -2,18 +2,20 @@
 
 pub(crate) mod build_error;
 
-use crate::process::user_code;
-use crate::sys;
+use crate::process::{Process, user_code};
+use crate::sys::{self, ForkWiped, fork_wiped};
 use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// Seconds between two reports of failures of one [`Operation`].
 const INTERVAL: u64 = 60;
-/// Seconds between two reports of which the first could not be made: standard error was full, or it was met in the hook itself.
+/// Seconds between two reports of which the first could not be made: standard error was full, or it was met in the hook
+/// itself.
 const AGAIN: u64 = 1;
 
 /// What an appender was doing when it failed.
@@ -24,15 +26,16 @@ pub enum Operation {
     Write,
     /// Opening the file of a new period. Nothing is lost: the file before keeps being written.
     Rollover,
-    /// Finding the open file where it was. Somebody has renamed, removed or replaced it ([`io::ErrorKind::NotFound`] if nothing had
-    /// its name, else [`io::ErrorKind::AlreadyExists`]), and a new one has been opened under that name. Lines of up to a second
-    /// before are in the other. Or the program has closed the appender's descriptor (`EBADF`).
+    /// Finding the open file where it was. Somebody has renamed, removed or replaced it ([`io::ErrorKind::NotFound`] if
+    /// nothing had its name, else [`io::ErrorKind::AlreadyExists`]), and a new one has been opened under that name.
+    /// Lines of up to a second before are in the other. Or the program has closed the appender's descriptor (`EBADF`).
     Reopen,
-    /// Having the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written without it until
-    /// it is free.
+    /// Having the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written
+    /// without it until it is free.
     Lock,
-    /// Having the lock that tells other processes that the file is in use, which the kernel refuses (ENOLCK, for example). It is asked for again
-    /// each second. Until then others may prune the file while it is written; lines go to a new one then.
+    /// Having the lock that tells other processes that the file is in use, which the kernel refuses (ENOLCK, for
+    /// example). It is asked for again each second. Until then others may prune the file while it is written; lines go
+    /// to a new one then.
     Lease,
     /// Removing old files. They stay for the next time.
     Retention,
@@ -40,16 +43,16 @@ pub enum Operation {
     Link,
     /// Compressing a closed file. It stays plain for the next time.
     Compression,
-    /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover), which has failed or panicked, or could not be called. It is
-    /// called again for that file.
+    /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover), which has failed or panicked, or
+    /// could not be called. It is called again for that file.
     OnRollover,
-    /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file begins without its first
-    /// line; after one of [`clock`](crate::Builder::clock) the event has the system's time. (A panic of
-    /// [`on_error`](crate::Builder::on_error) is written to standard error, with what the hook was told.)
+    /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file
+    /// begins without its first line; after one of [`clock`](crate::Builder::clock) the event has the system's time. (A
+    /// panic of [`on_error`](crate::Builder::on_error) is written to standard error, with what the hook was told.)
     UserCode,
-    /// Telling the appender's files from those of others. What was there when it was built and does not fit is left alone,
-    /// for ever. What another program at work could have made, too, because only the rotation or the zone differs, is left
-    /// alone until that program ends. Or the hidden record of the names could not be written.
+    /// Telling the appender's files from those of others. What was there when it was built and does not fit is left
+    /// alone, for ever. What another program at work could have made, too, because only the rotation or the zone
+    /// differs, is left alone until that program ends. Or the hidden record of the names could not be written.
     Names,
 }
 
@@ -166,8 +169,8 @@ impl std::error::Error for Error {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Writes that went into a file: events, as a rule. What one call on the [`Write`](std::io::Write) of an appender brings
-    /// counts as one, however many lines it has.
+    /// Writes that went into a file: events, as a rule. What one call on the [`Write`](std::io::Write) of an appender
+    /// brings counts as one, however many lines it has.
     pub lines: u64,
     /// Lines that could not be written; each caller got the error.
     pub lines_lost: u64,
@@ -187,21 +190,23 @@ pub struct Stats {
     pub files_handed_over: u64,
 }
 
-/// The counters behind [`Stats`], in memory that a forked child finds zero.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    /// Lines written by way of a descriptor of their own, and writes to a slot that failed.
-    pub(crate) lines_apart: AtomicU64,
-    pub(crate) lines_failed: AtomicU64,
-    pub(crate) lines_lost: AtomicU64,
-    pub(crate) bytes_lost: AtomicU64,
-    pub(crate) errors: AtomicU64,
-    pub(crate) rollovers: AtomicU64,
-    pub(crate) files_reopened: AtomicU64,
-    pub(crate) files_pruned: AtomicU64,
-    pub(crate) files_compressed: AtomicU64,
-    pub(crate) files_handed_over: AtomicU64,
-    limits: [Limit; Operation::COUNT],
+fork_wiped! {
+    /// The counters behind [`Stats`], in memory that a forked child finds zero.
+    #[derive(Debug)]
+    pub(crate) struct Counters {
+        /// Lines written by way of a descriptor of their own, and writes to a slot that failed.
+        pub(crate) lines_apart: AtomicU64,
+        pub(crate) lines_failed: AtomicU64,
+        pub(crate) lines_lost: AtomicU64,
+        pub(crate) bytes_lost: AtomicU64,
+        pub(crate) errors: AtomicU64,
+        pub(crate) rollovers: AtomicU64,
+        pub(crate) files_reopened: AtomicU64,
+        pub(crate) files_pruned: AtomicU64,
+        pub(crate) files_compressed: AtomicU64,
+        pub(crate) files_handed_over: AtomicU64,
+        limits: [Limit; Operation::COUNT],
+    }
 }
 
 impl Counters {
@@ -222,45 +227,47 @@ impl Counters {
     }
 }
 
-/// When an operation's failure was last reported (seconds since the build plus [`INTERVAL`], 0 for never), and how many
-/// have been passed over since.
-#[derive(Debug)]
-struct Limit {
-    reported: AtomicU64,
-    suppressed: AtomicU64,
+fork_wiped! {
+    /// When an operation's failure was last reported (seconds since the build plus [`INTERVAL`], 0 for never), and how
+    /// many have been passed over since.
+    #[derive(Debug)]
+    struct Limit {
+        reported: AtomicU64,
+        suppressed: AtomicU64,
+    }
 }
 
 pub(crate) type Hook = Box<dyn Fn(&Error) + Send + Sync>;
 
-/// Tells the user of failures, at most once a minute for each operation.
+/// Counts failures and tells the user of them, at most once a minute for each operation.
 pub(crate) struct Reporter {
     hook: Option<Hook>,
     built: Instant,
+    process: Arc<Process>,
+    counters: ForkWiped<Counters>,
 }
 
 impl Reporter {
-    pub(crate) fn new(hook: Option<Hook>) -> Self {
-        Self { hook, built: Instant::now() }
+    pub(crate) fn new(hook: Option<Hook>, process: Arc<Process>) -> io::Result<Self> {
+        Ok(Self { hook, built: Instant::now(), process, counters: ForkWiped::new()? })
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Counts a failure and tells of it, unless the process must not: telling allocates.
-    pub(crate) fn report(
-        &self,
-        counters: &Counters,
-        operation: Operation,
-        path: &Path,
-        source: io::Error,
-        may_tell: bool,
-    ) {
+    pub(crate) fn report(&self, operation: Operation, path: &Path, source: io::Error) {
+        let counters = self.counters();
         counters.errors.fetch_add(1, Relaxed);
         let limit = &counters.limits[operation.index()];
         let now = self.built.elapsed().as_secs() + INTERVAL;
         let reported = limit.reported.load(Relaxed);
-        let due = may_tell
+        let due = !self.process.is_bare()
             && now >= reported + INTERVAL
             && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
         if due {
-            self.tell(counters, limit, operation, path, source);
+            self.tell(limit, operation, path, source);
         } else {
             limit.suppressed.fetch_add(1, Relaxed);
             user_code::discard(source);
@@ -268,7 +275,8 @@ impl Reporter {
     }
 
     /// An error for a caller, who is told at once.
-    pub(crate) fn error(&self, counters: &Counters, operation: Operation, path: &Path, source: io::Error) -> Error {
+    pub(crate) fn error(&self, operation: Operation, path: &Path, source: io::Error) -> Error {
+        let counters = self.counters();
         Error {
             operation,
             path: path.to_owned(),
@@ -280,20 +288,20 @@ impl Reporter {
     }
 
     /// Calls the hook, unless this thread is in it already: a hook may log, and that may fail again.
-    fn tell(&self, counters: &Counters, limit: &Limit, operation: Operation, path: &Path, source: io::Error) {
+    fn tell(&self, limit: &Limit, operation: Operation, path: &Path, source: io::Error) {
         thread_local! {
-            /// The generation of the process in which this thread is telling: a child that a hook forks is not. 0 for none.
+            /// The generation of the process in which this thread is telling: a child that a hook forks is not. 0 for
+            /// none.
             static TELLING: Cell<u64> = const { Cell::new(0) };
         }
         let outer = TELLING.replace(sys::generation());
-        let error =
-            Error { suppressed: limit.suppressed.swap(0, Relaxed), ..self.error(counters, operation, path, source) };
+        let error = Error { suppressed: limit.suppressed.swap(0, Relaxed), ..self.error(operation, path, source) };
         let told = outer != sys::generation()
             && match &self.hook {
                 None => write(&text(&error)),
                 Some(hook) => user_code::run("on_error", || hook(&error))
                     .or_else(|panic| {
-                        counters.errors.fetch_add(1, Relaxed);
+                        self.counters().errors.fetch_add(1, Relaxed);
                         if write(&format!("{panic}; it was told: {}", text(&error))) { Ok(()) } else { Err(panic) }
                     })
                     .is_ok(),

@@ -1,8 +1,8 @@
 //! A log file whose period is over, looked at by whoever compresses it.
 
-use super::files;
 use super::identity::{FileId, Status};
 use super::locks::{self, Claim};
+use super::open::{LOG, open};
 use super::own_file::OwnFile;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -16,14 +16,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Opened without a lease: as long as it is only read, nobody need wait for it.
 #[derive(Debug)]
-pub(crate) struct ClosedFile {
+pub(crate) struct FinishedFile {
     file: OwnFile,
 }
 
-impl ClosedFile {
-    /// `None`: there is nothing, or something else than a regular file. Open for writing too, because a claim asks for that (`fcntl(2)`).
+impl FinishedFile {
+    /// `None`: there is nothing, or something else than a regular file. Open for writing too, because a claim asks for
+    /// that (`fcntl(2)`).
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
-        let file = match files::open(path, files::LOG, Mode::empty()) {
+        let file = match open(path, LOG, Mode::empty()) {
             Err(Errno::ENOENT | Errno::ELOOP) => return Ok(None),
             opened => opened?,
         };
@@ -72,7 +73,7 @@ impl Directory {
     pub(crate) fn of(file: &Path) -> io::Result<Option<Self>> {
         let path = file.parent().unwrap_or(file).to_owned();
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let file = match files::open(&path, flags, Mode::empty()) {
+        let file = match open(&path, flags, Mode::empty()) {
             Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
             opened => opened?,
         };
@@ -106,7 +107,7 @@ impl Directory {
 /// Opens a file for reading, if there is one. An error if something else than a regular file has its name.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<OwnFile>> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
-    let file = match files::open(path, flags, Mode::empty()) {
+    let file = match open(path, flags, Mode::empty()) {
         Err(Errno::ENOENT) => return Ok(None),
         opened => opened?,
     };
@@ -116,7 +117,7 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<OwnFile>> {
 
 /// The whole content of a file. A symbolic link is followed.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = files::open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY, Mode::empty())?;
+    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY, Mode::empty())?;
     let mut content = Vec::new();
     file.reader().read_to_end(&mut content)?;
     Ok(content)

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 /// A descriptor that changes its file by `dup3(2)`: whoever uses the number meanwhile writes to the file before or to
 /// the file after, never to a closed descriptor, nor to one that something else in the process has been given.
 ///
-/// Programs close descriptors that they do not know (a daemon does). The number lies where the kernel gives none to those who open
-/// something (`numbers`), and still the program may use it for a file or socket of its own. So before the number is used for another
-/// file it is looked at: if it does not lead to one of our last two files, it is not ours any more and is left alone for good.
+/// Programs close descriptors that they do not know (a daemon does). The number lies where the kernel gives none to
+/// those who open something (`numbers`), and still the program may use it for a file or socket of its own. So before
+/// the number is used for another file it is looked at: if it does not lead to one of our last two files, it is not
+/// ours any more and is left alone for good.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     /// -1: none yet.
@@ -37,8 +38,8 @@ impl Descriptor {
         if ours && duplicate(file.borrow(), number).is_ok() {
             return;
         }
-        // There is no number yet, or the program closed it, or the limit on numbers (`RLIMIT_NOFILE`) has been lowered below it:
-        // `dup3(2)` says EBADF then.
+        // There is no number yet, or the program closed it, or the limit on numbers (`RLIMIT_NOFILE`) has been lowered
+        // below it: `dup3(2)` says EBADF then.
         let own = file.into_number();
         self.number.store(own, Relaxed);
         if own != number {
@@ -114,14 +115,15 @@ fn read(id: &[AtomicU64; 3]) -> FileId {
     FileId { device, inode, birth }
 }
 
-/// Where a line is said to go. On an `O_APPEND` descriptor Linux appends whatever the offset says (`pwrite(2)`, BUGS). Where the program
-/// has closed the descriptor and has the number for a file of its own, no byte of that file is overwritten: EFBIG on ext4; xfs, btrfs and
-/// tmpfs let a file be so large, and put the line behind a hole. The offset costs nothing.
+/// Where a line is said to go. On an `O_APPEND` descriptor Linux appends whatever the offset says (`pwrite(2)`, BUGS).
+/// Where the program has closed the descriptor and has the number for a file of its own, no byte of that file is
+/// overwritten: EFBIG on ext4; xfs, btrfs and tmpfs let a file be so large, and put the line behind a hole. The offset
+/// costs nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const FAR: u64 = 1 << 62;
 
-/// A positioned write does not take the lock of the file position, which `write(2)` shares between threads: 640 ns a line instead of
-/// 876 with two threads.
+/// A positioned write does not take the lock of the file position, which `write(2)` shares between threads: 640 ns a
+/// line instead of 876 with two threads.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
 pub(crate) fn append(file: impl AsFd, line: &[u8]) -> io::Result<usize> {

@@ -1,7 +1,7 @@
 //! Making the directories that log files are in.
 
-use super::files::open;
 use super::identity::is_directory;
+use super::open::open;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{Mode, fchmod, fstat};
@@ -13,8 +13,8 @@ use std::time::SystemTime;
 
 /// Makes a directory, and those above it that are not there.
 ///
-/// With the mode of log files given, each has the mode that goes with it, whatever the umask: who may read may look into it, too. A directory gets its
-/// name when it has its mode, so no other process of another user finds it closed.
+/// With the mode of log files given, each has the mode that goes with it, whatever the umask: who may read may look
+/// into it, too. A directory gets its name when it has its mode, so no other process of another user finds it closed.
 pub(crate) fn make_directories(path: &Path, file_mode: Option<Mode>, now: SystemTime) -> io::Result<()> {
     match is_directory(path) {
         Ok(true) => return Ok(()),

@@ -16,13 +16,13 @@ pub(crate) struct Entry {
     pub(crate) is_directory: bool,
 }
 
-/// By `getdents64(2)`, which neither nix nor libc wraps. Where the program closes the descriptor of a directory that the
-/// standard library or nix reads, they close one of the program's, or panic.
+/// By `getdents64(2)`, which neither nix nor libc wraps. Where the program closes the descriptor of a directory that
+/// the standard library or nix reads, they close one of the program's, or panic.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
     use super::Entry;
-    use crate::sys::files;
     use crate::sys::identity::Status;
+    use crate::sys::open::open;
     use nix::errno::Errno;
     use nix::fcntl::OFlag;
     use nix::libc;
@@ -36,7 +36,7 @@ mod linux {
     /// All names in a directory but `.` and `..`, in no order. What vanishes meanwhile may be missing.
     pub(crate) fn entries(directory: &Path) -> io::Result<Vec<Entry>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let file = files::open(directory, flags, Mode::empty())?;
+        let file = open(directory, flags, Mode::empty())?;
         let (mut entries, mut buffer) = (Vec::new(), vec![0; 32 * 1024]);
         loop {
             let mut records = match crate::sys::again(|| getdents(file.get()?, &mut buffer)) {
@@ -58,7 +58,8 @@ mod linux {
         Errno::result(read).map(|read| read as usize)
     }
 
-    /// A `struct linux_dirent64`: the inode (8 bytes), an offset (8), the length of all (2), the type (1), and the name.
+    /// A `struct linux_dirent64`: the inode (8 bytes), an offset (8), the length of all (2), the type (1), and the
+    /// name.
     fn split(records: &[u8]) -> Option<(&[u8], &[u8])> {
         let length = records.get(16..18)?.try_into().ok()?;
         records.split_at_checked(u16::from_ne_bytes(length).into())

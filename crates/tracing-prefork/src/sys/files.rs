@@ -2,13 +2,11 @@
 
 use super::identity::{FileId, identity_at, identity_of};
 use super::lock_outcome::LockOutcome;
-use super::locks::{self, Discipline};
-use super::numbers;
+use super::locks::{self, WriteMode};
+use super::open::{LOG, open};
 use super::own_file::OwnFile;
 use super::path::LogPath;
-use super::standard;
 use super::tail::tail;
-use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::fchmod;
@@ -19,32 +17,6 @@ use std::path::Path;
 use std::time::SystemTime;
 
 pub(crate) use nix::sys::stat::Mode;
-
-/// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the name
-/// is refused instead of waited for.
-pub(super) const LOG: OFlag = OFlag::O_RDWR
-    .union(OFlag::O_APPEND)
-    .union(OFlag::O_CLOEXEC)
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_NOCTTY)
-    .union(OFlag::O_NONBLOCK);
-
-/// Files of more than 2 GiB, also where `off_t` has 32 bits.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const LARGE: OFlag = OFlag::O_LARGEFILE;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const LARGE: OFlag = OFlag::empty();
-
-/// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what somebody
-/// prints must not end in a log. Everything that this library opens, it opens here.
-pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnFile> {
-    let filled = standard::fill()?;
-    let file = super::again(|| nix::fcntl::open(path, flags | LARGE, mode))?;
-    // The program may have closed one of the three since then.
-    let file = numbers::above_standard(file)?;
-    drop(filled);
-    OwnFile::new(file)
-}
 
 /// A log file, opened for appending.
 #[derive(Debug)]
@@ -78,30 +50,31 @@ impl Creation<'_> {
     }
 }
 
-/// Opens a log file for appending, and creates it if need be and if it may be. Takes a shared `lease` on it, if it is to: for that discipline, and
-/// with a word whether there are such locks here.
+/// Opens a log file for appending, and creates it if need be and if it may be. Takes a shared `lease` on it, if it is
+/// to: for that write_mode, and with a word whether there are such locks here.
 pub(crate) fn open_log(
     path: &LogPath,
     creation: Option<Creation<'_>>,
-    lease: Option<(Discipline, bool)>,
+    lease: Option<(WriteMode, bool)>,
 ) -> io::Result<Opened> {
     for _ in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
             Err(Errno::ENOENT) => match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
-                // Another process was faster: open what it made. Or the directory is another one now: a volume was mounted
-                // over it after the file was made.
+                // Another process was faster: open what it made. Or the directory is another one now: a volume was
+                // mounted over it after the file was made.
                 Err(Errno::EEXIST | Errno::EXDEV) => continue,
-                // By its name, if its mode allows that: else `/proc` shows it as deleted, and FUSE takes it for another file, with
-                // a lock of its own, so that lines are not kept apart from those of others.
+                // By its name, if its mode allows that: else `/proc` shows it as deleted, and FUSE takes it for another
+                // file, with a lock of its own, so that lines are not kept apart from those of others.
                 created => (created.and_then(|made| open(path.as_c_str(), LOG, Mode::empty()).or(Ok(made)))?, true),
             },
             opened => (opened?, false),
         };
         let found = file.status()?;
         found.must_be_regular()?;
-        let outcome = lease.map(|(discipline, _)| locks::share_patiently(file.borrow(), discipline));
+        let outcome = lease.map(|(write_mode, _)| locks::share_patiently(file.borrow(), write_mode));
         match outcome {
-            // A pruner was stopped before it removed the name, and does so when it goes on: a line would be gone with it.
+            // A pruner was stopped before it removed the name, and does so when it goes on: a line would be gone with
+            // it.
             Some(LockOutcome::Busy) if locks::is_claimed(file.borrow()) => return Err(Errno::EBUSY.into()),
             // Was the name removed, or given to another file, before the lease was there?
             _ if identity_at(path).is_ok_and(|found| found == Some(file.id())) => {
@@ -119,7 +92,8 @@ pub(crate) fn open_log(
     Err(io::Error::other("the file was removed or replaced each time it had been opened"))
 }
 
-/// A shared lease on a log file, for a moment. Given back explicitly, because a child forked meanwhile holds a copy of the descriptor.
+/// A shared lease on a log file, for a moment. Given back explicitly, because a child forked meanwhile holds a copy of
+/// the descriptor.
 #[derive(Debug)]
 pub(crate) struct Hold(OwnFile);
 
@@ -129,12 +103,12 @@ impl Drop for Hold {
     }
 }
 
-/// Takes a shared lease on a log file that is there: nobody prunes it until the lease is given back. `None` where it may not be
-/// opened.
+/// Takes a shared lease on a log file that is there: nobody prunes it until the lease is given back. `None` where it
+/// may not be opened.
 pub(crate) fn hold(path: &LogPath) -> io::Result<Option<Hold>> {
     match open(path.as_c_str(), LOG, Mode::empty()) {
         // Busy: a pruner that was stopped before it removed the file.
-        Ok(file) => match locks::share_patiently(file.get()?, Discipline::Locked) {
+        Ok(file) => match locks::share_patiently(file.get()?, WriteMode::Locked) {
             LockOutcome::Busy => Err(Errno::EBUSY.into()),
             LockOutcome::Failed(error) => Err(error.into()),
             LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(Hold(file))),
@@ -150,8 +124,9 @@ pub(crate) fn is_held(path: &Path) -> bool {
     open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file).unwrap_or(true))
 }
 
-/// Creates the file, or says EEXIST. The file gets its name when its mode and its first line are there already, so nobody ever finds
-/// it without. Only where links are refused, the creator writes the first line after the file has its name.
+/// Creates the file, or says EEXIST. The file gets its name when its mode and its first line are there already, so
+/// nobody ever finds it without. Only where links are refused, the creator writes the first line after the file has its
+/// name.
 pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnFile> {
     let header = (creation.header)();
     if creation.mode.is_none() && header.is_empty() {
@@ -171,8 +146,9 @@ pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnFile
     }
 }
 
-/// Which step of creating a file was refused. A directory that is closed for a moment refuses the file, not the link: a file that is created
-/// in place as soon as the directory is open again would have lines of others before its first line.
+/// Which step of creating a file was refused. A directory that is closed for a moment refuses the file, not the link: a
+/// file that is created in place as soon as the directory is open again would have lines of others before its first
+/// line.
 #[derive(Clone, Copy, Debug)]
 enum Refused {
     File(Errno),
@@ -230,7 +206,7 @@ fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> Result<O
     Err(Errno::EOPNOTSUPP.into())
 }
 
-/// The same by way of a hidden name, which a crash could leave behind; `retention` clears those away.
+/// The same by way of a hidden name, which a crash could leave behind; pruning clears those away.
 fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: &[u8]) -> Result<OwnFile, Refused> {
     let hidden = super::unique_hidden(path, now);
     let own = mode.map_or(ANY, |_| Mode::S_IRUSR | Mode::S_IWUSR);
@@ -265,7 +241,8 @@ pub(crate) enum Removal {
     Gone,
 }
 
-/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count, and if it is not `needed`.
+/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count, and if it is
+/// not `needed`.
 pub(crate) fn claim_and_remove(
     path: &Path,
     regardless: impl Fn() -> bool,

@@ -2,6 +2,7 @@
 
 use super::files::{self, Creation};
 use super::identity::Status;
+use super::open::{LOG, open};
 use super::own_file::OwnFile;
 use super::unnamed::Unnamed;
 use nix::errno::Errno;
@@ -14,11 +15,12 @@ use std::path::Path;
 
 /// Opens a hidden file for reading and writing, and creates it if need be.
 ///
-/// Only who may write to it may read it: whoever can open a file can lock it, and keep others out. Where root creates it in somebody's
-/// directory, it belongs to that directory's owner, whose processes would be kept out for ever otherwise.
+/// Only who may write to it may read it: whoever can open a file can lock it, and keep others out. Where root creates
+/// it in somebody's directory, it belongs to that directory's owner, whose processes would be kept out for ever
+/// otherwise.
 pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<OwnFile> {
     for _ in 0..10 {
-        match files::open(path, files::LOG.difference(OFlag::O_APPEND), Mode::empty()) {
+        match open(path, LOG.difference(OFlag::O_APPEND), Mode::empty()) {
             Err(Errno::ENOENT) => match create(path, creation) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 created => created?,
@@ -34,7 +36,8 @@ pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<
     Err(io::Error::other("the file was removed each time it had been created"))
 }
 
-/// The same for a file whose content does not matter. The owner of the directory replaces one that somebody else has made there and closed.
+/// The same for a file whose content does not matter. The owner of the directory replaces one that somebody else has
+/// made there and closed.
 pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result<OwnFile> {
     match open_or_create(path, creation) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && may_replace(path) => {
@@ -63,7 +66,8 @@ fn create(path: &Path, creation: Creation<'_>) -> io::Result<()> {
     unnamed.publish(path)
 }
 
-/// Gives a new file of that name its mode, less what those may who may not write, and where root has made it the owner of its directory.
+/// Gives a new file of that name its mode, less what those may who may not write, and where root has made it the owner
+/// of its directory.
 pub(crate) fn make_ours(file: &OwnFile, path: &Path, mode: Mode) -> io::Result<()> {
     give_to_owner(file, path)?;
     let mut writers = Mode::S_IRUSR | Mode::S_IWUSR;
@@ -93,7 +97,7 @@ pub(crate) fn write_whole(path: &Path, text: &[u8], creation: Creation<'_>) -> i
 
 /// Adds a text to the end of a hidden file that is there. The file stays the same one, and so do the locks on it.
 pub(crate) fn add_to(path: &Path, text: &[u8]) -> io::Result<()> {
-    let file = files::open(path, files::LOG, Mode::empty())?;
+    let file = open(path, LOG, Mode::empty())?;
     file.status()?.must_be_regular()?;
     (&file).write_all(text)
 }
@@ -102,8 +106,8 @@ fn directory_of(path: &Path) -> io::Result<FileStat> {
     Ok(stat(path.parent().unwrap_or(path))?)
 }
 
-/// Whether it was made by somebody whom a sticky directory, or the mode of our own files, lets make it. Elsewhere whoever can make files can
-/// replace them all.
+/// Whether it was made by somebody whom a sticky directory, or the mode of our own files, lets make it. Elsewhere
+/// whoever can make files can replace them all.
 pub(crate) fn may_be_ours(file: &OwnFile, path: &Path, creation: Creation<'_>) -> io::Result<bool> {
     let (owner, directory) = (fstat(file.get()?)?.st_uid, directory_of(path)?);
     let sticky = Mode::from_bits_truncate(directory.st_mode).contains(Mode::S_ISVTX);

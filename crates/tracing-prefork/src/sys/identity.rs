@@ -11,7 +11,8 @@ use std::path::Path;
 /// Tells files apart: device, inode, and the time at which the file was made.
 ///
 /// A file system gives the inode of a removed file to the next one. The time of birth tells the two apart (`statx(2)`,
-/// `stx_btime`: ext4, xfs, btrfs, tmpfs). It is 0 where the kernel, a seccomp filter or the file system does not tell it.
+/// `stx_btime`: ext4, xfs, btrfs, tmpfs). It is 0 where the kernel, a seccomp filter or the file system does not tell
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileId {
     pub(crate) device: u64,
@@ -137,8 +138,8 @@ mod born {
             unsafe { libc::syscall(libc::SYS_statx, directory, path.as_ptr(), flags, mask, found.as_mut_ptr()) };
         match Errno::result(result) {
             Err(error @ (Errno::ENOENT | Errno::ENOTDIR)) => Some(Err(error)),
-            // No such call, or a seccomp filter that refuses it with whatever error: `fstat` and `lstat` are older, and know what the file itself
-            // is an error for.
+            // No such call, or a seccomp filter that refuses it with whatever error: `fstat` and `lstat` are older, and
+            // know what the file itself is an error for.
             Err(_) => None,
             // SAFETY: integers, zero before and filled by the kernel.
             Ok(_) => Some(Ok(unsafe { found.assume_init() }.into())),
@@ -195,7 +196,8 @@ pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
     }
 }
 
-/// Whether a path leads to a directory, by way of symbolic links or not. An error if nobody can tell. (`Path::is_dir` says `false` then.)
+/// Whether a path leads to a directory, by way of symbolic links or not. An error if nobody can tell. (`Path::is_dir`
+/// says `false` then.)
 pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     Ok(Status::behind(path)?.kind == SFlag::S_IFDIR)
 }

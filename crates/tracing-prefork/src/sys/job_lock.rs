@@ -1,4 +1,5 @@
-//! The lock behind which one process at a time, and one thread in it, does a job for all: prunes, compresses or hands over.
+//! The lock behind which one process at a time, and one thread in it, does a job for all: prunes, compresses or hands
+//! over.
 
 use super::files::Creation;
 use super::fork;
@@ -10,7 +11,7 @@ use super::numbers;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::ofd;
 use super::own_file::OwnFile;
-use crate::write::sync::this_thread;
+use super::seat::this_thread;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::sys::stat::{FileStat, fstat, futimens, stat};
@@ -26,19 +27,21 @@ use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-/// The lock behind which one process at a time, and one thread in it, prunes the files of a pattern, compresses them, or hands them over.
+/// The lock behind which one process at a time, and one thread in it, prunes the files of a pattern, compresses them,
+/// or hands them over.
 ///
 /// Three locks in one, each for what the others cannot do, on a file that is opened for each use:
 ///
 /// * A word in memory keeps the threads of a process apart, so that only the thread whose turn it is opens the file.
-/// * An open file description lock keeps everybody else apart, also another copy of this library in the same process. It stays where the
-///   program opens and closes the file itself, which ends a POSIX lock (`fcntl(2)`). But a forked child would keep it for a holder that
-///   was killed, so a child closes its copy at once ([`close_in_child`]).
+/// * An open file description lock keeps everybody else apart, also another copy of this library in the same process.
+///   It stays where the program opens and closes the file itself, which ends a POSIX lock (`fcntl(2)`). But a forked
+///   child would keep it for a holder that was killed, so a child closes its copy at once ([`close_in_child`]).
 /// * A POSIX lock says which process the holder is.
 ///
-/// The locks belong to an inode. If somebody removes the file, the path leads to another one, and the holder has lost its turn.
+/// The locks belong to an inode. If somebody removes the file, the path leads to another one, and the holder has lost
+/// its turn.
 #[derive(Debug)]
-pub(crate) struct HousekeepingLock {
+pub(crate) struct JobLock {
     path: PathBuf,
     file: ManuallyDrop<OwnFile>,
     generation: u64,
@@ -54,7 +57,8 @@ static IN_HAND: [Word; 1024] = [const { Word::free() }; 1024];
 
 #[derive(Debug)]
 struct Word {
-    /// The generation of the process, so that what a forked child inherits here says nothing, and 32 bits that stand for the path.
+    /// The generation of the process, so that what a forked child inherits here says nothing, and 32 bits that stand
+    /// for the path.
     owner: AtomicU64,
     /// The thread that does the work, 0 for none: what the user's code calls there must not wait for it.
     thread: AtomicUsize,
@@ -82,8 +86,9 @@ impl Word {
     }
 }
 
-/// In a child that has just been forked: closes its copies of the locks that its parent has in hand, which would otherwise stay locked when
-/// the parent is killed. Async-signal-safe: it changes atomics, and calls `statx(2)` and `close(2)`.
+/// In a child that has just been forked: closes its copies of the locks that its parent has in hand, which would
+/// otherwise stay locked when the parent is killed. Async-signal-safe: it changes atomics, and calls `statx(2)` and
+/// `close(2)`.
 pub(super) fn close_in_child() {
     for word in &IN_HAND {
         let number = word.descriptor.swap(0, SeqCst);
@@ -93,7 +98,8 @@ pub(super) fn close_in_child() {
         let id = FileId { device: word.device.load(SeqCst), inode: word.inode.load(SeqCst), birth: 0 };
         // SAFETY: borrowed for one call; a number that leads to nothing is an error.
         let found = Status::of(unsafe { BorrowedFd::borrow_raw(number) });
-        // Not what the program has put there since. Whoever owns it leaves it alone after a fork (`HousekeepingLock::drop`).
+        // Not what the program has put there since. Whoever owns it leaves it alone after a fork
+        // (`JobLock::drop`).
         numbers::give_up(number, found.is_ok_and(|found| found.id == id));
     }
 }
@@ -204,7 +210,8 @@ fn mark(file: &OwnFile) {
     }
 }
 
-/// Asks as an open file description, which also finds a POSIX lock of this very process: of another copy of this library.
+/// Asks as an open file description, which also finds a POSIX lock of this very process: of another copy of this
+/// library.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn posix_lock_in_the_way(file: BorrowedFd<'_>) -> nix::Result<Option<libc::pid_t>> {
     let byte = i64::from(POSIX_BYTE);
@@ -250,7 +257,7 @@ fn lock_both(file: &OwnFile) -> nix::Result<bool> {
     Ok(set_posix_lock(file, KIND)? && set_open_file_lock(file, KIND)?)
 }
 
-impl HousekeepingLock {
+impl JobLock {
     /// Takes it, or says at once who else has it.
     pub(crate) fn try_take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
         for _ in 0..10 {
@@ -278,15 +285,16 @@ impl HousekeepingLock {
         self.file.get().is_ok() && identity_of(&self.path) == Some(self.file.id())
     }
 
-    /// Whether it is this process that has it. Not any more if somebody has removed the lock's file; nor in a child that was forked
-    /// meanwhile.
+    /// Whether it is this process that has it. Not any more if somebody has removed the lock's file; nor in a child
+    /// that was forked meanwhile.
     pub(crate) fn is_ours_still(&self) -> bool {
         self.generation == fork::generation()
             && self.is_at_its_path()
             && lock_both(&self.file).is_ok_and(|locked| locked)
     }
 
-    /// The same, also if the lock's file has been moved away with the directory that it is in, and with the files that the job is about.
+    /// The same, also if the lock's file has been moved away with the directory that it is in, and with the files that
+    /// the job is about.
     pub(crate) fn is_ours_where_it_is(&self) -> bool {
         self.generation == fork::generation()
             && self.file.status().is_ok_and(|found| found.links > 0)
@@ -313,9 +321,9 @@ impl HousekeepingLock {
     }
 }
 
-/// See [`HousekeepingLock::at_work`].
+/// See [`JobLock::at_work`].
 #[derive(Debug)]
-pub(crate) struct AtWork<'a>(&'a HousekeepingLock);
+pub(crate) struct AtWork<'a>(&'a JobLock);
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
@@ -326,7 +334,7 @@ impl Drop for AtWork<'_> {
     }
 }
 
-impl Drop for HousekeepingLock {
+impl Drop for JobLock {
     fn drop(&mut self) {
         // A forked child has closed its copy, and may have been given the number for something else.
         if self.generation != fork::generation() {

@@ -11,8 +11,8 @@ pub(crate) enum LockOutcome {
     Busy,
     /// This file system, or this kernel, has no such locks.
     Unsupported(Errno),
-    /// Anything else, such as ENOLCK: the kernel has no memory for a lock, or a network file system cannot reach the server for
-    /// locks. Nobody may rely on the lock then. The failure is reported.
+    /// Anything else, such as ENOLCK: the kernel has no memory for a lock, or a network file system cannot reach the
+    /// server for locks. Nobody may rely on the lock then. The failure is reported.
     Failed(Errno),
 }
 

@@ -58,7 +58,7 @@ fn set_lease(file: impl AsFd, kind: libc::c_int, _bytes: i64) -> LockOutcome {
 
 /// How an appender writes to its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Discipline {
+pub(crate) enum WriteMode {
     /// One `write(2)`, and that is all.
     Unlocked,
     /// Each write under the write lock.
@@ -66,24 +66,25 @@ pub(crate) enum Discipline {
 }
 
 /// Says "I may write to this file" for as long as `file`, or a copy of it in a forked child, stays open.
-pub(crate) fn share(file: impl AsFd, discipline: Discipline) -> LockOutcome {
-    let bytes = match discipline {
-        Discipline::Unlocked => 2,
-        Discipline::Locked => 1,
+pub(crate) fn share(file: impl AsFd, write_mode: WriteMode) -> LockOutcome {
+    let bytes = match write_mode {
+        WriteMode::Unlocked => 2,
+        WriteMode::Locked => 1,
     };
     set_lease(file, libc::F_RDLCK as libc::c_int, bytes)
 }
 
-/// The same, but waits, 10 ms at most, for whoever keeps it away for a moment: a pruner that removes the name, or a writer that cuts a piece off.
-pub(crate) fn share_patiently(file: impl AsFd, discipline: Discipline) -> LockOutcome {
+/// The same, but waits, 10 ms at most, for whoever keeps it away for a moment: a pruner that removes the name, or a
+/// writer that cuts a piece off.
+pub(crate) fn share_patiently(file: impl AsFd, write_mode: WriteMode) -> LockOutcome {
     for attempt in 0..39 {
-        match share(&file, discipline) {
+        match share(&file, write_mode) {
             LockOutcome::Busy if attempt < 30 => thread::yield_now(),
             LockOutcome::Busy => thread::sleep(Duration::from_millis(1)),
             outcome => return outcome,
         }
     }
-    share(file, discipline)
+    share(file, write_mode)
 }
 
 /// Gives a lease back, also for copies of `file` in forked children.
@@ -106,8 +107,8 @@ pub(crate) fn has_leases(file: impl AsFd) -> bool {
     !matches!(asked, LockOutcome::Unsupported(_))
 }
 
-/// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may. An error if
-/// nobody can tell.
+/// Makes sure that nobody writes to the file any more, and keeps it so until the guard goes. `None`: somebody may. An
+/// error if nobody can tell.
 pub(crate) fn claim(file: &OwnFile) -> io::Result<Option<Claim<'_>>> {
     let held = set_lease(file.get()?, libc::F_WRLCK as libc::c_int, 1).is_held()?;
     Ok(held.then(|| Claim(file)))
@@ -152,17 +153,18 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// The right to write to a file, among all who ask for it. An open file description lock: it keeps processes apart, and descriptors
-/// of one process that were opened separately; threads that share one descriptor need more.
+/// The right to write to a file, among all who ask for it. An open file description lock: it keeps processes apart, and
+/// descriptors of one process that were opened separately; threads that share one descriptor need more.
 ///
-/// A POSIX lock would end with its holder's process even if a forked child still has the descriptor. But it would also end
-/// whenever anything in the process that has opened the file closes it, as a page that shows the log does.
+/// A POSIX lock would end with its holder's process even if a forked child still has the descriptor. But it would also
+/// end whenever anything in the process that has opened the file closes it, as a page that shows the log does.
 #[derive(Debug)]
 pub(crate) struct WriteLock<'a>(BorrowedFd<'a>);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl<'a> WriteLock<'a> {
-    /// Takes it, or says at once with `None` that somebody else has it. A file system without such locks lets everybody have it.
+    /// Takes it, or says at once with `None` that somebody else has it. A file system without such locks lets everybody
+    /// have it.
     pub(crate) fn try_take(file: BorrowedFd<'a>) -> io::Result<Option<Self>> {
         match set_byte(file, libc::F_WRLCK as libc::c_int, WRITE_BYTE).into() {
             LockOutcome::Held | LockOutcome::Unsupported(_) => Ok(Some(Self(file))),
@@ -171,8 +173,8 @@ impl<'a> WriteLock<'a> {
         }
     }
 
-    /// Does `work` while nobody writes, also without this lock: whoever wants to waits to open the file. `None` if somebody has it
-    /// open who may.
+    /// Does `work` while nobody writes, also without this lock: whoever wants to waits to open the file. `None` if
+    /// somebody has it open who may.
     pub(crate) fn while_nobody_writes<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let set = |kind| set_byte(self.0, kind, UNLOCKED_BYTE);
         set(libc::F_WRLCK as libc::c_int).ok()?;

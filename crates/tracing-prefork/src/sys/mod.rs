@@ -1,11 +1,13 @@
 //! Everything that needs a system call's own name, `nix` or `unsafe`. Nothing in here knows about logging.
 
+mod at_fork;
 mod closed;
 mod descriptor;
 mod directories;
 mod entries;
 mod files;
 mod fork;
+mod fork_wiped;
 mod hidden;
 mod identity;
 mod job_lock;
@@ -14,6 +16,7 @@ mod locks;
 mod numbers;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod ofd;
+mod open;
 mod own_file;
 mod path;
 mod positioned;
@@ -26,25 +29,28 @@ mod stderr;
 mod tail;
 mod unnamed;
 
-pub(crate) use closed::{ClosedFile, Directory, open_to_read, read, set_modified, unlink};
+pub(crate) use at_fork::watch_forks;
+pub(crate) use closed::{Directory, FinishedFile, open_to_read, read, set_modified, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::make_directories;
 pub(crate) use entries::{Entry, entries};
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
-pub(crate) use fork::{ForkWiped, generation, libc_knows, shares_descriptors};
+pub(crate) use fork::{generation, libc_knows, shares_descriptors};
+pub(crate) use fork_wiped::{ForkWiped, ZeroIsEmpty, fork_wiped};
 pub(crate) use hidden::{
     add_to, has_other_names, make_ours, may_be_ours, may_replace, open_or_create, other_than_file, overwrite,
     write_whole,
 };
 pub(crate) use identity::{FileId, directory_identity, identity, identity_at, identity_of, is_link, names};
-pub(crate) use job_lock::{Holder, HousekeepingLock, Refused};
+pub(crate) use job_lock::{Holder, JobLock, Refused};
 pub(crate) use lock_outcome::LockOutcome;
-pub(crate) use locks::{Discipline, Unlocked, WriteLock, has_leases, is_claimed, share_patiently, unshare};
+pub(crate) use locks::{Unlocked, WriteLock, WriteMode, has_leases, is_claimed, share_patiently, unshare};
 pub(crate) use own_file::{OwnFile, Reader};
 pub(crate) use path::LogPath;
 pub(crate) use priority::{Priority, at_priority};
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
 pub(crate) use replaced::Replaced;
+pub(crate) use seat::this_thread;
 pub(crate) use stderr::write_to_stderr;
 pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
 pub(crate) use unnamed::{Unnamed, free_bytes};
@@ -69,11 +75,19 @@ fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     }
 }
 
+/// Whether a disk or a quota is full.
+pub(crate) fn is_want_of_room(error: &io::Error) -> bool {
+    const ENOSPC: i32 = Errno::ENOSPC as i32;
+    const EDQUOT: i32 = Errno::EDQUOT as i32;
+    matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT))
+}
+
 /// What a hidden name of ours ends in.
 const TEMPORARY: &str = ".prefork.tmp";
 
-/// A hidden name beside `path` that no other process and no other thread uses: `.app.log.65a2-187a0d6ef0c4a1b2.prefork.tmp`,
-/// with the process and the nanosecond in it. `now` is read from the clock that the age of the name is told by later.
+/// A hidden name beside `path` that no other process and no other thread uses:
+/// `.app.log.65a2-187a0d6ef0c4a1b2.prefork.tmp`, with the process and the nanosecond in it. `now` is read from the
+/// clock that the age of the name is told by later.
 pub(crate) fn unique_hidden(path: &Path, now: SystemTime) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -82,7 +96,8 @@ pub(crate) fn unique_hidden(path: &Path, now: SystemTime) -> PathBuf {
     path.with_file_name(format!(".{name}.{:x}-{unique:016x}{TEMPORARY}", std::process::id()))
 }
 
-/// Reads a name that [`unique_hidden`] has made: what it stands for, and how many seconds ago it was made. Fewer than 0: a clock was ahead.
+/// Reads a name that [`unique_hidden`] has made: what it stands for, and how many seconds ago it was made. Fewer than
+/// 0: a clock was ahead.
 pub(crate) fn parse_hidden(hidden: &str, now: SystemTime) -> Option<(&str, i64)> {
     let (name, unique) = hidden.strip_prefix('.')?.strip_suffix(TEMPORARY)?.rsplit_once('.')?;
     let (process, nanos) = unique.split_once('-')?;
@@ -103,8 +118,8 @@ fn nanos(time: SystemTime) -> u64 {
     }
 }
 
-/// Starts a short-lived thread in which no signal handler of the program runs. Its stack is of the size that std gives, for the
-/// user's hook.
+/// Starts a short-lived thread in which no signal handler of the program runs. Its stack is of the size that std gives,
+/// for the user's hook.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let spawn = |builder: thread::Builder, mask| {
         builder.spawn(move || {
@@ -120,8 +135,9 @@ thread_local! {
     static DISTURBED: Cell<Option<SigSet>> = const { Cell::new(None) };
 }
 
-/// Calls the user's code with the signal mask that a thread of the user's would have: what it starts inherits that, and could not be told to
-/// end otherwise. `work` must not panic. Within it the mask is the user's own to change, also for what is called from there.
+/// Calls the user's code with the signal mask that a thread of the user's would have: what it starts inherits that, and
+/// could not be told to end otherwise. `work` must not panic. Within it the mask is the user's own to change, also for
+/// what is called from there.
 #[inline]
 pub(crate) fn disturbed<T>(work: impl FnOnce() -> T) -> T {
     match DISTURBED.take() {

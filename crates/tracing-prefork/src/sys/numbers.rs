@@ -1,8 +1,8 @@
 //! Descriptor numbers that nobody else in the process is given.
 //!
-//! The kernel gives the lowest free number to whoever opens something. A program that closes descriptors which it does not know,
-//! ours among them, is therefore given low numbers for its own files. Ours lie high, just below the limit on numbers
-//! (`RLIMIT_NOFILE`). Each one is claimed here as long as it is in use, so that no descriptor of this library
+//! The kernel gives the lowest free number to whoever opens something. A program that closes descriptors which it does
+//! not know, ours among them, is therefore given low numbers for its own files. Ours lie high, just below the limit on
+//! numbers (`RLIMIT_NOFILE`). Each one is claimed here as long as it is in use, so that no descriptor of this library
 //! gets the number that another one has, or has lost.
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -11,8 +11,9 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Numbers are taken below this. The kernel's table of descriptors is as long as the highest number, with 8 bytes an entry, and each
-/// fork copies it: with a number of 4000 it has 32 KiB, and a fork takes 91 us instead of 78 (the 10th percentile of 300).
+/// Numbers are taken below this. The kernel's table of descriptors is as long as the highest number, with 8 bytes an
+/// entry, and each fork copies it: with a number of 4000 it has 32 KiB, and a fork takes 91 us instead of 78 (the 10th
+/// percentile of 300).
 const CEILING: usize = 4096;
 
 /// So many numbers are tried before a low one is taken.

@@ -1,7 +1,7 @@
 //! Open file description locks (`fcntl(2)`) on bytes that 64 bits count, whatever the width of `off_t`.
 //!
-//! A 32-bit `struct flock` cannot name the bytes that processes of either width have to agree on. glibc's own `fcntl` takes such a
-//! structure on a 32-bit system, so the kernel is called directly there.
+//! A 32-bit `struct flock` cannot name the bytes that processes of either width have to agree on. glibc's own `fcntl`
+//! takes such a structure on a 32-bit system, so the kernel is called directly there.
 
 use nix::libc;
 use std::ops::Range;

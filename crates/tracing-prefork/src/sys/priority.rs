@@ -39,8 +39,8 @@ pub(crate) fn at_priority<T: Send>(priority: Priority, name: &str, work: impl Fn
     }
 }
 
-/// Whether this thread has a seccomp filter (`proc_pid_status(5)`), or nobody can tell. prctl(2) could tell too, but may be what the filter
-/// forbids.
+/// Whether this thread has a seccomp filter (`proc_pid_status(5)`), or nobody can tell. prctl(2) could tell too, but
+/// may be what the filter forbids.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_filtered() -> bool {
     let status = super::read(Path::new("/proc/thread-self/status"));
@@ -49,14 +49,15 @@ fn is_filtered() -> bool {
     })
 }
 
-/// For this thread only: what Linux calls a process in these calls is a thread (`setpriority(2)`, `sched(7)`, `ioprio_set(2)`). Whatever the
-/// kernel refuses stays as it was.
+/// For this thread only: what Linux calls a process in these calls is a thread (`setpriority(2)`, `sched(7)`,
+/// `ioprio_set(2)`). Whatever the kernel refuses stays as it was.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn lower() {
     /// `linux/ioprio.h`: the class IDLE, and that it is for a thread.
     const IDLE: libc::c_long = 3 << 13;
     const WHO_PROCESS: libc::c_long = 1;
-    // SAFETY: integers, and a structure that is read during the call. The C libraries have no ioprio_set, and musl no sched_setscheduler.
+    // SAFETY: integers, and a structure that is read during the call. The C libraries have no ioprio_set, and musl no
+    // sched_setscheduler.
     unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
         let none: libc::sched_param = std::mem::zeroed();

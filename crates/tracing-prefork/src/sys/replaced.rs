@@ -4,9 +4,9 @@ use std::ptr;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// Reading takes no lock and allocates nothing, so a child that was forked in the middle of a replacement reads on: it finds the value
-/// before or the value after. Nobody can tell when the last reader of a value has gone. So all values stay until the whole is
-/// dropped, which suits what is replaced rarely.
+/// Reading takes no lock and allocates nothing, so a child that was forked in the middle of a replacement reads on: it
+/// finds the value before or the value after. Nobody can tell when the last reader of a value has gone. So all values
+/// stay until the whole is dropped, which suits what is replaced rarely.
 #[derive(Debug)]
 pub(crate) struct Replaced<T> {
     latest: AtomicPtr<Version<T>>,

@@ -1,14 +1,15 @@
 //! The numbers of standard input, output and error, where the program has closed them.
 //!
-//! The kernel gives the lowest free number to whoever opens something. A program that has closed 0, 1 or 2 may still print
-//! there. If a log, an archive or a record of ours had that number even for a moment, what is printed would go into it. So
-//! while a file is opened, each of the three that is free is filled with a *plug*: a descriptor for which `write(2)` says
-//! EBADF, as it does for a closed one. The last of the threads that open something closes the plugs again.
+//! The kernel gives the lowest free number to whoever opens something. A program that has closed 0, 1 or 2 may still
+//! print there. If a log, an archive or a record of ours had that number even for a moment, what is printed would go
+//! into it. So while a file is opened, each of the three that is free is filled with a *plug*: a descriptor for which
+//! `write(2)` says EBADF, as it does for a closed one. The last of the threads that open something closes the plugs
+//! again.
 //!
-//! What remains: between the look and the opening, another thread of the program can close one of the three. And while a
-//! plug is there, a thread that relies on the lowest number (`close(0); open("/dev/null")`) is given another one, as if
-//! anything else in the process had just opened a file. `dup2(2)` relies on nothing: it replaces a plug. Each plug is
-//! compared before it is closed, so what `dup2(2)` has put there stays, unless it comes between those two calls.
+//! What remains: between the look and the opening, another thread of the program can close one of the three. And while
+//! a plug is there, a thread that relies on the lowest number (`close(0); open("/dev/null")`) is given another one, as
+//! if anything else in the process had just opened a file. `dup2(2)` relies on nothing: it replaces a plug. Each plug
+//! is compared before it is closed, so what `dup2(2)` has put there stays, unless it comes between those two calls.
 
 use super::fork;
 use super::identity::{FileId, Status};

@@ -1,6 +1,6 @@
 //! Standard error: without waiting for whoever reads it, and without a signal where nobody does.
 
-use super::files;
+use super::open::open;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
@@ -11,8 +11,9 @@ use nix::unistd::write;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Writes a text to standard error in one system call that does not wait. Unlike `eprintln!` it takes no lock, which a forked child could
-/// have inherited locked, and never panics. `false`: it could not be written, because the pipe is full, for example.
+/// Writes a text to standard error in one system call that does not wait. Unlike `eprintln!` it takes no lock, which a
+/// forked child could have inherited locked, and never panics. `false`: it could not be written, because the pipe is
+/// full, for example.
 pub(crate) fn write_to_stderr(text: &str) -> bool {
     // SAFETY: descriptor 2 is borrowed for these calls; if the process has closed it, the kernel says EBADF.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
@@ -25,11 +26,11 @@ pub(crate) fn write_to_stderr(text: &str) -> bool {
     written.is_ok()
 }
 
-/// Writes to a pipe or a terminal. O_NONBLOCK is not set on the descriptor itself, because other processes share that flag (`fcntl(2)`): the pipe
-/// is opened once more.
+/// Writes to a pipe or a terminal. O_NONBLOCK is not set on the descriptor itself, because other processes share that
+/// flag (`fcntl(2)`): the pipe is opened once more.
 fn write_to_pipe(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
-    match files::open("/proc/self/fd/2", flags, Mode::empty()) {
+    match open("/proc/self/fd/2", flags, Mode::empty()) {
         Ok(again) => write(again.get()?, text),
         // Nobody reads (`fifo(7)`).
         Err(Errno::ENXIO) => Err(Errno::EPIPE),
@@ -38,7 +39,8 @@ fn write_to_pipe(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     }
 }
 
-/// A pipe that is ready takes PIPE_BUF bytes at least without waiting, and a socket more, unless another process is faster.
+/// A pipe that is ready takes PIPE_BUF bytes at least without waiting, and a socket more, unless another process is
+/// faster.
 fn write_if_ready(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     let mut look = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     poll(&mut look, PollTimeout::ZERO)?;
@@ -48,7 +50,8 @@ fn write_if_ready(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     }
 }
 
-/// Writes without the signal that a write to a pipe without a reader sends to the thread: its default action ends the process (`pipe(7)`).
+/// Writes without the signal that a write to a pipe without a reader sends to the thread: its default action ends the
+/// process (`pipe(7)`).
 fn without_sigpipe(write: impl FnOnce() -> nix::Result<usize>) -> nix::Result<usize> {
     let mut sigpipe = SigSet::empty();
     sigpipe.add(Signal::SIGPIPE);

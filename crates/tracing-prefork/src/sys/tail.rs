@@ -1,6 +1,8 @@
-//! The end of a log file: a write that fell short leaves a piece of a line there, and whatever comes next must not be glued to it.
+//! The end of a log file: a write that fell short leaves a piece of a line there, and whatever comes next must not be
+//! glued to it.
 
 use super::identity::{Status, identity};
+use super::open::open;
 use super::positioned::{read_at, truncate, write_at};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -9,15 +11,16 @@ use nix::sys::statvfs::fstatvfs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// How far behind a fragment of ours other writers may have got before we look for it: 256 KiB, some thousands of lines in
-/// the microseconds between a write and a look at what it left.
+/// How far behind a fragment of ours other writers may have got before we look for it: 256 KiB, some thousands of lines
+/// in the microseconds between a write and a look at what it left.
 const BEHIND: u64 = 256 * 1024;
 
-/// So much of a fragment's beginning and of its end, and of what would go on with it, is compared at each place where it
-/// may end. All of it is compared where these agree.
+/// So much of a fragment's beginning and of its end, and of what would go on with it, is compared at each place where
+/// it may end. All of it is compared where these agree.
 const TOLD_BY: usize = 1024;
 
-/// So many places are compared whole. A line of one byte looks alike at each place: nobody can tell which one is ours then.
+/// So many places are compared whole. A line of one byte looks alike at each place: nobody can tell which one is ours
+/// then.
 const ALIKE: usize = 8;
 
 /// So much of the file is read at a time where a fragment is compared whole.
@@ -41,8 +44,8 @@ pub(crate) struct Tail {
 /// Looks how the file ends.
 ///
 /// While a write is under way the file can end anywhere, and a reader sees that. A write of nothing waits until the one
-/// under way is done (each file system takes the inode's lock first; measured on ext4, xfs, btrfs and tmpfs). If the file has not
-/// grown after that, its end is what a finished write has left.
+/// under way is done (each file system takes the inode's lock first; measured on ext4, xfs, btrfs and tmpfs). If the
+/// file has not grown after that, its end is what a finished write has left.
 pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
     let mut size = self::size(file)?;
     for _ in 0..100 {
@@ -64,12 +67,14 @@ pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
     Ok(Tail { size, torn: false })
 }
 
-/// A write of `line` has fallen short after `written` bytes: makes the last of these a newline, so that the next line, or one that
-/// another process has written behind it meanwhile, is a line of its own. Says whether that has been done.
+/// A write of `line` has fallen short after `written` bytes: makes the last of these a newline, so that the next line,
+/// or one that another process has written behind it meanwhile, is a line of its own. Says whether that has been done.
 ///
-/// This needs no lock, and no room on the disk but where the file system copies what it overwrites (btrfs), and changes no byte but one that belongs to nobody: that of a fragment at the end of the
-/// file, or else of the only text of its kind that is not part of the whole line. Others' lines begin as ours does, with the same second if
-/// with nothing else, so where there are several, only one that ends a block and has another line glued to it is ours, or like ours nobody's.
+/// This needs no lock, and no room on the disk but where the file system copies what it overwrites (btrfs), and changes
+/// no byte but one that belongs to nobody: that of a fragment at the end of the file, or else of the only text of its
+/// kind that is not part of the whole line. Others' lines begin as ours does, with the same second if with nothing
+/// else, so where there are several, only one that ends a block and has another line glued to it is ours, or like ours
+/// nobody's.
 pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<bool> {
     if line[..written].last().is_none_or(|&last| last == b'\n') {
         return Ok(true);
@@ -80,7 +85,7 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
 
     // Our descriptor appends wherever it is told to write (`pwrite(2)`, BUGS), so this needs another.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let anywhere = super::files::open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let anywhere = open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     // Truncated from outside meanwhile, or not the same file (another /proc).
     if anywhere.id() != identity(file)? || self::size(file)? <= last {
         return Ok(false);
@@ -100,8 +105,8 @@ fn find_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Resul
     Ok(end.map(|end| end - 1))
 }
 
-/// A search for a fragment in the last [`BEHIND`] bytes of a file. However long the line is, this keeps 600 KiB in memory,
-/// and reads the file a bounded number of times.
+/// A search for a fragment in the last [`BEHIND`] bytes of a file. However long the line is, this keeps 600 KiB in
+/// memory, and reads the file a bounded number of times.
 struct Search<'a, R> {
     read: R,
     line: &'a [u8],
@@ -201,8 +206,8 @@ impl<'a, R: Fn(&mut [u8], u64) -> io::Result<usize>> Search<'a, R> {
         Ok(None)
     }
 
-    /// Whether a text begins and ends there as the fragment does. The end is compared first: the beginning is a timestamp
-    /// as a rule, which many lines have.
+    /// Whether a text begins and ends there as the fragment does. The end is compared first: the beginning is a
+    /// timestamp as a rule, which many lines have.
     fn is_alike(&self, end: u64) -> bool {
         let fragment = &self.line[..self.written];
         let told_by = self.written.min(TOLD_BY);
@@ -305,8 +310,8 @@ mod tests {
             assert_eq!(ended(file, "08:33 a\n", 4), file);
         }
     }
-    /// Where the fragment of `line` ends in a file of `size` bytes that has that byte at each place, and how much is read
-    /// for that, in calls and in bytes.
+    /// Where the fragment of `line` ends in a file of `size` bytes that has that byte at each place, and how much is
+    /// read for that, in calls and in bytes.
     fn found(
         byte: impl Fn(u64) -> u8,
         size: u64,

@@ -1,7 +1,8 @@
 //! A file that gets its name when it is whole.
 
-use super::files::{self, link_unnamed};
-use super::locks::{self, Discipline};
+use super::files::link_unnamed;
+use super::locks::{self, WriteMode};
+use super::open::open;
 use super::own_file::OwnFile;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::Mode;
@@ -12,8 +13,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Vanishes with its process, or, where the file system has no files without a name, has a hidden one that `retention` clears
-/// away. It holds a lease, by which others see that it is in use.
+/// Vanishes with its process, or, where the file system has no files without a name, has a hidden one that pruning
+/// clears away. It holds a lease, by which others see that it is in use.
 #[derive(Debug)]
 pub(crate) struct Unnamed {
     file: OwnFile,
@@ -32,13 +33,13 @@ impl Unnamed {
     pub(super) fn create_with(target: &Path, began: SystemTime, mode: Mode) -> io::Result<Self> {
         let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
         if let Some(file) = create_unnamed(target, flags, mode)? {
-            locks::share(file.get()?, Discipline::Locked).is_held()?;
+            locks::share(file.get()?, WriteMode::Locked).is_held()?;
             return Ok(Self { file, hidden: None, began });
         }
         let hidden = super::unique_hidden(target, began);
-        let file = files::open(&hidden, flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)?;
+        let file = open(&hidden, flags | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW, mode)?;
         let unnamed = Self { file, hidden: Some(hidden), began };
-        locks::share(unnamed.file.get()?, Discipline::Locked).is_held()?;
+        locks::share(unnamed.file.get()?, WriteMode::Locked).is_held()?;
         Ok(unnamed)
     }
 
@@ -90,7 +91,7 @@ fn create_unnamed(target: &Path, flags: OFlag, mode: Mode) -> io::Result<Option<
     use nix::errno::Errno;
     use std::os::fd::AsRawFd;
     let directory = target.parent().unwrap_or(target);
-    match files::open(directory, flags | OFlag::O_TMPFILE, mode) {
+    match open(directory, flags | OFlag::O_TMPFILE, mode) {
         Ok(file) => {
             let named = fs::symlink_metadata(format!("/proc/self/fd/{}", file.get()?.as_raw_fd())).is_ok();
             Ok(named.then_some(file))

@@ -34,8 +34,8 @@ const DAY: i64 = 86_400;
 
 /// A rotation in a zone: tells the label and the period of any instant.
 ///
-/// The *label* of an instant is the local date and time, in seconds, that names its unit: what the file's name shows. The period
-/// around an instant is the interval in which the label stays the same.
+/// The *label* of an instant is the local date and time, in seconds, that names its unit: what the file's name shows.
+/// The period around an instant is the interval in which the label stays the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Calendar {
     unit: Unit,
@@ -110,8 +110,8 @@ impl Calendar {
         }
     }
 
-    /// The period with this label; a date that a zone has skipped has none. If a zone has set its clock back there can be two, with
-    /// one file: then the last that has begun by `now`, or else the first.
+    /// The period with this label; a date that a zone has skipped has none. If a zone has set its clock back there can
+    /// be two, with one file: then the last that has begun by `now`, or else the first.
     pub(crate) fn span_of_label(&self, label: i64, offset: Option<i32>, now: i64) -> Option<Span> {
         // A label is less than 27 hours away from its instants: the largest offset, and the largest step of one.
         let (mut at, last) = (label + self.at - 27 * 3600, self.next(label) + self.at + 27 * 3600);
@@ -168,8 +168,8 @@ fn first_on_or_after_1970(weekday: Weekday) -> i64 {
     (weekday as i64 - Weekday::Thursday as i64).rem_euclid(7)
 }
 
-/// The month of a local time, counted from January 1970. Instants are held to the years 1 to 9998 (`Moment`), so the default
-/// never shows.
+/// The month of a local time, counted from January 1970. Instants are held to the years 1 to 9998 (`Moment`), so the
+/// default never shows.
 fn month(local: i64) -> i64 {
     let date = OffsetDateTime::from_unix_timestamp(local).map_or(Date::MIN, OffsetDateTime::date);
     i64::from(date.year() - 1970) * 12 + i64::from(u8::from(date.month())) - 1

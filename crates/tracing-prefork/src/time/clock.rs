@@ -1,12 +1,12 @@
 //! The clock of an appender, and an instant as its files see it.
 
-use crate::appender::Inner;
 use crate::process::user_code;
-use crate::report::Operation;
+use crate::report::{Operation, Reporter};
 use crate::sys;
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -42,8 +42,8 @@ impl From<SystemTime> for Moment {
     }
 }
 
-/// What is further in the future than this many seconds comes from a clock that was wrong: the clocks of those who share a directory do not
-/// differ by as much.
+/// What is further in the future than this many seconds comes from a clock that was wrong: the clocks of those who
+/// share a directory do not differ by as much.
 pub(crate) const AHEAD: i64 = 3600;
 
 /// The instant `secs` seconds after 1970-01-01 00:00 UTC.
@@ -52,8 +52,8 @@ pub(crate) fn system_time(secs: i64) -> SystemTime {
     if secs < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
-/// So many times a thread asks users' clocks within each other. More than once: a signal handler may log while its thread asks, and a clock may
-/// use an appender with another clock.
+/// So many times a thread asks users' clocks within each other. More than once: a signal handler may log while its
+/// thread asks, and a clock may use an appender with another clock.
 const DEEPEST: u32 = 3;
 
 thread_local! {
@@ -63,12 +63,13 @@ thread_local! {
 
 type Custom = dyn Fn() -> SystemTime + Send + Sync;
 
-/// Where an appender reads the time: the system's clock, or the one that the user handed over. If that panics, it is the system's time.
+/// Where an appender reads the time: the system's clock, or the one that the user handed over. If that panics, it is
+/// the system's time.
 #[derive(Default)]
 pub(crate) struct Clock {
     custom: Option<Box<Custom>>,
     /// Who reports it then, and what there was to report before.
-    appender: OnceLock<Weak<Inner>>,
+    reporter: OnceLock<(Weak<Reporter>, PathBuf)>,
     early: OnceLock<String>,
 }
 
@@ -77,9 +78,9 @@ impl Clock {
         Self { custom: Some(Box::new(clock)), ..Self::default() }
     }
 
-    /// From now on that appender reports when the user's clock panics.
-    pub(crate) fn belongs_to(&self, appender: &Arc<Inner>) {
-        let _ = self.appender.set(Arc::downgrade(appender));
+    /// From now on it is reported for that directory when the user's clock panics.
+    pub(crate) fn report_to(&self, reporter: &Arc<Reporter>, directory: &Path) {
+        let _ = self.reporter.set((Arc::downgrade(reporter), directory.to_owned()));
         if let Some(early) = self.early.get() {
             self.report(io::Error::other(early.clone()));
         }
@@ -89,13 +90,15 @@ impl Clock {
         self.ask_user().unwrap_or_else(SystemTime::now)
     }
 
-    /// The same as a moment. Half of the way from a `SystemTime` to seconds is checks that cost as much as printing the time.
+    /// The same as a moment. Half of the way from a `SystemTime` to seconds is checks that cost as much as printing the
+    /// time.
     #[inline]
     pub(crate) fn moment(&self) -> Moment {
         self.ask_user().map_or_else(Moment::of_the_system, Moment::from)
     }
 
-    /// What the user's clock says. `None`: there is none, it has panicked, or it calls the appender, which asks it again.
+    /// What the user's clock says. `None`: there is none, it has panicked, or it calls the appender, which asks it
+    /// again.
     #[inline]
     fn ask_user(&self) -> Option<SystemTime> {
         self.custom.as_ref().and_then(|clock| self.ask(clock))
@@ -117,9 +120,12 @@ impl Clock {
 
     #[cold]
     fn report(&self, error: io::Error) {
-        match self.appender.get().map(Weak::upgrade) {
-            Some(Some(appender)) => appender.report(Operation::UserCode, appender.pattern.directory(), error),
-            Some(None) => {}
+        match self.reporter.get() {
+            Some((reporter, directory)) => {
+                if let Some(reporter) = reporter.upgrade() {
+                    reporter.report(Operation::UserCode, directory, error);
+                }
+            }
             None => drop(self.early.set(error.to_string())),
         }
     }
@@ -150,10 +156,10 @@ impl Second {
 impl Clock {
     /// The second that it is now, cheaply: enough to choose a file, unless a boundary is near.
     ///
-    /// `time(2)` takes 3 ns where an exact reading takes 17: the kernel keeps that second ready, and sets it at its ticks, every 1
-    /// to 10 ms. So for a tick after each full second it still says the one before. Allowing for a whole second is a hundred
-    /// times what that needs: with both processors kept busy by six processes, the lag was 9 ms at most in
-    /// 600 million readings.
+    /// `time(2)` takes 3 ns where an exact reading takes 17: the kernel keeps that second ready, and sets it at its
+    /// ticks, every 1 to 10 ms. So for a tick after each full second it still says the one before. Allowing for a whole
+    /// second is a hundred times what that needs: with both processors kept busy by six processes, the lag was 9 ms at
+    /// most in 600 million readings.
     #[inline]
     pub(crate) fn rough_second(&self) -> Second {
         match self.custom {

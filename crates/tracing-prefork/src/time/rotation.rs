@@ -103,18 +103,19 @@ impl Rotation {
 
     /// A file for every `n` of the unit.
     ///
-    /// Seconds, minutes and hours count from local midnight, and the last piece of a day may be shorter. Days and months count from
-    /// 1970-01-01, weeks from the first of their first days on or after it. So all processes agree, whenever they were started.
-    /// At most a day, or a century, is one piece; [`build`](crate::Builder::build) refuses more, and 0.
+    /// Seconds, minutes and hours count from local midnight, and the last piece of a day may be shorter. Days and
+    /// months count from 1970-01-01, weeks from the first of their first days on or after it. So all processes agree,
+    /// whenever they were started. At most a day, or a century, is one piece; [`build`](crate::Builder::build) refuses
+    /// more, and 0.
     #[must_use]
     pub const fn every(mut self, n: u32) -> Self {
         self.every = n;
         self
     }
 
-    /// Begins the file at this local time instead of midnight: with `.at(4, 0)`, what is logged at three in the morning goes
-    /// into the file of the day before. For days, weeks and months; [`build`](crate::Builder::build) refuses others, and times
-    /// that there are not.
+    /// Begins the file at this local time instead of midnight: with `.at(4, 0)`, what is logged at three in the morning
+    /// goes into the file of the day before. For days, weeks and months; [`build`](crate::Builder::build) refuses
+    /// others, and times that there are not.
     #[must_use]
     pub const fn at(mut self, hour: u8, minute: u8) -> Self {
         self.at = Some((hour, minute));

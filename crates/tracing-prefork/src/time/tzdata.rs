@@ -1,7 +1,7 @@
 //! Finding the data of a time zone, at build.
 //!
-//! `jiff` reads the format and knows the rules. Looking for the file is done here, because `jiff` keeps what it finds behind
-//! a lock, in which a child forked from a process with other threads could hang at its own build.
+//! `jiff` reads the format and knows the rules. Looking for the file is done here, because `jiff` keeps what it finds
+//! behind a lock, in which a child forked from a process with other threads could hang at its own build.
 
 use crate::BuildError;
 use crate::sys;
@@ -90,7 +90,8 @@ pub(crate) fn local() -> Result<TimeZone, BuildError> {
     })
 }
 
-/// The machine's zone: UTC where `/etc/localtime` is not there (localtime(5)). A link that leads nowhere names a zone all the same.
+/// The machine's zone: UTC where `/etc/localtime` is not there (localtime(5)). A link that leads nowhere names a zone
+/// all the same.
 fn of_machine() -> Result<TimeZone, BuildError> {
     let problem = match read(LOCALTIME, Path::new(LOCALTIME)) {
         Ok(zone) => return Ok(zone),

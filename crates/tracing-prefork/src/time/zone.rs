@@ -8,9 +8,10 @@ use std::str::FromStr;
 
 /// The time zone in which file names, rollovers and the [timer](crate::Appender::timer) count.
 ///
-/// The zone's data is read once, at build, and kept: no event reads a file, an environment variable or a lock, and a later
-/// `chroot` or change of `TZ` changes nothing. A zone that cannot be found is an error at build, never UTC in silence. UTC needs no data, by
-/// whatever name; for an image without any data of zones (the package `tzdata` on most systems) there is the feature `bundled-zones`.
+/// The zone's data is read once, at build, and kept: no event reads a file, an environment variable or a lock, and a
+/// later `chroot` or change of `TZ` changes nothing. A zone that cannot be found is an error at build, never UTC in
+/// silence. UTC needs no data, by whatever name; for an image without any data of zones (the package `tzdata` on most
+/// systems) there is the feature `bundled-zones`.
 ///
 /// ```
 /// use tracing_prefork::Zone;
@@ -26,16 +27,16 @@ pub enum Zone {
     /// Coordinated Universal Time, written `UTC`. The default, as in `tracing_appender::rolling`.
     #[default]
     Utc,
-    /// The system's zone, written `local`: what the environment variable `TZ` says, as `tzset(3)` reads it, else `/etc/localtime`, else UTC
-    /// (`localtime(5)`).
+    /// The system's zone, written `local`: what the environment variable `TZ` says, as `tzset(3)` reads it, else
+    /// `/etc/localtime`, else UTC (`localtime(5)`).
     #[cfg(feature = "local-time")]
     Local,
     /// A fixed number of seconds east of UTC, written `+05:30`. Whole minutes, less than 24 hours either
     /// way, because that is what an RFC 3339 timestamp can say; [`build`](crate::Builder::build) refuses others.
     Fixed(i32),
-    /// A zone of the IANA database by its name, written so: `Asia/Shanghai`. Read from the directory that `TZDIR` names, else
-    /// `/usr/share/zoneinfo` or the system's other places for it, and with the feature `bundled-zones` from what this crate was built with, which
-    /// comes last.
+    /// A zone of the IANA database by its name, written so: `Asia/Shanghai`. Read from the directory that `TZDIR`
+    /// names, else `/usr/share/zoneinfo` or the system's other places for it, and with the feature `bundled-zones` from
+    /// what this crate was built with, which comes last.
     #[cfg(feature = "local-time")]
     Named(String),
 }
@@ -111,7 +112,8 @@ pub(crate) enum Offsets {
     Transitions(jiff::tz::TimeZone),
 }
 
-/// The interval of instants `from..until` (seconds since 1970) in which a zone keeps one offset, in seconds east of UTC.
+/// The interval of instants `from..until` (seconds since 1970) in which a zone keeps one offset, in seconds east of
+/// UTC.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment {
     pub(crate) offset: i32,
@@ -123,8 +125,8 @@ pub(crate) struct Segment {
 const COMPARED: std::ops::Range<i64> = 946_684_800..1_767_225_600;
 
 impl Offsets {
-    /// The offsets of some years, and when each began: the same text for zones that name these years alike, whatever the
-    /// zones are called.
+    /// The offsets of some years, and when each began: the same text for zones that name these years alike, whatever
+    /// the zones are called.
     pub(crate) fn history(&self) -> String {
         let (mut history, mut last, mut at) = (String::new(), None, COMPARED.start);
         while COMPARED.contains(&at) {

@@ -1,14 +1,16 @@
 //! How long somebody else has had a turn: whoever has it for minutes may have been stopped, which is worth a report.
 
-use crate::sys::{self, Entry, Holder, Refused};
+use crate::sys::{self, Entry, Holder, Refused, fork_wiped};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
-/// The turn of somebody else that was found last, and since when. All zero: none.
-#[derive(Debug)]
-pub(crate) struct Busy {
-    turn: AtomicI64,
-    since: AtomicI64,
+fork_wiped! {
+    /// The turn of somebody else that was found last, and since when. All zero: none.
+    #[derive(Debug)]
+    pub(crate) struct Busy {
+        turn: AtomicI64,
+        since: AtomicI64,
+    }
 }
 
 impl Busy {
@@ -23,7 +25,8 @@ impl Busy {
     }
 }
 
-/// Whether a thread of that process runs, or waits for a disk: then the process has not been stopped. `false` where nobody can tell (`proc(5)`).
+/// Whether a thread of that process runs, or waits for a disk: then the process has not been stopped. `false` where
+/// nobody can tell (`proc(5)`).
 pub(crate) fn is_at_work(holder: Holder) -> bool {
     let Holder::Process(number) = holder else { return false };
     let threads = PathBuf::from(format!("/proc/{number}/task"));

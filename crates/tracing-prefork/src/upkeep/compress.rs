@@ -1,30 +1,30 @@
-//! Archives: a closed file is compressed, its archive published, the plain file removed. When, and by which process, is in
-//! `housekeeping`.
+//! Archives: a closed file is compressed, its archive published, the plain file removed. When, and by which process, is
+//! in `job`.
 //!
-//! The archive is made beside everybody, without a name and without a claim on the plain file, so that a late line need not wait.
-//! Only then is the plain file claimed, as for pruning. If it is what it was when the work began, the archive gets its name, and
-//! the plain file loses its own. If it is not, the work was for nothing, and nobody has seen any of it. If the plain file is not there any more
-//! when it is to lose its name, the archive loses its own again: the lines are where the plain file was moved to.
+//! The archive is made beside everybody, without a name and without a claim on the plain file, so that a late line need
+//! not wait. Only then is the plain file claimed, as for pruning. If it is what it was when the work began, the archive
+//! gets its name, and the plain file loses its own. If it is not, the work was for nothing, and nobody has seen any of
+//! it. If the plain file is not there any more when it is to lose its name, the archive loses its own again: the lines
+//! are where the plain file was moved to.
 //!
 //! So whatever has an archive's name is whole. Both files are there only if a process was killed between the two steps,
 //! or a late line has made the plain file anew; [`Rest`] tells these apart.
 
+use crate::names::archive::archives_of;
 use crate::names::listing;
 use crate::names::pattern::Pattern;
-use crate::sys::{self, ClosedFile, Directory, FileId, HousekeepingLock, OwnFile, Priority, Reader, Unnamed};
+use crate::sys::{self, Directory, FileId, FinishedFile, JobLock, OwnFile, Priority, Unnamed};
 use crate::time::clock::Clock;
-use crate::upkeep::compression::{Compression, archives_of, kind_of};
-use crate::upkeep::job::Outcome;
+use crate::upkeep::compression::{Compression, kind_of};
 use crate::upkeep::link::Link;
+use crate::upkeep::outcome::Outcome;
 use crate::upkeep::prune;
+use crate::upkeep::rest::{CHUNK, Rest, modified};
 use nix::errno::Errno;
 use std::fs::{File, FileTimes, Metadata, Permissions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-
-/// How much is read and written at a time.
-const CHUNK: usize = 64 * 1024;
 
 /// What became of a plain file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +37,13 @@ enum Archived {
 }
 
 /// Compresses all files whose period is over and that nobody holds, the oldest first.
-pub(crate) fn archive_closed(
+pub(crate) fn compress_finished(
     pattern: &Pattern,
     links: &[Link],
     kind: Compression,
     priority: Priority,
     clock: &Clock,
-    turn: &HousekeepingLock,
+    turn: &JobLock,
     now: i64,
 ) -> io::Result<Outcome> {
     let listing = listing::list_own(pattern, now)?;
@@ -81,7 +81,8 @@ pub(crate) fn archive_closed(
 
 /// Replaces a plain file by its archive, unless somebody holds it or it is `needed`.
 ///
-/// The directory may be moved away meanwhile, or something mounted over it: all steps are taken in the one that was there at the beginning.
+/// The directory may be moved away meanwhile, or something mounted over it: all steps are taken in the one that was
+/// there at the beginning.
 fn archive(
     plain: &Path,
     kind: Compression,
@@ -92,7 +93,7 @@ fn archive(
 ) -> io::Result<Archived> {
     let Some(directory) = Directory::of(plain)? else { return Ok(Archived::Gone) };
     let plain = &*directory.reach(plain);
-    let closed = match ClosedFile::open(plain) {
+    let closed = match FinishedFile::open(plain) {
         // A file server holds a lease of its own.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Archived::Held),
         opened => opened?,
@@ -141,7 +142,8 @@ fn archive(
         Err(_) if !closed.is_at(plain)? => return Ok(Archived::Gone),
         named => named?,
     }
-    // Without the claim, since a disk takes its time: the archive's name must be there after a power failure before the other one goes.
+    // Without the claim, since a disk takes its time: the archive's name must be there after a power failure before the
+    // other one goes.
     let removed = directory.sync().and_then(|()| match unchanged()? {
         Ok(_claim) => remove(plain, &closed),
         Err(archived) => Ok(archived),
@@ -150,9 +152,9 @@ fn archive(
     if fails || matches!(removed, Ok(Archived::Done)) {
         return removed;
     }
-    // A late line has come, or somebody has moved the plain file away or removed it, or the directory is a sticky one of another owner. The lines
-    // would be there twice, or come back. The archive may go: as long as the turn is ours, nobody has removed the plain file because its archive is
-    // there.
+    // A late line has come, or somebody has moved the plain file away or removed it, or the directory is a sticky one
+    // of another owner. The lines would be there twice, or come back. The archive may go: as long as the turn is ours,
+    // nobody has removed the plain file because its archive is there.
     if let Some(published) = published.filter(|_| is_our_turn()) {
         take_back(&target, published, old.as_ref(), clock)?;
         directory.sync()?;
@@ -161,9 +163,10 @@ fn archive(
 }
 
 /// Removes the plain file, of which the archive is there.
-fn remove(plain: &Path, closed: &ClosedFile) -> io::Result<Archived> {
+fn remove(plain: &Path, closed: &FinishedFile) -> io::Result<Archived> {
     match sys::unlink(plain) {
-        // Moved away in this very moment. Without a name it is removed: a file server can answer so to its own removal, asked twice.
+        // Moved away in this very moment. Without a name it is removed: a file server can answer so to its own removal,
+        // asked twice.
         Err(error) if error.kind() == io::ErrorKind::NotFound && closed.file().status()?.links > 0 => {
             Ok(Archived::Gone)
         }
@@ -200,8 +203,8 @@ fn is_as_before(target: &Path, old: Option<&Old>) -> io::Result<bool> {
     old.map_or(Ok(true), |old| Ok(!differ(&old.file.metadata()?, &old.found)))
 }
 
-/// The archive that a plain file goes into. One that is there already, whatever its kind: a program can be killed between the two steps, and started
-/// again with another kind.
+/// The archive that a plain file goes into. One that is there already, whatever its kind: a program can be killed
+/// between the two steps, and started again with another kind.
 #[derive(Debug)]
 struct Target {
     path: PathBuf,
@@ -211,8 +214,8 @@ struct Target {
 }
 
 impl Target {
-    /// The archive that holds what the plain file begins with, else any that is there, of the wanted kind if possible, else a new one of that
-    /// kind.
+    /// The archive that holds what the plain file begins with, else any that is there, of the wanted kind if possible,
+    /// else a new one of that kind.
     #[cfg_attr(
         not(any(feature = "gzip", feature = "zstd")),
         allow(unreachable_code, reason = "without a kind there is nothing to choose")
@@ -235,7 +238,7 @@ impl Target {
             let old = Old { found: file.metadata()?, file };
             let unreadable = |error| unreadable(&directory.told(&archive), &error);
             let kind = kind_of(&archive).map_err(unreadable)?;
-            let rest = Rest::find(&old, plain, before, kind).map_err(unreadable)?;
+            let rest = Rest::find(&old.file, &old.found, plain, before, kind).map_err(unreadable)?;
             let is_wanted = archive == own || chosen.is_none();
             let target = Self { path: archive, kind, old: Some(old), rest };
             match rest {
@@ -299,10 +302,6 @@ fn differ(now: &Metadata, before: &Metadata) -> bool {
     now.len() != before.len() || modified(now) != modified(before) || rights(now) != rights(before)
 }
 
-fn modified(file: &Metadata) -> (i64, i64) {
-    (file.mtime(), file.mtime_nsec())
-}
-
 /// Gives an archive the owner, the permissions and the times of its plain file. If an archive was there before, the new
 /// one has the owner and the group of that one: an administrator may have given it to somebody. Only those who may read
 /// both files may read the new one.
@@ -311,8 +310,8 @@ fn take_after(archive: &File, plain: &Metadata, old: Option<&Metadata>) -> io::R
     let (mut uid, mut gid, mut mode) = (plain.uid(), plain.gid(), plain.mode() & 0o777);
     if let Some(old) = old {
         mode &= old.mode();
-        // An owner can give himself every right, and whoever may not read the plain file could have made the old archive
-        // to get at it.
+        // An owner can give himself every right, and whoever may not read the plain file could have made the old
+        // archive to get at it.
         let may_read = old.uid() == uid || plain.mode() & 0o004 != 0;
         uid = if may_read { old.uid() } else { own.uid() };
         if old.gid() != gid {
@@ -331,115 +330,6 @@ fn take_after(archive: &File, plain: &Metadata, old: Option<&Metadata>) -> io::R
     }
     archive.set_permissions(Permissions::from_mode(mode))?;
     archive.set_times(FileTimes::new().set_accessed(plain.accessed()?).set_modified(plain.modified()?))
-}
-
-/// What of a plain file is not in the archive that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
-    Nothing,
-    /// Something has come to what the last member holds: all of it is to be put in the place of that, behind the archive's first so many bytes, which
-    /// may end in the middle of a line.
-    Grown {
-        behind: u64,
-        torn: bool,
-    },
-    /// It is another file, of late lines: all of it is to be put behind the archive.
-    Apart {
-        behind: u64,
-        torn: bool,
-    },
-}
-
-impl Rest {
-    /// Reads the whole archive. Each of its members was made from a plain file; if the plain file that is there now is still the one
-    /// that the last member was made from, it begins with what that member holds, and is older than the archive. Then that member
-    /// gives way to a new one, unless nothing has come to the file since. If it is another file, of late lines, it becomes a further member.
-    ///
-    /// The age is what tells late lines without a timestamp, which repeat what the member says, from the member's own.
-    fn find(archive: &Old, plain: &OwnFile, before: &Metadata, kind: Compression) -> io::Result<Self> {
-        let own = &archive.found;
-        let mut input = Counted { inner: BufReader::with_capacity(CHUNK, archive.file.reader()), count: 0 };
-        let (mut last, mut torn) = (None, [false; 2]);
-        while !input.fill_buf()?.is_empty() {
-            let start = input.count;
-            let mut comparison = Comparison {
-                plain: BufReader::with_capacity(CHUNK, plain.reader()),
-                piece: Vec::new(),
-                equal: true,
-                last: None,
-            };
-            let length = kind.decompress(&mut input, &mut comparison)?;
-            torn = [torn[1], comparison.last.map_or(torn[1], |last| last != b'\n')];
-            last = Some((start, length, comparison.equal));
-        }
-        let Some((start, length, begins)) = last else { return Err(io::ErrorKind::UnexpectedEof.into()) };
-        if !begins || is_younger(before, own) {
-            return Ok(Self::Apart { behind: input.count, torn: torn[1] });
-        }
-        // Somebody can have taken rights from the plain file since, which the archive then must not give either.
-        let protects = own.mode() & !before.mode() & 0o777 == 0;
-        let nothing = length == before.len() && modified(before) == modified(own) && protects;
-        Ok(if nothing { Self::Nothing } else { Self::Grown { behind: start, torn: torn[0] } })
-    }
-}
-
-/// Whether the plain file was made after the archive, by when the two were made, which nothing changes later. If both are of one
-/// tick of the kernel's clock, the archive cannot be this file's, which has been there for a period.
-fn is_younger(plain: &Metadata, archive: &Metadata) -> bool {
-    // A file system that does not know says nothing.
-    plain.created().ok().zip(archive.created().ok()).is_some_and(|(plain, archive)| plain >= archive)
-}
-
-/// Compares what is written to it with how the plain file begins.
-struct Comparison<'a> {
-    plain: BufReader<Reader<'a>>,
-    piece: Vec<u8>,
-    equal: bool,
-    /// The last byte.
-    last: Option<u8>,
-}
-
-impl Write for Comparison<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.last = bytes.last().copied().or(self.last);
-        if self.equal {
-            self.piece.resize(bytes.len(), 0);
-            self.equal = match self.plain.read_exact(&mut self.piece) {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
-                read => read.map(|()| self.piece == bytes)?,
-            };
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Counts what has been consumed.
-struct Counted<R> {
-    inner: R,
-    count: u64,
-}
-
-impl<R: BufRead> Read for Counted<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buf)?;
-        self.count += read as u64;
-        Ok(read)
-    }
-}
-
-impl<R: BufRead> BufRead for Counted<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.count += amount as u64;
-        self.inner.consume(amount);
-    }
 }
 
 /// Writes no more than half of what was free on the disk, so that lines find room meanwhile.

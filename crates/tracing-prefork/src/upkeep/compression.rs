@@ -1,5 +1,6 @@
 //! [`Compression`]: how closed files are compressed, and their archives read again.
 
+use crate::names::archive::{ENDINGS, with_ending};
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -17,22 +18,6 @@ pub enum Compression {
     Zstd,
 }
 
-/// What the names of archives end in, whatever this build can make.
-pub(crate) const ENDINGS: [&str; 2] = [".gz", ".zst"];
-
-/// The longest of them.
-pub(crate) const LONGEST_ENDING: usize = 4;
-
-/// The name of the plain file whose archive would have that name.
-pub(crate) fn plain_name(archive: &str) -> Option<&str> {
-    ENDINGS.iter().find_map(|ending| archive.strip_suffix(ending))
-}
-
-/// Where the archives of a plain file would be.
-pub(crate) fn archives_of(plain: &Path) -> impl Iterator<Item = PathBuf> {
-    ENDINGS.iter().map(|ending| with_ending(plain, ending))
-}
-
 /// How an archive is compressed, by its name. An error if this build has not that kind.
 pub(crate) fn kind_of(archive: &Path) -> io::Result<Compression> {
     let kinds = [
@@ -46,12 +31,6 @@ pub(crate) fn kind_of(archive: &Path) -> io::Result<Compression> {
     kind.ok_or_else(|| {
         io::Error::new(io::ErrorKind::Unsupported, "this build lacks the feature `gzip` or `zstd` that reads it")
     })
-}
-
-fn with_ending(plain: &Path, ending: &str) -> PathBuf {
-    let mut path = plain.as_os_str().to_owned();
-    path.push(ending);
-    path.into()
 }
 
 impl Compression {

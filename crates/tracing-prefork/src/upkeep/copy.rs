@@ -8,8 +8,8 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Whether a file under a link's name holds nothing but what one of the pattern's files begins with, has no other name, and was not written to for a
-/// day: then nothing is lost with it.
+/// Whether a file under a link's name holds nothing but what one of the pattern's files begins with, has no other name,
+/// and was not written to for a day: then nothing is lost with it.
 pub(crate) fn is_one(path: &Path, found: &Metadata, files: &[Found]) -> bool {
     let is_of = |file: &Found| {
         let long_enough = || fs::symlink_metadata(&file.path).is_ok_and(|original| original.len() >= found.len());

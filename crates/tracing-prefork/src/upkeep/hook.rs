@@ -1,16 +1,17 @@
-//! Handing finished files over to the user's hook, `on_rollover`. When, and by which process, is in `housekeeping`; what stays known of
-//! it, in `record`.
+//! Handing finished files over to the user's hook, `on_rollover`. When, and by which process, is in `job`; what stays
+//! known of it, in `record`.
 
+use crate::names::archive::archives_of;
 use crate::names::listing::{self, Found};
 use crate::names::pattern::{Pattern, Place};
 use crate::process::user_code;
-use crate::sys::{ClosedFile, Creation, HousekeepingLock};
+use crate::sys::{Creation, FinishedFile, JobLock};
 use crate::time::calendar::Period;
 use crate::upkeep::age;
-use crate::upkeep::compression::{archives_of, plain_name};
-use crate::upkeep::job::Outcome;
+use crate::upkeep::outcome::Outcome;
 use crate::upkeep::prune;
-use crate::upkeep::record::{self, Line, Record, State, Version};
+use crate::upkeep::queue::Stage;
+use crate::upkeep::record::{self, Record, State, Version};
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -38,64 +39,12 @@ impl fmt::Debug for Hook {
     }
 }
 
-/// How far the hook has come with a file as it is now. What it has had before that was compressed it has had.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    New,
-    Called(Line),
-    Done,
-}
-
-impl Stage {
-    fn of(record: &Record, name: &str, version: Version) -> Self {
-        match record.line(name, version) {
-            Some(line) if line.state == State::Done => Self::Done,
-            Some(line) => Self::Called(line),
-            None if plain_name(name).is_some_and(|plain| record.was_done_plain(plain, version)) => Self::Done,
-            None => Self::New,
-        }
-    }
-}
-
-/// What retention asks of a hook that has not done its work with a file yet.
-#[derive(Debug)]
-pub(crate) struct Queue {
-    record: Record,
-    in_vain: bool,
-}
-
-impl Queue {
-    /// `tried`: all files that could be handed over have just been, as far as the hook did its work.
-    pub(crate) fn new(tried: bool, record: Record, now: i64) -> Self {
-        Self { in_vain: tried || record.is_stuck(now), record }
-    }
-
-    /// Whether a file waits for the hook: until it has `rested`, if the hook has failed on it, is stuck, or could not be called.
-    pub(crate) fn waits(&self, name: &str, path: &Path, rested: impl Fn() -> bool) -> Waits {
-        let stage = record::version(path).map_or(Stage::New, |version| Stage::of(&self.record, name, version));
-        let failed = |line: Line| line.state == State::Failed;
-        match stage {
-            Stage::Done => Waits::No,
-            Stage::Called(line) if (self.in_vain || failed(line)) && rested() => Waits::InVain,
-            Stage::New if self.in_vain && rested() => Waits::InVain,
-            Stage::Called(_) | Stage::New => Waits::Yes,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waits {
-    No,
-    Yes,
-    InVain,
-}
-
 /// A round over all files, by the one whose turn it is.
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
     pub(crate) pattern: &'a Pattern,
     pub(crate) hook: &'a Hook,
-    pub(crate) turn: &'a HousekeepingLock,
+    pub(crate) turn: &'a JobLock,
     /// Also what has failed so recently that it is not tried again by itself.
     pub(crate) all: bool,
     pub(crate) now: i64,
@@ -111,9 +60,9 @@ enum Offered {
 }
 
 impl Round<'_> {
-    /// Gives the hook each file that is over, that nobody holds, and that it has not had as it is now: the oldest first. Where files are
-    /// compressed it is given their archives. What has rested for a day it is given as it is, since whoever holds it does not write there any
-    /// more.
+    /// Gives the hook each file that is over, that nobody holds, and that it has not had as it is now: the oldest
+    /// first. Where files are compressed it is given their archives. What has rested for a day it is given as it is,
+    /// since whoever holds it does not write there any more.
     pub(crate) fn hand_over(&self, record: &Path, creation: Creation<'static>) -> io::Result<Outcome> {
         let listing = listing::list_own(self.pattern, self.now)?;
         let mut outcome = Outcome { failed: listing.closed, disputed: listing.disputed, ..Outcome::default() };
@@ -135,7 +84,8 @@ impl Round<'_> {
             if !prune::is_over(place, &places, self.now) {
                 continue;
             }
-            // Where files are compressed, a plain one is about to be, by itself or, if it is of late lines, into the archive beside it.
+            // Where files are compressed, a plain one is about to be, by itself or, if it is of late lines, into the
+            // archive beside it.
             let unpacked = self.pattern.archives && same.iter().any(|(_, found)| found.place.is_some());
             for (_, found) in same {
                 match self.offer(&mut notes, found, place, unpacked) {
@@ -221,7 +171,7 @@ fn is_held(found: &Found) -> io::Result<bool> {
     if found.place.is_none() {
         return Ok(false);
     }
-    match ClosedFile::open(&found.path) {
+    match FinishedFile::open(&found.path) {
         Ok(None) => Ok(false),
         Ok(Some(plain)) => plain.is_held(),
         // A file server holds a lease of its own.

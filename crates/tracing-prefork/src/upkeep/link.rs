@@ -1,8 +1,8 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
-use crate::appender::Inner;
 use crate::names::listing;
 use crate::names::pattern::{Pattern, Place};
+use crate::names::site::Site;
 use crate::sys::{self, FileId, LogPath, parse_hidden, unique_hidden};
 use crate::time::clock::{AHEAD, Clock, FIRST, Moment};
 use crate::upkeep::age::{self, is_left_behind};
@@ -26,8 +26,8 @@ const LOOKS: usize = 5;
 pub(crate) struct Link {
     kind: Kind,
     name: String,
-    /// The file that this process has led a hard link to, mixed into one number; 0 for none yet. The link stays ours when the file's own
-    /// name is gone.
+    /// The file that this process has led a hard link to, mixed into one number; 0 for none yet. The link stays ours
+    /// when the file's own name is gone.
     led: AtomicU64,
     /// A mark of what has the link's name, as it was when it was looked at last; 0 for nothing.
     seen: AtomicU64,
@@ -84,9 +84,9 @@ impl Link {
     }
 
     /// [`lead`](Self::lead), and a note of what has come of it.
-    pub(crate) fn renew(&self, inner: &Inner, to: To) -> io::Result<()> {
-        let renewed = self.lead(inner, to);
-        self.seen.store(mark(&inner.pattern.directory().join(&self.name)), Relaxed);
+    pub(crate) fn renew(&self, site: &Site, to: To) -> io::Result<()> {
+        let renewed = self.lead(site, to);
+        self.seen.store(mark(&site.pattern.directory().join(&self.name)), Relaxed);
         renewed
     }
 
@@ -94,21 +94,21 @@ impl Link {
     ///
     /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
     /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
-    fn lead(&self, inner: &Inner, To { at, index, put_back }: To) -> io::Result<()> {
-        let Inner { pattern, clock, .. } = inner;
+    fn lead(&self, site: &Site, To { at, index, put_back }: To) -> io::Result<()> {
+        let Site { pattern, clock, .. } = site;
         let path = pattern.directory().join(&self.name);
         let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
         let mut looks = 1..LOOKS;
         loop {
             let now = clock.exact_second();
-            let there = self.leads_to(&path, inner, now)?;
+            let there = self.leads_to(&path, site, now)?;
             if there.is_some_and(|there| self.is_right(there, place, now, put_back)) {
                 return Ok(());
             }
             self.wanted.store(place.span.start, Relaxed);
             let replaced = self.replace(&path, &target, clock.now());
             if replaced.is_ok() {
-                self.note(&path, inner);
+                self.note(&path, site);
                 if place.span.contains(clock.exact_second()) {
                     return Ok(());
                 }
@@ -122,7 +122,8 @@ impl Link {
                 }
                 // The temporary name was taken for one that a killed process had left.
                 None if failed == Some(NotFound) && looks.next().is_some() => {}
-                // Or compressed, or removed by somebody whose clock is ahead: whoever makes the next file leads the link there.
+                // Or compressed, or removed by somebody whose clock is ahead: whoever makes the next file leads the
+                // link there.
                 None if matches!(failed, Some(NotFound | ResourceBusy)) && (is_free(target.as_path()) || is_over()) => {
                     return Ok(());
                 }
@@ -147,8 +148,8 @@ impl Link {
 
     /// Which file the link leads to now. An error if there is something else under its
     /// name, which is not ours to replace.
-    fn leads_to(&self, path: &Path, inner: &Inner, now: i64) -> io::Result<Option<Place>> {
-        let pattern = &inner.pattern;
+    fn leads_to(&self, path: &Path, site: &Site, now: i64) -> io::Result<Option<Place>> {
+        let pattern = &site.pattern;
         for _ in 0..LOOKS {
             let found = match fs::symlink_metadata(path) {
                 Err(error) if error.kind() == NotFound => return Ok(None),
@@ -166,7 +167,7 @@ impl Link {
                 Kind::Hard if found.is_file() => {
                     let files = listing::list(pattern, now)?.found;
                     let place = files.iter().find_map(|file| file.place.filter(|_| file.inode == found.ino()));
-                    if place.is_some() || self.is_ours(path, inner) || copy::is_one(path, &found, &files) {
+                    if place.is_some() || self.is_ours(path, site) || copy::is_one(path, &found, &files) {
                         return Ok(place);
                     }
                     // Between the two looks somebody may have renewed the link and pruned the file that it led to.
@@ -178,22 +179,22 @@ impl Link {
     }
 
     /// Whether a hard link leads to the file that this process, or the one that led such links last, has led it to.
-    fn is_ours(&self, path: &Path, inner: &Inner) -> bool {
-        let is_noted = |id| link_note::names(&inner.pattern.hidden(NOTE), inner.creation(), id);
+    fn is_ours(&self, path: &Path, site: &Site) -> bool {
+        let is_noted = |id| link_note::names(&site.pattern.hidden(NOTE), site.creation(), id);
         sys::identity_of(path).is_some_and(|id| mixed(id) == self.led.load(Relaxed) || is_noted(id))
     }
 
-    /// Notes where a hard link leads, unless another process has renewed it meanwhile. Without a note, a process that is
-    /// started later knows the link only as long as its file has its own name.
-    fn note(&self, path: &Path, inner: &Inner) {
+    /// Notes where a hard link leads, unless another process has renewed it meanwhile. Without a note, a process that
+    /// is started later knows the link only as long as its file has its own name.
+    fn note(&self, path: &Path, site: &Site) {
         let led = |id: &FileId| self.is_hard() && mixed(*id) == self.led.load(Relaxed);
         let is_log = |id: FileId| {
-            let files = listing::list(&inner.pattern, inner.clock.exact_second()).unwrap_or_default().found;
+            let files = listing::list(&site.pattern, site.clock.exact_second()).unwrap_or_default().found;
             files.iter().any(|file| file.place.is_some() && file.inode == id.inode)
         };
         let Some(mut id) = sys::identity_of(path).filter(led) else { return };
         for _ in 0..LOOKS {
-            let noted = link_note::write(&inner.pattern.hidden(NOTE), inner.creation(), id);
+            let noted = link_note::write(&site.pattern.hidden(NOTE), site.creation(), id);
             match sys::identity_of(path) {
                 // Whoever has renewed it in the meantime may have noted that before, and the note is gone again.
                 Some(found) if noted.is_ok() && found != id && is_log(found) => id = found,
@@ -206,7 +207,8 @@ impl Link {
         self.kind == Kind::Hard
     }
 
-    /// Whether this is a hard link, and another name of that file. Allocates nothing: a child of a raw `clone` asks, too.
+    /// Whether this is a hard link, and another name of that file. Allocates nothing: a child of a raw `clone` asks,
+    /// too.
     pub(crate) fn is_name_of(&self, pattern: &Pattern, id: FileId) -> bool {
         let path = || {
             let mut path = LogPath::in_directory(pattern.directory())?;
@@ -254,8 +256,8 @@ impl Link {
         }
     }
 
-    /// Whether the directory keeps temporary names for good, as one does to which names can only be added (`chattr +a`): then there shall be
-    /// one at most, and none by a program that is started again.
+    /// Whether the directory keeps temporary names for good, as one does to which names can only be added (`chattr
+    /// +a`): then there shall be one at most, and none by a program that is started again.
     fn is_stuck(&self, path: &Path, now: SystemTime) -> bool {
         let second = Moment::from(now).secs;
         let is_swept = (0..SWEEP).contains(&second.saturating_sub(self.swept.load(Relaxed)));
@@ -316,8 +318,8 @@ fn stuck() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
-/// Tells what has a name from what had it before: by its kind, its inode, and, since a removed link's inode is given away again, when a
-/// symbolic link was made. 0 for nothing.
+/// Tells what has a name from what had it before: by its kind, its inode, and, since a removed link's inode is given
+/// away again, when a symbolic link was made. 0 for nothing.
 fn mark(path: &Path) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else { return 0 };
     let made = if found.is_symlink() { found.ctime().wrapping_mul(1_000_000_000) + found.ctime_nsec() } else { 0 };

@@ -1,8 +1,8 @@
 //! The file that hard links were led to last: a hidden note with its inode and the time at which it was made.
 //!
-//! A hard link is known to be ours by the other name of its file. When somebody has moved or deleted that file, the note
-//! tells a process that is started later. The inode alone would not: it is given to the next file. Together with the
-//! time of birth it never comes again, so that the note can be out of date, but never names somebody else's file.
+//! A hard link is known to be ours by the other name of its file. When somebody has moved or deleted that file, the
+//! note tells a process that is started later. The inode alone would not: it is given to the next file. Together with
+//! the time of birth it never comes again, so that the note can be out of date, but never names somebody else's file.
 
 use crate::sys::{self, Creation, FileId};
 use std::io::{self, Read};

@@ -3,15 +3,15 @@
 //! A file goes only if its whole name parses back to a period of this pattern, if that period is over, and if nobody
 //! holds a lease on it, which is to say that no process has it open for writing.
 
+use crate::names::archive::plain_name;
 use crate::names::listing::{self, Disputed, Found, Listing};
 use crate::names::pattern::{Pattern, Place};
 use crate::sys::{self, Removal};
 use crate::time::clock::{Clock, system_time};
 use crate::upkeep::age::{self, ABANDONED};
-use crate::upkeep::compression::plain_name;
-use crate::upkeep::hook::{Queue, Waits};
-use crate::upkeep::job::Outcome;
 use crate::upkeep::link::Link;
+use crate::upkeep::outcome::Outcome;
+use crate::upkeep::queue::{Queue, Waits};
 use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
@@ -73,8 +73,8 @@ impl Kept {
     }
 }
 
-/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go, and of those that wait for the
-/// user's hook.
+/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go, and of
+/// those that wait for the user's hook.
 pub(crate) fn prune(
     pattern: &Pattern,
     links: &[Link],
@@ -109,7 +109,8 @@ pub(crate) fn prune(
     Ok(outcome)
 }
 
-/// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has gone.
+/// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has
+/// gone.
 pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, clock: &Clock) -> io::Result<bool> {
     let limits = Limits { files: Some(keep), age: None, bytes: None, spare: 0 };
     for Kept { path, .. } in surplus(pattern, links, &limits, clock, clock.exact_second())?.files {
@@ -132,8 +133,9 @@ struct Surplus {
     disputed: Option<Disputed>,
 }
 
-/// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one. Files of the future do not
-/// count, and go when they have not been written to for a day. Clears away what processes that were killed have left.
+/// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one.
+/// Files of the future do not count, and go when they have not been written to for a day. Clears away what processes
+/// that were killed have left.
 fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
     let mut files = Vec::new();
     let Listing { found, closed, disputed } = listing::list_own(pattern, now)?;
@@ -163,8 +165,8 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, no
     Ok(Surplus { files, ahead, closed, disputed })
 }
 
-/// Whether nothing more is written to a file: its period has ended, or another file of that period has followed. `places` are those of
-/// all files, in their order.
+/// Whether nothing more is written to a file: its period has ended, or another file of that period has followed.
+/// `places` are those of all files, in their order.
 pub(crate) fn is_over(place: Place, places: &[Place], now: i64) -> bool {
     let next = places.partition_point(|other| other.order() <= place.order());
     let followed = places.get(next).is_some_and(|next| next.span == place.span);

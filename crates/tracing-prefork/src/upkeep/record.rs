@@ -1,16 +1,17 @@
-//! The record of the files that `on_rollover` was given: a hidden file with a line for each, such as
-//! `+ 1795305599.123456789 4096 1 1795305606 app.2026-11-21.log`, with each number in columns of its own: the time of the file's last change and
-//! its size in bytes, how often the hook was called for it, as it is since then, and when last.
+//! The record of the files that `on_rollover` was given: a hidden file with a line for each, such as `+
+//! 1795305599.123456789 4096 1 1795305606 app.2026-11-21.log`, with each number in columns of its own: the time of the
+//! file's last change and its size in bytes, how often the hook was called for it, as it is since then, and when last.
 //!
-//! It is a file of its own, which nobody else writes to: what is not a regular file, too large, or not of somebody who may have made it is set
-//! aside under the name `....rollover.bad`, and a hard link gives way to a copy, so that the other file stays as it is.
+//! It is a file of its own, which nobody else writes to: what is not a regular file, too large, or not of somebody who
+//! may have made it is set aside under the name `....rollover.bad`, and a hard link gives way to a copy, so that the
+//! other file stays as it is.
 //!
-//! The line is there before the hook is called, with a `?`, which becomes a `+` when the hook has done its work, and a `-` when it has
-//! failed. So nothing is called again and again because the disk is full, and who is killed in the hook leaves a `?` behind. Only who holds
-//! the hook's lock writes here; what others read meanwhile may be a little behind.
+//! The line is there before the hook is called, with a `?`, which becomes a `+` when the hook has done its work, and a
+//! `-` when it has failed. So nothing is called again and again because the disk is full, and who is killed in the hook
+//! leaves a `?` behind. Only who holds the hook's lock writes here; what others read meanwhile may be a little behind.
 
 use crate::sys::{self, Creation, Mode, OwnFile};
-use crate::upkeep::job::LOOK_AGAIN;
+use crate::upkeep::schedule::LOOK_AGAIN;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -33,8 +34,8 @@ const PADDING: u64 = 4096;
 /// The most bytes that a record may have: some 500 000 files.
 const LARGEST: u64 = 64 << 20;
 
-/// What tells a file from what late lines have made of it: when it was last changed, in seconds since 1970 and nanoseconds, and its size,
-/// for what comes in the same tick of the kernel's clock.
+/// What tells a file from what late lines have made of it: when it was last changed, in seconds since 1970 and
+/// nanoseconds, and its size, for what comes in the same tick of the kernel's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
     pub(crate) modified: (i64, i64),
@@ -98,8 +99,8 @@ impl Line {
         (line.head() == head).then_some((name, line))
     }
 
-    /// Whether it is time to call a hook again that has failed, or whose process was killed: after some seconds first, then ever more
-    /// rarely, whichever process it is.
+    /// Whether it is time to call a hook again that has failed, or whose process was killed: after some seconds first,
+    /// then ever more rarely, whichever process it is.
     pub(crate) fn is_due(&self, now: i64) -> bool {
         let delay = LOOK_AGAIN.start() << self.calls.saturating_sub(1).min(10);
         !(self.called..self.called.saturating_add(delay.min(*LOOK_AGAIN.end()))).contains(&now)
@@ -161,7 +162,8 @@ impl Record {
         self.lines.get(name).filter(|line| line.version == version).copied()
     }
 
-    /// Whether the hook has done its work with that file before it was compressed, which keeps the time of its last change.
+    /// Whether the hook has done its work with that file before it was compressed, which keeps the time of its last
+    /// change.
     pub(crate) fn was_done_plain(&self, name: &str, version: Version) -> bool {
         let line = self.lines.get(name).filter(|line| line.version.modified == version.modified);
         line.is_some_and(|line| line.state == State::Done)
@@ -231,7 +233,8 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Goes on in a file of its own, because this one has further names: it is in somebody's snapshot by hard links, or is somebody's file.
+    /// Goes on in a file of its own, because this one has further names: it is in somebody's snapshot by hard links, or
+    /// is somebody's file.
     fn copy(&mut self) -> io::Result<()> {
         let copy = sys::Unnamed::create(&self.path, self.creation.now)?;
         let mode = Mode::from_bits_truncate(self.file.metadata()?.mode());
@@ -312,8 +315,8 @@ impl Writer {
         self.file.write_all_at(line.head().as_bytes(), line.at)
     }
 
-    /// Forgets what is not there any more, when there are many more lines than `files`. In place: if somebody is killed in the middle of it,
-    /// some files are handed over once more.
+    /// Forgets what is not there any more, when there are many more lines than `files`. In place: if somebody is killed
+    /// in the middle of it, some files are handed over once more.
     pub(crate) fn forget_unless(&mut self, files: usize, is_there: impl Fn(&str) -> bool) -> io::Result<()> {
         let lines = &mut self.record.lines;
         let before = lines.len();

@@ -1,8 +1,9 @@
-//! Since when nobody could hand over: retention waits for the user's hook, but not for ever for one that cannot be called.
+//! Since when nobody could hand over: retention waits for the user's hook, but not for ever for one that cannot be
+//! called.
 //!
-//! A hidden note holds the first and the last refusal, in seconds of the appender's clock. Refused is who cannot have the turn, start a thread or
-//! write to the record, whatever the reason. Whoever could hand over wipes the note. It lies in a file because workers come and go, and because
-//! an administrator's `prune()` is to know.
+//! A hidden note holds the first and the last refusal, in seconds of the appender's clock. Refused is who cannot have
+//! the turn, start a thread or write to the record, whatever the reason. Whoever could hand over wipes the note. It
+//! lies in a file because workers come and go, and because an administrator's `prune()` is to know.
 
 use crate::sys::{self, Creation};
 use std::io::{self, Read};

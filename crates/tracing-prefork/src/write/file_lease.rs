@@ -1,9 +1,10 @@
-//! Waiting for a file server that holds a lease of its own on a log file (`fcntl(2)`, F_SETLEASE), as Samba and NFS servers do.
+//! Waiting for a file server that holds a lease of its own on a log file (`fcntl(2)`, F_SETLEASE), as Samba and NFS
+//! servers do.
 //!
-//! An open that does not block is refused meanwhile (EAGAIN), and has the kernel ask the server to give its lease back. If it does not, the kernel
-//! ends the lease after `/proc/sys/fs/lease-break-time`, 45 seconds as a rule.
+//! An open that does not block is refused meanwhile (EAGAIN), and has the kernel ask the server to give its lease back.
+//! If it does not, the kernel ends the lease after `/proc/sys/fs/lease-break-time`, 45 seconds as a rule.
 
-use crate::appender::Inner;
+use crate::write::log::Log;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
@@ -25,13 +26,13 @@ pub(crate) struct Wait<'a> {
     began: Option<Instant>,
 }
 
-impl Inner {
-    /// Building waits as an ordinary open does. An event does not for long; and if a file is open that takes the lines meanwhile, one thread
-    /// waits, and no other.
+impl Log {
+    /// Building waits as an ordinary open does. An event does not for long; and if a file is open that takes the lines
+    /// meanwhile, one thread waits, and no other.
     pub(crate) fn wait_for_file_lease(&self) -> Wait<'_> {
         Wait {
             patience: self.slots.is_built().then_some(PATIENCE),
-            waits: &self.duties().waits_for_server,
+            waits: &self.state.waits_for_server,
             alone: self.slots.is_open(),
             began: None,
         }

@@ -9,7 +9,8 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 thread_local! {
-    /// The generation of the process in which this thread is asking for a first line: a child that is forked meanwhile is not. 0 for none.
+    /// The generation of the process in which this thread is asking for a first line: a child that is forked meanwhile
+    /// is not. 0 for none.
     static ASKING: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -27,13 +28,14 @@ impl Header {
         Self { code: Box::new(header), limit: u64::MAX, length: AtomicU64::new(0) }
     }
 
-    /// Whether this thread is asking for a first line: what the user's code logs then must not begin a file in its turn.
+    /// Whether this thread is asking for a first line: what the user's code logs then must not begin a file in its
+    /// turn.
     pub(crate) fn is_asking() -> bool {
         ASKING.get() == sys::generation()
     }
 
-    /// The first line of a period's file, with its newline; nothing if the user gives nothing. An error if the user's code panics, or if the
-    /// line is so long that each line would begin another file.
+    /// The first line of a period's file, with its newline; nothing if the user gives nothing. An error if the user's
+    /// code panics, or if the line is so long that each line would begin another file.
     pub(crate) fn of(&self, period: Period) -> io::Result<Vec<u8>> {
         let outer = ASKING.replace(sys::generation());
         let line = user_code::run("header", || (self.code)(period));

@@ -1,20 +1,21 @@
 //! Files that are open without a lease, and how the next line gets one.
 //!
-//! Building opens the first file and takes no lease on it: a parent that forks its workers and never logs must not keep the file from being
-//! pruned, compressed or handed over. By hand, a process gives back the leases on files of ended periods. The descriptor stays open, for a
-//! process that may open nothing any more. So before the next line the lease is taken, and if the file has lost its name meanwhile, it is opened
-//! anew.
+//! Building opens the first file and takes no lease on it: a parent that forks its workers and never logs must not keep
+//! the file from being pruned, compressed or handed over. By hand, a process gives back the leases on files of ended
+//! periods. The descriptor stays open, for a process that may open nothing any more. So before the next line the lease
+//! is taken, and if the file has lost its name meanwhile, it is opened anew.
 //!
-//! If the kernel refuses the lease, nothing keeps others from removing the file. That is reported, and the lease asked for again each second.
-//! Meanwhile each line is followed by a look whether the file still has its name. If not, the line is written again, to a new file.
+//! If the kernel refuses the lease, nothing keeps others from removing the file. That is reported, and the lease asked
+//! for again each second. Meanwhile each line is followed by a look whether the file still has its name. If not, the
+//! line is written again, to a new file.
 
-use crate::appender::Inner;
 use crate::report::Operation;
 use crate::sys::{self, LockOutcome};
 use crate::time::clock::Second;
-use crate::write::fallback::Unwritten;
+use crate::write::log::Log;
+use crate::write::pin::Pin;
 use crate::write::recheck::Look;
-use crate::write::slots::Pin;
+use crate::write::unwritten::Unwritten;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(crate) enum Lease {
     Lost,
 }
 
-impl Inner {
+impl Log {
     /// Takes the lease on the file of a slot that has none.
     pub(crate) fn lease(&self, pin: &Pin<'_>, at: i64) -> Lease {
         if !pin.is_unleased() {
@@ -47,20 +48,20 @@ impl Inner {
 
     /// The same for the file that is open for `at`.
     pub(crate) fn lease_at(&self, at: i64) {
-        if let Some(pin) = self.slots.pin(&self.slots.state, Second::exact(at)) {
+        if let Some(pin) = self.slots.pin(Second::exact(at)) {
             self.lease(&pin, at);
-            pin.withdraw();
+            pin.cancel();
         }
     }
 
     /// Takes the lease on an open file.
     pub(crate) fn take_lease(&self, file: BorrowedFd<'_>, at: i64) -> Lease {
-        let outcome = sys::share_patiently(file, self.slots.discipline);
+        let outcome = sys::share_patiently(file, self.slots.write_mode);
         match outcome {
             LockOutcome::Busy if sys::is_claimed(file) => Lease::Lost,
             // Somebody's lock on the whole file, which keeps pruners away, too.
             LockOutcome::Busy => Lease::Missing,
-            _ if !self.has_name(file) => Lease::Lost,
+            _ if !self.upkeep.keeps_name(file) => Lease::Lost,
             LockOutcome::Held => Lease::Held,
             LockOutcome::Unsupported(_) if self.slots.is_without_leases() => Lease::Held,
             LockOutcome::Unsupported(error) | LockOutcome::Failed(error) => {
@@ -71,25 +72,25 @@ impl Inner {
     }
 
     /// Appends to a slot that has no lease and needs no other care. `None`: the line has gone with its file.
-    pub(crate) fn append_unleased(
+    pub(crate) fn write_without_lease(
         self: &Arc<Self>,
         pin: Pin<'_>,
         line: &[u8],
         at: i64,
     ) -> Option<Result<(), Unwritten>> {
         let outcome = pin.append(line);
-        if outcome.is_ok() && !pin.has_name(|file| self.has_name(file)) {
-            pin.withdraw();
+        if outcome.is_ok() && !pin.has_name(|file| self.upkeep.keeps_name(file)) {
+            pin.cancel();
             return None;
         }
-        Some(self.appended(pin, outcome, line, at))
+        Some(self.after_write(pin, outcome, line, at))
     }
 
     /// Opens the file of `at` anew if its path leads to another, or to none. Says whether one has been opened.
     pub(crate) fn open_anew(self: &Arc<Self>, at: i64) -> bool {
-        match self.look_at_file(at, self.clock.exact_second()) {
+        match self.look_at_file(at, self.site.clock.exact_second()) {
             Ok(Look::Reopened(_) | Look::OpenedAgain) => {
-                self.after_rollover(at);
+                self.file_was_opened(at);
                 true
             }
             Ok(Look::Lost) => {

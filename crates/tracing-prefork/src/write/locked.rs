@@ -1,29 +1,26 @@
 //! Writes that take more than one system call: under the write lock, and behind a piece of a line.
 //!
-//! A write falls short when a disk, a quota or a file-size limit is full, and a writer that is killed may leave a piece of its line. What
-//! is written next must not be glued to that.
+//! A write falls short when a disk, a quota or a file-size limit is full, and a writer that is killed may leave a piece
+//! of its line. What is written next must not be glued to that.
 
-use crate::appender::Inner;
+use crate::process::patience::{PATIENCE, wait};
 use crate::report::Operation;
-use crate::sys::{self, Discipline, Unlocked, WriteLock};
-use crate::write::fallback::is_want_of_room;
-use crate::write::slots::{Pin, Turn};
+use crate::sys::{self, Unlocked, WriteLock, WriteMode};
+use crate::write::log::Log;
+use crate::write::pin::{Pin, Turn};
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// So long a thread waits for the write lock. Whoever holds it needs microseconds, unless it has been stopped.
-const PATIENCE: Duration = Duration::from_secs(1);
+use std::time::Duration;
 
 /// To be reported: somebody else has held the lock for that long. No errno has this value.
 const HELD: i32 = -1;
 
-impl Inner {
-    /// Appends to a slot that needs care, and returns how much of the line went in; `None` if the file is to be `limited` and has no room.
-    pub(crate) fn append_to_slot(
+impl Log {
+    /// Appends to a slot that needs care, and returns how much of the line went in; `None` if the file is to be
+    /// `limited` and has no room.
+    pub(crate) fn write_to_slot(
         &self,
         pin: &Pin<'_>,
         line: &[u8],
@@ -38,9 +35,9 @@ impl Inner {
         let turn = self.turn(pin);
         let lock = turn.is_some().then(|| self.lock(file)).flatten();
         let Some(lock) = lock else {
-            let outcome = match self.slots.discipline {
-                Discipline::Locked => append_without_lock(file, line),
-                Discipline::Unlocked => end_of_others(file).and_then(|_| pin.append(line)),
+            let outcome = match self.slots.write_mode {
+                WriteMode::Locked => write_without_lock(file, line),
+                WriteMode::Unlocked => end_of_others(file).and_then(|_| pin.append(line)),
             };
             drop(turn);
             self.report_lock(at);
@@ -51,10 +48,10 @@ impl Inner {
             Err(error) => return Some(Err(error)),
         };
         pin.mended(torn);
-        match self.slots.discipline {
-            Discipline::Locked => self.append_locked(file, &lock, size, line, limited),
+        match self.slots.write_mode {
+            WriteMode::Locked => self.write_under_lock(file, &lock, size, line, limited),
             // The lock was for the piece alone.
-            Discipline::Unlocked => {
+            WriteMode::Unlocked => {
                 drop((lock, turn));
                 Some(pin.append(line))
             }
@@ -62,7 +59,7 @@ impl Inner {
     }
 
     /// Appends to a file that only this thread has open; returns the same.
-    pub(crate) fn append_to(
+    pub(crate) fn write_to(
         &self,
         file: BorrowedFd<'_>,
         line: &[u8],
@@ -70,16 +67,16 @@ impl Inner {
         at: i64,
         limited: bool,
     ) -> Option<io::Result<usize>> {
-        let outcome = match self.slots.discipline {
-            Discipline::Unlocked if !torn => sys::append(file, line),
-            Discipline::Unlocked => {
+        let outcome = match self.slots.write_mode {
+            WriteMode::Unlocked if !torn => sys::append(file, line),
+            WriteMode::Unlocked => {
                 let _lock = self.lock(file);
                 end_of_others(file).and_then(|_| sys::append(file, line))
             }
-            Discipline::Locked => match self.lock(file).map(|lock| (lock, end_of_others(file))) {
-                Some((lock, Ok(size))) => self.append_locked(file, &lock, size, line, limited)?,
+            WriteMode::Locked => match self.lock(file).map(|lock| (lock, end_of_others(file))) {
+                Some((lock, Ok(size))) => self.write_under_lock(file, &lock, size, line, limited)?,
                 Some((_, Err(error))) => Err(error),
-                None => append_without_lock(file, line),
+                None => write_without_lock(file, line),
             },
         };
         self.report_lock(at);
@@ -88,7 +85,7 @@ impl Inner {
     }
 
     /// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
-    fn append_locked(
+    fn write_under_lock(
         &self,
         file: BorrowedFd<'_>,
         lock: &WriteLock<'_>,
@@ -108,13 +105,14 @@ impl Inner {
         })
     }
 
-    /// Ends the piece of a line that a write of this process has left, as a line of its own. Says whether none can be there now.
+    /// Ends the piece of a line that a write of this process has left, as a line of its own. Says whether none can be
+    /// there now.
     pub(crate) fn end_own(&self, file: BorrowedFd<'_>, line: &[u8], outcome: &io::Result<usize>) -> bool {
         match outcome {
             Ok(0) => true,
             // Looking for it allocates.
             Ok(written) if *written < line.len() => {
-                self.duties().may_allocate() && sys::end_fragment(file, line, *written).unwrap_or(false)
+                self.site.process.may_allocate() && sys::end_fragment(file, line, *written).unwrap_or(false)
             }
             Ok(_) => true,
             // Nothing of this line, but perhaps of another's, to whom the same has happened.
@@ -122,9 +120,10 @@ impl Inner {
         }
     }
 
-    /// The right to use the write lock, among the threads of this process; `None` if another thread stays in the middle of a write.
+    /// The right to use the write lock, among the threads of this process; `None` if another thread stays in the middle
+    /// of a write.
     fn turn<'a>(&self, pin: &Pin<'a>) -> Option<Turn<'a>> {
-        let stuck = &self.duties().turn_stuck;
+        let stuck = &self.state.turn_stuck;
         // The thread that has the turn may be waiting for the lock.
         let patience = if stuck.load(Relaxed) { Duration::ZERO } else { 2 * PATIENCE };
         let turn = wait(patience, || pin.try_turn());
@@ -132,10 +131,10 @@ impl Inner {
         turn
     }
 
-    /// The write lock, or `None` if the kernel refuses it, or it has not been free for a second. Then it is not waited for again, for that
-    /// file, until it has been free.
+    /// The write lock, or `None` if the kernel refuses it, or it has not been free for a second. Then it is not waited
+    /// for again, for that file, until it has been free.
     fn lock<'a>(&self, file: BorrowedFd<'a>) -> Option<WriteLock<'a>> {
-        let stuck = &self.duties().lock_stuck;
+        let stuck = &self.state.lock_stuck;
         let stuck_file = stuck.load(Relaxed);
         let is_stuck_file = || stuck_file != 0 && inode(file) == stuck_file;
         let ask = || WriteLock::try_take(file).transpose();
@@ -154,20 +153,20 @@ impl Inner {
             None => None,
         };
         if !is_stuck_file() && stuck.swap(inode(file), Relaxed) != inode(file) {
-            self.duties().lock_report.store(error.unwrap_or(HELD), Relaxed);
+            self.state.lock_report.store(error.unwrap_or(HELD), Relaxed);
         }
         None
     }
 
     /// Reports what [`lock`](Self::lock) has found, when nothing is held: whoever is told may log.
     fn report_lock(&self, at: i64) {
-        let due = &self.duties().lock_report;
+        let due = &self.state.lock_report;
         if due.load(Relaxed) == 0 {
             return;
         }
         let error = match due.swap(0, Relaxed) {
             0 => return,
-            HELD if self.duties().may_allocate() => {
+            HELD if self.site.process.may_allocate() => {
                 io::Error::new(io::ErrorKind::TimedOut, "somebody else has held the lock for a second")
             }
             HELD => io::ErrorKind::TimedOut.into(),
@@ -175,32 +174,6 @@ impl Inner {
         };
         self.report_at(Operation::Lock, at, error);
     }
-
-    /// Asks again and again, for a second at most.
-    pub(crate) fn wait<T>(&self, ask: impl FnMut() -> Option<T>) -> Option<T> {
-        wait(PATIENCE, ask)
-    }
-}
-
-/// Asks again and again, for so long at most.
-fn wait<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
-    let mut pause = Duration::from_micros(20);
-    let mut began = None;
-    for turn in 0_u32.. {
-        if let Some(got) = ask() {
-            return Some(got);
-        }
-        if turn < 20 {
-            thread::yield_now();
-            continue;
-        }
-        if began.get_or_insert_with(Instant::now).elapsed() > patience {
-            return None;
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(1));
-    }
-    None
 }
 
 /// Stands for a file for as long as it is open; never 0.
@@ -208,16 +181,16 @@ fn inode(file: BorrowedFd<'_>) -> u64 {
     sys::identity(file).map_or(u64::MAX, |id| id.inode)
 }
 
-/// Appends without the write lock, and says so meanwhile: nobody who has the lock cuts anything off then. An error while somebody is
-/// at that: what is written now could be cut off with it.
-fn append_without_lock(file: BorrowedFd<'_>, line: &[u8]) -> io::Result<usize> {
+/// Appends without the write lock, and says so meanwhile: nobody who has the lock cuts anything off then. An error
+/// while somebody is at that: what is written now could be cut off with it.
+fn write_without_lock(file: BorrowedFd<'_>, line: &[u8]) -> io::Result<usize> {
     let _unlocked = Unlocked::announce(file).ok_or(io::ErrorKind::TimedOut)?;
     end_of_others(file)?;
     sys::append(file, line)
 }
 
-/// A file of `size` bytes has got the first `written` bytes of a line, and nobody else writes: appends the rest, or else cuts off what is
-/// there of the line. An error if the disk or a quota is full, which a short write does not say.
+/// A file of `size` bytes has got the first `written` bytes of a line, and nobody else writes: appends the rest, or
+/// else cuts off what is there of the line. An error if the disk or a quota is full, which a short write does not say.
 fn finish_or_cut(file: BorrowedFd<'_>, size: u64, line: &[u8], mut written: usize) -> io::Result<usize> {
     if sys::size(file)? != size + written as u64 {
         return Ok(written);
@@ -233,7 +206,7 @@ fn finish_or_cut(file: BorrowedFd<'_>, size: u64, line: &[u8], mut written: usiz
         }
     };
     match sys::cut(file, size, written) {
-        Ok(true) if is_want_of_room(&failed) => Err(failed),
+        Ok(true) if sys::is_want_of_room(&failed) => Err(failed),
         Ok(true) => Ok(0),
         _ => Ok(written),
     }

@@ -1,5 +1,6 @@
 //! When to try again to open a file that could not be opened: after 1, 2, 4, 8, 8 ... seconds.
 
+use crate::sys::fork_wiped;
 use nix::errno::Errno;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
@@ -8,14 +9,17 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 /// The most seconds between two attempts.
 const LONGEST: i64 = 8;
 
-/// All zero: the last attempt has succeeded.
-#[derive(Debug)]
-pub(crate) struct Retry {
-    /// In the low half why a file could not be opened last, an errno, or 0; in the high half how many attempts have succeeded.
-    state: AtomicU64,
-    /// The second of the event whose file could not be opened, and the seconds until the next attempt.
-    failed: AtomicI64,
-    pause: AtomicI64,
+fork_wiped! {
+    /// All zero: the last attempt has succeeded.
+    #[derive(Debug)]
+    pub(crate) struct Retry {
+        /// In the low half why a file could not be opened last, an errno, or 0; in the high half how many attempts have
+        /// succeeded.
+        state: AtomicU64,
+        /// The second of the event whose file could not be opened, and the seconds until the next attempt.
+        failed: AtomicI64,
+        pause: AtomicI64,
+    }
 }
 
 /// An attempt that has begun: the state of that time.
@@ -25,7 +29,8 @@ pub(crate) struct Attempt(u64);
 const ERRNO: u64 = u32::MAX as u64;
 
 impl Retry {
-    /// An error if opening a file has failed so recently that it is not tried again yet. If the clock was set back meanwhile it is.
+    /// An error if opening a file has failed so recently that it is not tried again yet. If the clock was set back
+    /// meanwhile it is.
     pub(crate) fn may_open(&self, at: i64) -> io::Result<()> {
         let (errno, failed) = (self.state.load(Relaxed) & ERRNO, self.failed.load(Relaxed));
         let waiting = errno != 0 && (failed..failed + self.pause.load(Relaxed)).contains(&at);
@@ -36,8 +41,8 @@ impl Retry {
         Attempt(self.state.load(Relaxed))
     }
 
-    /// Notes what has come of an attempt. A failure says nothing if another thread has succeeded since the attempt began: a thread whose line
-    /// has gone to the right file already must not go back to the file before.
+    /// Notes what has come of an attempt. A failure says nothing if another thread has succeeded since the attempt
+    /// began: a thread whose line has gone to the right file already must not go back to the file before.
     pub(crate) fn end(&self, attempt: Attempt, at: i64, error: Option<&io::Error>) {
         let Some(error) = error else { return self.succeeded() };
         let errno = error.raw_os_error().unwrap_or(Errno::EIO as i32);

@@ -1,24 +1,19 @@
-//! How large a file may become: when to look, and which file comes next.
+//! How large a file may become, and when to look.
 //!
-//! No counter is shared between processes: the size is the file's own. A process looks at it each time that it has written so
-//! many bytes, and goes on to the period's next file when this one is full.
+//! No counter is shared between processes: the size is the file's own. A process looks at it each time that it has
+//! written so many bytes, and goes on to the period's next file when this one is full.
 
-use crate::appender::Inner;
-use crate::names::listing;
-use crate::names::pattern::LAST_INDEX;
-use crate::report::Operation;
-use crate::sys::{self, Discipline, Opened};
-use crate::write::slots::{Pin, Rolling};
-use std::io;
-use std::sync::Arc;
+use crate::sys::WriteMode;
+use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// A process looks at the size of its file when it has written a 64th of what the file may hold, but not more often than each 16 KiB,
-/// and at least each 256 KiB. A look takes 400 ns, and 16 KiB in lines of 120 bytes 37 us.
-const INTERVAL: std::ops::RangeInclusive<u64> = 16 * 1024..=256 * 1024;
+/// A process looks at the size of its file when it has written a 64th of what the file may hold, but not more often
+/// than each 16 KiB, and at least each 256 KiB. A look takes 400 ns, and 16 KiB in lines of 120 bytes 37 us.
+const INTERVAL: RangeInclusive<u64> = 16 * 1024..=256 * 1024;
 
-/// Each thread tells the others of what it has written in so many parts of an interval, since that is an atomic addition.
+/// Each thread tells the others of what it has written in so many parts of an interval, since that is an atomic
+/// addition.
 const PARTS: u64 = 16;
 
 /// In so many files room is looked for before a line goes into one that is full.
@@ -28,7 +23,7 @@ pub(crate) const TRIES: usize = 20;
 #[derive(Debug)]
 pub(crate) struct SizeLimit {
     max: u64,
-    interval: u64,
+    pub(crate) interval: u64,
     part: u64,
 }
 
@@ -41,199 +36,19 @@ impl SizeLimit {
     /// Counts what a thread has written. Says whether that is enough to tell the others.
     #[inline]
     pub(crate) fn count(&self, own: &AtomicU64, written: usize) -> bool {
-        // Not an addition in one step: the count is this thread's. (Of threads that share one, some bytes may be missed.)
+        // Not an addition in one step: the count is this thread's. (Of threads that share one, some bytes may be
+        // missed.)
         let bytes = own.load(Relaxed) + written as u64;
         own.store(bytes, Relaxed);
         bytes >= self.part
     }
 
-    /// Whether a file of `size` bytes takes another line of `length`. Under the write lock the limit is exact; a line that is longer than it
-    /// has a file to itself: one that is `empty` but for its first line.
-    fn has_room(&self, size: u64, length: usize, empty: bool, discipline: Discipline) -> bool {
-        match discipline {
-            Discipline::Unlocked => size < self.max,
-            Discipline::Locked => empty || size + length as u64 <= self.max,
+    /// Whether a file of `size` bytes takes another line of `length`. Under the write lock the limit is exact; a line
+    /// that is longer than it has a file to itself: one that is `empty` but for its first line.
+    pub(crate) fn has_room(&self, size: u64, length: usize, empty: bool, write_mode: WriteMode) -> bool {
+        match write_mode {
+            WriteMode::Unlocked => size < self.max,
+            WriteMode::Locked => empty || size + length as u64 <= self.max,
         }
-    }
-}
-
-impl Inner {
-    /// Whether a file of `size` bytes takes another line of `length`.
-    pub(crate) fn has_room(&self, size: u64, length: usize) -> bool {
-        let empty = size == 0 || self.header.as_ref().is_some_and(|header| header.is_all_of(size));
-        self.size_limit.as_ref().is_none_or(|limit| limit.has_room(size, length, empty, self.slots.discipline))
-    }
-
-    /// Adds what a thread has written to what all have, and looks at the size of the file when it is time.
-    #[cold]
-    pub(crate) fn look_at_size(self: &Arc<Self>, pin: Pin<'_>, at: i64) {
-        let bytes = pin.bytes().swap(0, Relaxed);
-        let all = self.slots.state.bytes.fetch_add(bytes, Relaxed) + bytes;
-        if self.size_limit.as_ref().is_none_or(|limit| all < limit.interval) {
-            return;
-        }
-        match self.slots.try_roll() {
-            Some(rolling) => {
-                drop(pin);
-                self.go_on(rolling, at, 0);
-            }
-            None => self.look_beside_another(&pin),
-        }
-    }
-
-    /// Another thread has the right to exchange the files, and may be kept from running for as long as it pleases the machine. So whoever finds the
-    /// file full says so without that right: lines go to the next file by way of descriptors of their own.
-    fn look_beside_another(&self, pin: &Pin<'_>) {
-        self.slots.state.bytes.store(0, Relaxed);
-        let size = pin.file().and_then(|file| sys::size(file).ok());
-        if size.is_some_and(|size| !self.has_room(size, 0)) {
-            pin.set_full();
-        }
-    }
-
-    /// If the file that is open for `at` has no room for a line of `length` bytes, goes on to the period's next one. Meanwhile no
-    /// thread writes to the full one. `false`: not now; the line finds its own way.
-    #[cold]
-    pub(crate) fn move_on(self: &Arc<Self>, at: i64, length: usize) -> bool {
-        let (Some(_), Some(rolling)) = (&self.size_limit, self.slots.try_roll()) else { return false };
-        self.go_on(rolling, at, length)
-    }
-
-    fn go_on(self: &Arc<Self>, rolling: Rolling<'_>, at: i64, length: usize) -> bool {
-        self.slots.state.bytes.store(0, Relaxed);
-        let Some((size, index)) = rolling.size(at) else { return false };
-        if self.has_room(size, length) && !rolling.is_full(at) {
-            self.set_last(at);
-            return true;
-        }
-        if self.duties().retry.may_open(at).is_err() {
-            return false;
-        }
-        rolling.set_full(at);
-        self.renew_record(&rolling);
-        let attempt = self.duties().retry.begin();
-        let opened = self.open_with_room(at, length);
-        let moved = match opened {
-            Ok((last, next)) if next == index => {
-                // Somebody has taken the open file away, and this is another one of its name: the next event opens it.
-                if rolling.file(at) != Some(last.file.id()) {
-                    self.duties().look_again();
-                }
-                Ok(None)
-            }
-            Ok((file, next)) => Ok(Some(self.install(&rolling, at, next, file))),
-            Err(error) => Err(error),
-        };
-        match moved {
-            Ok(None) => self.take_lines(&rolling, at),
-            // If somebody still writes to the slot that is wanted, lines go to the next file without one.
-            Ok(Some(_)) => {}
-            // There is no other.
-            Err(_) => rolling.set_not_full(at, |_| true),
-        }
-        drop(rolling);
-        self.duties().retry.end(attempt, at, moved.as_ref().err());
-        match moved {
-            Ok(Some(true)) => {
-                self.counters().rollovers.fetch_add(1, Relaxed);
-                self.look_after_rollover(at);
-                self.after_rollover(at);
-                true
-            }
-            Ok(Some(false)) => false,
-            Ok(None) => true,
-            Err(error) => {
-                self.report_at(Operation::Rollover, at, error);
-                false
-            }
-        }
-    }
-
-    /// Puts one of the period's files into the slot that is not in use. `false`: somebody still writes there.
-    pub(crate) fn install(&self, rolling: &Rolling<'_>, at: i64, index: u32, file: Opened) -> bool {
-        let span = self.pattern.calendar().span(at);
-        if self.size_limit.is_none() {
-            return rolling.install(span, index, file);
-        }
-        let installed = rolling.install_full(span, index, file);
-        if installed {
-            self.set_last(at);
-            self.take_lines(rolling, at);
-        }
-        installed
-    }
-
-    /// Has the open file take lines, unless others have gone on from there since it was opened: a thread's lines stay in the order of the files.
-    fn take_lines(&self, rolling: &Rolling<'_>, at: i64) {
-        rolling.set_not_full(at, |index| !self.has_next(at, index));
-    }
-
-    /// Whether the file that follows this one in the period is there.
-    fn has_next(&self, at: i64, index: u32) -> bool {
-        index < LAST_INDEX && self.is_there(at, self.pattern.next_index(at, index))
-    }
-
-    /// Not if the directory has been replaced, and this is a file of others in the new one.
-    fn is_ours(&self, at: i64, index: u32) -> bool {
-        self.is_there(at, index) && !self.pattern.is_foreign_at(at, index)
-    }
-
-    fn is_there(&self, at: i64, index: u32) -> bool {
-        self.pattern.path_at(at, index).is_ok_and(|path| matches!(sys::identity_at(&path), Ok(Some(_))))
-    }
-
-    /// Opens that of the period's files which takes the next line, of `length` bytes: the last one, if it has room.
-    pub(crate) fn open_for(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
-        if self.size_limit.is_none() {
-            return Ok((self.open(&self.pattern.path_at(at, 0)?, at)?, 0));
-        }
-        let mut index = self.last_index(at)?;
-        for _ in 1..TRIES {
-            let opened = self.open(&self.pattern.path_at(at, index)?, at)?;
-            if index == LAST_INDEX || self.has_room(opened.size, length) {
-                return Ok((opened, index));
-            }
-            index = self.pattern.next_index(at, index);
-        }
-        Ok((self.open(&self.pattern.path_at(at, index)?, at)?, index))
-    }
-
-    /// The last of the period's files; 0 if there is none. Not the first that is missing: that may have been pruned.
-    fn last_index(&self, at: i64) -> io::Result<u32> {
-        if !self.duties().may_allocate() {
-            // In a raw clone, without a listing.
-            return Ok(self.last_in_a_row(at, 0));
-        }
-        if let Some(known) = self.slots.index(at).filter(|index| self.was_last(at) && self.is_ours(at, *index)) {
-            return Ok(self.last_in_a_row(at, known));
-        }
-        Ok(match listing::last_index(&self.pattern, at)? {
-            None => 0,
-            Some((index, true)) => index,
-            // An archive: nothing comes after what is in it.
-            Some((index, false)) => self.pattern.next_index(at, index),
-        })
-    }
-
-    /// The last of the period's files that follow `index` without a gap.
-    fn last_in_a_row(&self, at: i64, index: u32) -> u32 {
-        let next = |index: &u32| self.has_next(at, *index).then(|| self.pattern.next_index(at, *index));
-        std::iter::successors(Some(index), next).last().unwrap_or(index)
-    }
-
-    /// Notes that the open file had room now, so that it was the period's last one.
-    pub(crate) fn set_last(&self, at: i64) {
-        self.duties().had_room.store(at, Relaxed);
-    }
-
-    /// Whether the open file was the last one so recently that none of those after it can have been made, filled, let go of and pruned since.
-    fn was_last(&self, at: i64) -> bool {
-        let seen = self.duties().had_room.load(Relaxed);
-        (seen..=seen.saturating_add(1)).contains(&at)
-    }
-
-    /// Which of the period's files is open, if one is.
-    pub(crate) fn index(&self, at: i64) -> u32 {
-        self.slots.index(at).unwrap_or(0)
     }
 }

@@ -6,82 +6,59 @@
 //!
 //! * A writer *pins* a slot by raising a count, then looks whether the slot is open for its instant, writes, and
 //!   lowers the count.
-//! * The thread that rolls over closes a slot (for new pins), and exchanges its file only if nobody has it
-//!   pinned. Both sides announce first and look then, so at least one of them sees the other (`pins`): a slot never
-//!   changes its file under a writer, however long that writer is kept from running.
+//! * The thread that rolls over closes a slot (for new pins), and exchanges its file only if nobody has it pinned. Both
+//!   sides announce first and look then, so at least one of them sees the other (`in_flight`): a slot never changes its
+//!   file under a writer, however long that writer is kept from running.
 //! * A pinned slot is not waited for. The line in hand then goes to its file by way of a descriptor of its own.
 //!
 //! All of it lies in memory that a forked child finds empty: no pin of a thread that does not exist there, no rollover
 //! that nobody will finish, no period that belongs to another descriptor table. The child opens its file anew.
 
-use crate::sys::{self, Descriptor, Discipline, FileId, ForkWiped, Opened};
+use crate::process::Process;
+use crate::sys::{self, Descriptor, FileId, ForkWiped, Opened, WriteMode, fork_wiped};
 use crate::time::calendar::Span;
 use crate::time::clock::Second;
-use crate::write::in_flight::{Pins, Raised};
-use crate::write::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, this_thread, thread};
+use crate::write::in_flight::InFlight;
+use crate::write::pin::{Bounds, FULL, LEFT, LOCKED, Pin, UNLEASED};
+use crate::write::sync::{AtomicBool, AtomicU64, AtomicUsize, this_thread, thread};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
-#[derive(Debug)]
-pub(crate) struct State {
-    bounds: [Bounds; 2],
-    /// The slot that was filled last, or that is left.
-    latest: AtomicUsize,
-    /// A thread rolls over, or lets a file go.
-    rolling: AtomicBool,
-    /// Which one, while it is at it.
-    roller: AtomicUsize,
-    /// Bytes written since the size of the file was looked at.
-    pub(crate) bytes: AtomicU64,
-    pub(crate) pins: Pins,
-    pub(crate) duties: crate::write::rollover::Duties,
-    pub(crate) counters: crate::report::Counters,
+fork_wiped! {
+    /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
+    #[derive(Debug)]
+    pub(crate) struct State {
+        bounds: [Bounds; 2],
+        /// The slot that was filled last, or that is left.
+        latest: AtomicUsize,
+        /// A thread rolls over, or lets a file go.
+        rolling: AtomicBool,
+        /// Which one, while it is at it.
+        roller: AtomicUsize,
+        /// Bytes written since the size of the file was looked at.
+        pub(crate) bytes: AtomicU64,
+        pub(crate) in_flight: InFlight,
+    }
 }
-
-#[derive(Debug)]
-struct Bounds {
-    open: AtomicBool,
-    start: AtomicI64,
-    end: AtomicI64,
-    /// Which of the period's files it is.
-    index: AtomicU32,
-    /// Whether a write takes more than one system call: the flags below, and how many times the file has been found to end in
-    /// what may be a piece of a line since it was last known not to.
-    care: AtomicU32,
-    /// The second of the event for which the lease was asked for last, if there is none.
-    asked: AtomicI64,
-    /// A thread of this process writes under the write lock, which all threads share.
-    turn: AtomicBool,
-}
-
-/// Each write goes under the write lock.
-const LOCKED: u32 = 1 << 31;
-/// The file takes no more lines: the period's next one is being opened, or is there.
-const FULL: u32 = 1 << 30;
-/// A line has gone to a later file of the period.
-const LEFT: u32 = 1 << 29;
-/// The file is open without a lease.
-const UNLEASED: u32 = 1 << 28;
-const FLAGS: u32 = LOCKED | FULL | LEFT | UNLEASED;
 
 #[derive(Debug)]
 pub(crate) struct Slots {
     pub(crate) state: ForkWiped<State>,
     /// Not wiped: a child has its parent's descriptors, and puts its own files onto the same numbers.
     descriptors: [Descriptor; 2],
-    pub(crate) discipline: Discipline,
+    pub(crate) write_mode: WriteMode,
+    process: Arc<Process>,
     /// Whether there are such locks as leases here. Not set while the appender is built.
     leases: OnceLock<bool>,
 }
 
 impl Slots {
-    pub(crate) fn new(discipline: Discipline) -> io::Result<Self> {
+    pub(crate) fn new(write_mode: WriteMode, process: Arc<Process>) -> io::Result<Self> {
         let descriptors = [Descriptor::none(), Descriptor::none()];
-        Ok(Self { state: ForkWiped::new()?, descriptors, discipline, leases: OnceLock::new() })
+        Ok(Self { state: ForkWiped::new()?, descriptors, write_mode, process, leases: OnceLock::new() })
     }
 
     /// The appender is built: from now on whoever opens a file takes a lease on it, if there are any.
@@ -103,10 +80,11 @@ impl Slots {
         self.state.bounds.iter().any(|bounds| bounds.open.load(Relaxed))
     }
 
-    /// The slot whose period `now` lies in, held until the pin is dropped. A second that may be behind must lie so far inside
-    /// that the true one does too.
+    /// The slot whose period `now` lies in, held until the pin is dropped. A second that may be behind must lie so far
+    /// inside that the true one does too.
     #[inline(always)]
-    pub(crate) fn pin<'a>(&'a self, state: &'a State, now: Second) -> Option<Pin<'a>> {
+    pub(crate) fn pin(&self, now: Second) -> Option<Pin<'_>> {
+        let state = &*self.state;
         let latest = state.latest.load(Relaxed) & 1;
         match self.pin_if(state, latest, |bounds| bounds.contain(now)) {
             None => self.pin_other(state, latest ^ 1, now),
@@ -120,7 +98,8 @@ impl Slots {
         self.pin_if(state, slot, |bounds| bounds.contain(now))
     }
 
-    /// For when the file of `at` cannot be opened: an open slot whose file has a name, that of the file before if it is open.
+    /// For when the file of `at` cannot be opened: an open slot whose file has a name, that of the file before if it is
+    /// open.
     pub(crate) fn pin_any(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> Option<Pin<'_>> {
         let state = &*self.state;
         let best = state.nearest(at);
@@ -130,13 +109,13 @@ impl Slots {
 
     #[inline(always)]
     fn pin_if<'a>(&'a self, state: &'a State, slot: usize, wanted: impl Fn(&Bounds) -> bool) -> Option<Pin<'a>> {
-        let raised = state.pins.raise(slot, || state.duties.may_allocate());
+        let entered = state.in_flight.enter(slot, || self.process.may_allocate());
         let bounds = &state.bounds[slot];
         // Pinned and open: from here on nobody changes the bounds or the file.
         if bounds.open.load(Acquire) && wanted(bounds) {
-            return Some(Pin { raised, bounds, descriptor: &self.descriptors[slot] });
+            return Some(Pin { entered, bounds, descriptor: &self.descriptors[slot] });
         }
-        raised.withdraw();
+        entered.cancel();
         None
     }
 
@@ -161,7 +140,7 @@ impl Slots {
         let state = &*self.state;
         let Some(bounds) = state.slot_of(at).map(|slot| &state.bounds[slot]) else { return };
         if bounds.index.load(Relaxed) < index {
-            bounds.care.fetch_or(FULL | LEFT, Relaxed);
+            bounds.status.fetch_or(FULL | LEFT, Relaxed);
         }
     }
 
@@ -177,7 +156,7 @@ impl Slots {
 
     /// Whether it is this very thread that rolls over or writes: it has called the user's code meanwhile.
     pub(crate) fn are_in_use_here(&self) -> bool {
-        self.state.roller.load(Relaxed) == this_thread() || self.state.pins.is_raised_here()
+        self.state.roller.load(Relaxed) == this_thread() || self.state.in_flight.has_this_thread()
     }
 }
 
@@ -191,8 +170,8 @@ impl State {
         [latest, latest ^ 1].into_iter().find(holds)
     }
 
-    /// The slot that takes the lines of `at`: the open one with the latest period that has begun by then, or else with the earliest of
-    /// those that have not. Of two with the same period, the one that was filled last.
+    /// The slot that takes the lines of `at`: the open one with the latest period that has begun by then, or else with
+    /// the earliest of those that have not. Of two with the same period, the one that was filled last.
     fn nearest(&self, at: i64) -> usize {
         let latest = self.latest.load(Relaxed) & 1;
         let rank = |slot: usize| {
@@ -203,8 +182,8 @@ impl State {
         if rank(latest) >= rank(latest ^ 1) { latest } else { latest ^ 1 }
     }
 
-    /// The slot that a file is put into next: a closed one, or else the one with the earlier period. Of two that are alike, the one that was
-    /// not filled last.
+    /// The slot that a file is put into next: a closed one, or else the one with the earlier period. Of two that are
+    /// alike, the one that was not filled last.
     fn next_slot(&self) -> usize {
         let latest = self.latest.load(Relaxed) & 1;
         let rank = |slot: usize| {
@@ -214,125 +193,6 @@ impl State {
         let (last, other) = (rank(latest), rank(latest ^ 1));
         let is_earlier = last.0 && other.0 && last.1 < other.1;
         if is_earlier || !last.0 && other.0 { latest } else { latest ^ 1 }
-    }
-}
-
-impl Bounds {
-    #[inline]
-    fn contain(&self, now: Second) -> bool {
-        self.start.load(Relaxed) <= now.at && now.at < self.end.load(Relaxed) - now.behind
-    }
-}
-
-/// A slot that keeps its file until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Pin<'a> {
-    raised: Raised<'a>,
-    bounds: &'a Bounds,
-    descriptor: &'a Descriptor,
-}
-
-impl<'a> Pin<'a> {
-    /// Whether a write takes more than one system call.
-    #[inline]
-    pub(crate) fn needs_care(&self) -> bool {
-        self.bounds.care.load(Relaxed) != 0
-    }
-
-    /// Whether the file is open without a lease.
-    pub(crate) fn is_unleased(&self) -> bool {
-        self.bounds.care.load(Relaxed) & UNLEASED != 0
-    }
-
-    /// Whether the lease is all that a write needs care for.
-    pub(crate) fn is_only_unleased(&self) -> bool {
-        self.bounds.care.load(Relaxed) == UNLEASED
-    }
-
-    /// Notes that the file has a lease.
-    pub(crate) fn set_leased(&self) {
-        self.bounds.care.fetch_and(!UNLEASED, Relaxed);
-    }
-
-    /// Whether the lease has not been asked for yet at an event of that second.
-    pub(crate) fn may_ask_for_lease(&self, at: i64) -> bool {
-        let asked = &self.bounds.asked;
-        let may = asked.load(Relaxed) != at;
-        asked.store(at, Relaxed);
-        may
-    }
-
-    /// Whether the slot's file is ours and has a name still.
-    pub(crate) fn has_name(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> bool {
-        self.descriptor.has_name(is_named)
-    }
-
-    /// Whether the file may end in a piece of a line; a number that changes each time it is said to.
-    pub(crate) fn torn(&self) -> u32 {
-        self.bounds.care.load(Relaxed) & !FLAGS
-    }
-
-    /// Has the file take no more lines. It is the slot's file as long as this pin is there.
-    pub(crate) fn set_full(&self) {
-        self.bounds.care.fetch_or(FULL, Relaxed);
-    }
-
-    /// Whether the line is for the period's next file.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bounds.care.load(Relaxed) & FULL != 0
-    }
-
-    /// Notes that the file may end in a piece of a line.
-    pub(crate) fn tear(&self) {
-        let _ = self.bounds.care.fetch_update(Relaxed, Relaxed, |care| Some((care + 1) & !FLAGS | care & FLAGS));
-    }
-
-    /// Notes that it does not, unless it has been said to again since `torn` was read.
-    pub(crate) fn mended(&self, torn: u32) {
-        let flags = self.bounds.care.load(Relaxed) & FLAGS;
-        let _ = self.bounds.care.compare_exchange(torn | flags, flags, Relaxed, Relaxed);
-    }
-
-    /// The right to use the write lock, among the threads of this process; `None` if another has it.
-    pub(crate) fn try_turn(&self) -> Option<Turn<'a>> {
-        let turn = &self.bounds.turn;
-        (!turn.swap(true, Acquire)).then(|| Turn(turn))
-    }
-
-    /// One `write(2)`; returns how much of the line went in.
-    #[inline(always)]
-    pub(crate) fn append(&self, line: &[u8]) -> io::Result<usize> {
-        self.descriptor.append(line)
-    }
-
-    pub(crate) fn file(&self) -> Option<BorrowedFd<'a>> {
-        self.descriptor.borrow()
-    }
-
-    /// Whether the descriptor leads to the slot's file. Not if the program has closed it.
-    pub(crate) fn is_intact(&self) -> bool {
-        self.descriptor.is_intact()
-    }
-
-    /// Ends it without a write.
-    pub(crate) fn withdraw(self) {
-        self.raised.withdraw();
-    }
-
-    /// The bytes that this thread has written and the others do not know of.
-    #[inline]
-    pub(crate) fn bytes(&self) -> &AtomicU64 {
-        self.raised.bytes()
-    }
-}
-
-/// See [`Pin::try_turn`].
-#[derive(Debug)]
-pub(crate) struct Turn<'a>(&'a AtomicBool);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Release);
     }
 }
 
@@ -372,22 +232,23 @@ impl Rolling<'_> {
     /// Has the file that is open for `at` take no more lines.
     pub(crate) fn set_full(&self, at: i64) {
         if let Some(slot) = self.state.slot_of(at) {
-            self.state.bounds[slot].care.fetch_or(FULL, Relaxed);
+            self.state.bounds[slot].status.fetch_or(FULL, Relaxed);
         }
     }
 
-    /// Has the file that is open for `at` take lines again, if it `is_last` and no line has gone to a later one meanwhile.
+    /// Has the file that is open for `at` take lines again, if it `is_last` and no line has gone to a later one
+    /// meanwhile.
     pub(crate) fn set_not_full(&self, at: i64, is_last: impl FnOnce(u32) -> bool) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let bounds = &self.state.bounds[slot];
-        bounds.care.fetch_and(!LEFT, Relaxed);
+        bounds.status.fetch_and(!LEFT, Relaxed);
         if is_last(bounds.index.load(Relaxed)) {
-            let _ = bounds.care.fetch_update(Relaxed, Relaxed, |care| (care & LEFT == 0).then_some(care & !FULL));
+            let _ = bounds.status.fetch_update(Relaxed, Relaxed, |care| (care & LEFT == 0).then_some(care & !FULL));
         }
     }
 
     pub(crate) fn is_full(&self, at: i64) -> bool {
-        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].care.load(Relaxed) & FULL != 0)
+        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.load(Relaxed) & FULL != 0)
     }
 
     /// How large the file is that is open for `at`, and which of the period's files.
@@ -397,8 +258,8 @@ impl Rolling<'_> {
         Some((size, self.state.bounds[slot].index.load(Relaxed)))
     }
 
-    /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there, and
-    /// nothing has changed.
+    /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there,
+    /// and nothing has changed.
     pub(crate) fn install(&self, span: Span, index: u32, opened: Opened) -> bool {
         self.install_as(0, span, index, opened)
     }
@@ -416,9 +277,9 @@ impl Rolling<'_> {
         let first = self.nothing_open();
         let bounds = &self.state.bounds[slot];
         self.slots.descriptors[slot].install(opened.file);
-        let locked = if self.slots.discipline == Discipline::Locked { LOCKED } else { 0 };
+        let locked = if self.slots.write_mode == WriteMode::Locked { LOCKED } else { 0 };
         let unleased = if opened.leased { 0 } else { UNLEASED };
-        bounds.care.store(care | locked | unleased | u32::from(opened.torn), Relaxed);
+        bounds.status.store(care | locked | unleased | u32::from(opened.torn), Relaxed);
         bounds.asked.store(i64::MIN, Relaxed);
         bounds.index.store(index, Relaxed);
         self.state.bytes.store(0, Relaxed);
@@ -433,8 +294,8 @@ impl Rolling<'_> {
         true
     }
 
-    /// Lets go of a file whose period `now` is `grace` seconds or more away from, in either direction, or in whose place another
-    /// has been opened; not of the one that takes the lines of `at`.
+    /// Lets go of a file whose period `now` is `grace` seconds or more away from, in either direction, or in whose
+    /// place another has been opened; not of the one that takes the lines of `at`.
     pub(crate) fn let_go_of_ended(&self, at: i64, now: i64, grace: i64) {
         let kept = self.state.slot_of(at).unwrap_or_else(|| self.state.nearest(now));
         let slot = kept ^ 1;
@@ -451,7 +312,8 @@ impl Rolling<'_> {
         }
     }
 
-    /// Gives back the leases on files whose period has been over for `grace` seconds. They stay open, and the next line takes the lease again.
+    /// Gives back the leases on files whose period has been over for `grace` seconds. They stay open, and the next line
+    /// takes the lease again.
     pub(crate) fn give_leases_back(&self, at: i64, grace: i64) {
         for (slot, bounds) in self.state.bounds.iter().enumerate() {
             let ended = at >= bounds.end.load(Relaxed).saturating_add(grace);
@@ -460,7 +322,7 @@ impl Rolling<'_> {
             }
             if let Some(file) = self.slots.descriptors[slot].borrow() {
                 bounds.asked.store(i64::MIN, Relaxed);
-                bounds.care.fetch_or(UNLEASED, Relaxed);
+                bounds.status.fetch_or(UNLEASED, Relaxed);
                 sys::unshare(file);
             }
             bounds.open.store(true, Release);
@@ -469,11 +331,11 @@ impl Rolling<'_> {
 
     /// Whether the file that is open for `at` has a lease.
     pub(crate) fn is_leased(&self, at: i64) -> bool {
-        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].care.load(Relaxed) & UNLEASED == 0)
+        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.load(Relaxed) & UNLEASED == 0)
     }
 
-    /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there. If somebody
-    /// stays in the middle of a write, the next look does it.
+    /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there.
+    /// If somebody stays in the middle of a write, the next look does it.
     pub(crate) fn abandon_nameless(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let descriptor = &self.slots.descriptors[slot];
@@ -498,7 +360,7 @@ impl Rolling<'_> {
                 1..20 => thread::yield_now(),
                 _ => thread::sleep(Duration::from_micros(100)),
             }
-            self.state.pins.is_unused(slot)
+            self.state.in_flight.is_unused(slot)
         });
         if !unused {
             open.store(true, Release);
@@ -510,7 +372,7 @@ impl Rolling<'_> {
     fn close(&self, slot: usize) -> bool {
         let bounds = &self.state.bounds[slot];
         let was_open = bounds.open.swap(false, SeqCst);
-        let unused = self.state.pins.is_unused(slot);
+        let unused = self.state.in_flight.is_unused(slot);
         if !unused {
             bounds.open.store(was_open, Release);
         }

@@ -111,7 +111,8 @@ pub(crate) fn write_files(directory: &Path, names: &[&str]) {
     }
 }
 
-/// Sets the time of a file's last write to now, as programs see it: a tool that fakes their clock (`faketime`) leaves the kernel's as it is.
+/// Sets the time of a file's last write to now, as programs see it: a tool that fakes their clock (`faketime`) leaves
+/// the kernel's as it is.
 pub(crate) fn written_now(path: &Path) {
     let file = fs::File::options().write(true).open(path).expect("opens");
     file.set_modified(SystemTime::now()).expect("sets the time");
@@ -122,7 +123,8 @@ pub(crate) fn log(mut logs: &Appender, text: &str) {
     writeln!(logs, "{text}").expect("writes");
 }
 
-/// Waits, for as long as it takes and a minute at most, for what another thread does: a busy disk takes seconds for `fsync`.
+/// Waits, for as long as it takes and a minute at most, for what another thread does: a busy disk takes seconds for
+/// `fsync`.
 pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     let deadline = std::time::Instant::now() + Duration::from_secs(60);
     while !condition() {
@@ -169,8 +171,8 @@ pub(crate) fn limit(bytes: u64) {
     setrlimit(Resource::RLIMIT_FSIZE, bytes.min(hard), hard).expect("set");
 }
 
-/// A tmpfs at `directory`, with these mount options, which only this process sees. `false`, and a word about it, where that is not
-/// allowed.
+/// A tmpfs at `directory`, with these mount options, which only this process sees. `false`, and a word about it, where
+/// that is not allowed.
 pub(crate) fn small_disk(directory: &Path, options: &str) -> bool {
     use nix::mount::{MsFlags, mount};
     use nix::sched::{CloneFlags, unshare};

@@ -1,8 +1,9 @@
-//! The library and a model of it, side by side: each operation is done with both, and then what is on the disk is compared.
+//! The library and a model of it, side by side: each operation is done with both, and then what is on the disk is
+//! compared.
 //!
-//! The model is simple: a line that was acknowledged is in the file of its period, whole and once. If somebody has renamed or removed
-//! that file, and no event of a new second has come since, it may be in that one instead. Everything else that the model
-//! knows, it finds on the disk: it keeps each file open that ever had one of the appender's names.
+//! The model is simple: a line that was acknowledged is in the file of its period, whole and once. If somebody has
+//! renamed or removed that file, and no event of a new second has come since, it may be in that one instead. Everything
+//! else that the model knows, it finds on the disk: it keeps each file open that ever had one of the appender's names.
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -385,8 +386,8 @@ impl Machine {
         files.into_iter().map(|(_, name)| name).filter(|name| over(name) && !is_held(name)).cloned().collect()
     }
 
-    /// Waits for pruning threads, then looks at what has come and gone. What has gone must be `expected`, or if nothing is,
-    /// must be something that pruning may remove.
+    /// Waits for pruning threads, then looks at what has come and gone. What has gone must be `expected`, or if nothing
+    /// is, must be something that pruning may remove.
     fn look(&mut self, which: usize, before: &BTreeSet<String>, expected: Option<BTreeSet<String>>) -> Outcome {
         settle(self.threads);
         let after = self.files(which)?;
@@ -640,8 +641,8 @@ impl Machine {
         Ok(())
     }
 
-    /// At the end: every line that was acknowledged is where it was found, whole and once, and nothing else is there but
-    /// pieces of lines that were refused.
+    /// At the end: every line that was acknowledged is where it was found, whole and once, and nothing else is there
+    /// but pieces of lines that were refused.
     pub(crate) fn finish(mut self) -> Outcome {
         for which in [0, 1] {
             self.sides[which].logs = None;

@@ -1,7 +1,8 @@
 //! Random sequences of all that can happen to an appender, against a model of it (`machine.rs`).
 //!
-//! `MODEL_CASES=100000 cargo test -p tracing-prefork --test model` runs more of them than the few hundred of an ordinary run. Each run
-//! prints the seed that its sequences are drawn by: a test that fails shows it, and `MODEL_SEED=...` draws the same ones again.
+//! `MODEL_CASES=100000 cargo test -p tracing-prefork --test model` runs more of them than the few hundred of an
+//! ordinary run. Each run prints the seed that its sequences are drawn by: a test that fails shows it, and
+//! `MODEL_SEED=...` draws the same ones again.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -120,8 +121,8 @@ fn the_same_seed_draws_the_same_sequences() {
     assert_eq!(drawn(), drawn());
 }
 
-/// Leaves out each operation without which it fails as well, and says how it fails then. The search itself makes operations smaller when it
-/// has left some out, and after that more of them may not be needed.
+/// Leaves out each operation without which it fails as well, and says how it fails then. The search itself makes
+/// operations smaller when it has left some out, and after that more of them may not be needed.
 fn shortest(mut sequence: Sequence, wrong: Wrong) -> (Sequence, Failure) {
     let mut failure = play(&sequence, wrong).expect_err("fails each time");
     let mut at = 0;

@@ -71,8 +71,8 @@ fn every_answered_request_is_logged_once_across_rollovers_a_killed_worker_and_ct
     assert_eq!(ended.stdout, format!("all workers have ended, logs are in {}\n", ended.logs.display()));
 }
 
-/// Sends SIGTERM to a worker that is to be busy for `ms` milliseconds, at the moment `when`. Returns its pid, and whether
-/// it had the request by then and answered it nevertheless.
+/// Sends SIGTERM to a worker that is to be busy for `ms` milliseconds, at the moment `when`. Returns its pid, and
+/// whether it had the request by then and answered it nevertheless.
 fn kill_a_busy_worker(
     server: &Server,
     answers: &AtomicUsize,

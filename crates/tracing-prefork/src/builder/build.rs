@@ -1,0 +1,138 @@
+//! [`Builder::build`]: checks the options, and puts an appender together.
+
+use crate::builder::checks;
+use crate::builder::options::Builder;
+use crate::names::date_format::DateFormat;
+use crate::names::ownership;
+use crate::names::pattern::Pattern;
+use crate::names::record::Names;
+use crate::names::site::Site;
+use crate::process::Process;
+use crate::report::Reporter;
+use crate::sys::{self, ForkWiped, WriteMode};
+use crate::time::calendar::Calendar;
+use crate::time::zone::Offsets;
+use crate::upkeep::Upkeep;
+use crate::upkeep::prune::Limits;
+use crate::write::log::Log;
+use crate::write::size_limit::SizeLimit;
+use crate::write::slots::Slots;
+use crate::{Appender, BuildError};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+impl Builder {
+    /// Makes the directory if need be, opens the current file, renews the link and prunes.
+    ///
+    /// A relative directory is made absolute now, so that a later `chdir` changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`] that names the option and its value, or the path and what the system said. No log file has been
+    /// removed or overwritten then. Another appender in the directory, with names that could be taken for this one's,
+    /// is such an error ([`BuildError::Names`]): a hidden record beside the files says which names are in use.
+    pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
+        self.rotation.check()?;
+        let offsets = Offsets::resolve(&self.zone)?;
+        let mode = self.file_mode.map(checks::file_mode).transpose()?;
+        let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
+        let limits = Limits {
+            files: self.max_log_files.map(at_least_one).transpose()?,
+            age: self.max_age,
+            bytes: self.max_total_bytes,
+            spare: self.max_file_bytes.unwrap_or(0),
+        };
+        if self.max_file_bytes == Some(0) {
+            return Err(BuildError::NoBytes);
+        }
+        let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
+        checks::limits(&limits, min_log_files, self.max_file_bytes)?;
+        let write_mode = if self.lock_writes { WriteMode::Locked } else { WriteMode::Unlocked };
+        let now = self.clock.moment();
+
+        let date = match &self.date_format {
+            None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
+            Some(custom) => Some(checks::custom_format(custom, &self.rotation)?),
+        };
+        let calendar = Calendar::new(&self.rotation, offsets, date.as_ref().is_some_and(|date| date.shows_offset));
+        if let (Some(value), Some(date)) = (&self.date_format, &date) {
+            let check = checks::tells_periods_apart(date, &calendar, now.secs);
+            check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;
+        }
+        // Without these the names are other ones each day.
+        let has_fixed_names = date.is_some() || self.prefix.is_some() || self.suffix.is_some();
+        let prefix = checks::name_part("filename_prefix", self.prefix)?.or_else(|| {
+            // tracing-appender dates this one file by the day on which it is built.
+            (date.is_none() && self.suffix.is_none()).then(|| checks::day(now, calendar.offsets()))
+        });
+        let suffix = checks::name_part("filename_suffix", self.suffix)?;
+        let directory = checks::absolute(directory.as_ref())?;
+        let mut pattern = Pattern::new(
+            directory,
+            prefix.as_deref(),
+            suffix.as_deref(),
+            date,
+            calendar,
+            self.max_file_bytes.is_some(),
+        );
+        pattern.archives = self.compression.is_some();
+        let path = checks::usable_name(&pattern, now)?;
+        checks::tells_numbers_and_archives(&pattern, prefix.as_deref(), suffix.as_deref(), now)?;
+        for (index, link) in self.links.iter().enumerate() {
+            checks::link_name(link, &self.links[..index], &pattern)?;
+        }
+
+        let mut header = self.header;
+        if let (Some(header), Some(max)) = (&mut header, self.max_file_bytes) {
+            checks::header(header, max, pattern.period_at(now.secs))?;
+        }
+
+        let open = |source| BuildError::Open { path: path.clone(), source };
+        // Before anything of ours is opened.
+        let process = Arc::new(Process::new().map_err(open)?);
+        sys::make_directories(pattern.directory(), mode, self.clock.now())
+            .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
+        let names = Names {
+            prefix,
+            suffix,
+            date_format: self.date_format,
+            rotation: self.rotation.to_string(),
+            zone: self.zone.to_string(),
+            numbered: pattern.is_numbered(),
+            archives: pattern.archives,
+            foreign: Default::default(),
+        };
+        let creation = sys::Creation::empty(mode, self.clock.now());
+        let settle = |pattern: &mut Pattern| ownership::settle(pattern, names, creation, now.secs);
+        let (presence, notes) = has_fixed_names.then(|| settle(&mut pattern)).transpose()?.unzip();
+        static LAST_ID: AtomicU64 = AtomicU64::new(0);
+        let reporter = Arc::new(Reporter::new(self.on_error.0, process.clone()).map_err(open)?);
+        let renewing = ForkWiped::new().map_err(open)?;
+        let site = Arc::new(Site { pattern, presence, clock: self.clock, mode, process, reporter, renewing });
+        site.clock.report_to(&site.reporter, site.directory());
+        let upkeep = Upkeep {
+            site: site.clone(),
+            limits,
+            min_log_files,
+            compression: self.compression,
+            priority: self.priority,
+            hook: self.hook,
+            links: self.links,
+            state: ForkWiped::new().map_err(open)?,
+        };
+        let log = Arc::new(Log {
+            id: LAST_ID.fetch_add(1, Relaxed) + 1,
+            upkeep: Arc::new(upkeep),
+            header,
+            size_limit: self.max_file_bytes.map(SizeLimit::new),
+            slots: Slots::new(write_mode, site.process.clone()).map_err(open)?,
+            state: ForkWiped::new().map_err(open)?,
+            site,
+        });
+        log.start(now.secs).map_err(open)?;
+        notes.into_iter().flatten().for_each(|(path, error)| log.site.report(crate::Operation::Names, &path, error));
+        Ok(Appender::of(log))
+    }
+}

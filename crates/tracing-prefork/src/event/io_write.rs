@@ -1,0 +1,63 @@
+//! What `io::Write` for an appender's handle does: whole lines go to the file, the piece of a line waits for its rest.
+
+use crate::event;
+use crate::event::writer::put_pieces;
+use crate::process::pieces;
+use crate::write::log::Log;
+use crate::write::unwritten::Unwritten;
+use std::io;
+use std::sync::Arc;
+
+/// The piece of a line that a handle was given last, and the process that it was given to.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    process: u64,
+    pieces: Vec<u8>,
+}
+
+impl Partial {
+    /// Takes whole lines only, if not all of it could be written: what is not in the file can be tried again.
+    pub(crate) fn write(&mut self, log: &Arc<Log>, buf: &[u8]) -> io::Result<usize> {
+        let pieces = self.of(log.site.process.number());
+        let before = pieces.len();
+        let (lines, rest) = match buf.iter().rposition(|&byte| byte == b'\n') {
+            Some(last) => buf.split_at(last + 1),
+            None => (&buf[..0], buf),
+        };
+        if !lines.is_empty() {
+            let put = if before == 0 {
+                event::put(log, lines, None)
+            } else {
+                pieces::append(pieces, lines)?;
+                event::put(log, pieces, None)
+            };
+            pieces.truncate(before);
+            if let Err(Unwritten { error, written }) = put {
+                // The whole lines among what is in the file.
+                let in_file = lines.get(..written.saturating_sub(before)).unwrap_or_default();
+                let Some(last) = in_file.iter().rposition(|&byte| byte == b'\n') else { return Err(error) };
+                pieces.clear();
+                return Ok(last + 1);
+            }
+            pieces.clear();
+        }
+        if !rest.is_empty() {
+            pieces::append(pieces, rest)?;
+        }
+        Ok(buf.len())
+    }
+
+    /// Ends the piece with a newline, and writes it.
+    pub(crate) fn flush(&mut self, log: &Arc<Log>) -> io::Result<()> {
+        put_pieces(log, self.of(log.site.process.number()), None)
+    }
+
+    /// The pieces that belong to this process: what was inherited through a fork is the parent's to write.
+    fn of(&mut self, process: u64) -> &mut Vec<u8> {
+        if self.process != process {
+            self.process = process;
+            self.pieces.clear();
+        }
+        &mut self.pieces
+    }
+}

@@ -1,0 +1,41 @@
+//! Other programs at work in a directory, whose names are like ours.
+
+use crate::names::pattern::Pattern;
+use crate::names::record::{Names, records};
+use crate::sys::{self, OwnFile};
+use crate::time::zone::{Offsets, Zone};
+use std::path::{Path, PathBuf};
+
+/// The other programs that are at work in the directory of a pattern, and could take files of the pattern for their
+/// own.
+///
+/// Two rotations, or two zones, can give the same names to their files. Nobody can tell from a name whose file it is.
+/// So as long as both programs run, neither of them prunes, compresses or hands over a file that both could have made.
+/// A program that was started with other options has all its files again when the processes of before have ended.
+#[derive(Debug)]
+pub(crate) struct Rivals(Vec<(Names, Pattern)>);
+
+impl Rivals {
+    pub(crate) fn of(pattern: &Pattern) -> Self {
+        let rival = |record: PathBuf| {
+            let names = Names::read(&record)?;
+            let zone: Option<Zone> = names.zone.parse().ok();
+            let offsets = zone.and_then(|zone| Offsets::resolve(&zone).ok()).unwrap_or(Offsets::Fixed(0));
+            let theirs = names.pattern_in(pattern.directory(), offsets)?;
+            (pattern.may_meet(&theirs) && is_at_work(&record)).then_some((names, theirs))
+        };
+        let others = records(pattern.directory()).filter(|record| Some(record) != pattern.record.as_ref());
+        Self(others.filter_map(rival).collect())
+    }
+
+    /// Who could have made the file of that name, too.
+    pub(crate) fn claimant(&self, name: &str) -> Option<&Names> {
+        self.0.iter().find(|(_, pattern)| pattern.reading(name).is_some()).map(|(names, _)| names)
+    }
+}
+
+/// Whether a process holds the record. `false` where there are no such locks.
+fn is_at_work(record: &Path) -> bool {
+    let has_leases = |file: OwnFile| file.get().is_ok_and(sys::has_leases);
+    sys::open_to_read(record).is_ok_and(|file| file.is_some_and(has_leases)) && sys::is_held(record)
+}

@@ -1,0 +1,144 @@
+//! Memory that a forked child finds empty.
+//!
+//! State that describes what the *threads of this process* are doing, such as "somebody rolls over" or "three
+//! writes are under way", is wrong in a forked child, where those threads do not exist. Kept in here it is zero
+//! there, whatever kind of fork it was and whatever moment it struck, and nobody has to be told.
+
+use super::fork::libc_forks;
+use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
+use std::ffi::c_void;
+use std::io;
+use std::num::NonZeroUsize;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
+
+/// A type for which memory full of zeros is a value: its empty one.
+///
+/// # Safety
+///
+/// All-zero bytes must be a valid value, and the type must have nothing to drop.
+pub(crate) unsafe trait ZeroIsEmpty: Sync {}
+
+macro_rules! zero_is_empty {
+    ($($atomic:ty),*) => {
+        // SAFETY: integers and booleans, for which zero is a value, and which have nothing to drop.
+        $(unsafe impl ZeroIsEmpty for $atomic {})*
+    };
+}
+zero_is_empty!(AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize);
+
+// SAFETY: each element is such a value.
+unsafe impl<T: ZeroIsEmpty, const N: usize> ZeroIsEmpty for [T; N] {}
+
+/// Declares a struct for which memory full of zeros is the empty value. It demands that of each field.
+macro_rules! fork_wiped {
+    ($(#[$attribute:meta])* $visible:vis struct $name:ident {
+        $($(#[$of_field:meta])* $field_visible:vis $field:ident: $type:ty,)*
+    }) => {
+        $(#[$attribute])*
+        $visible struct $name {
+            $($(#[$of_field])* $field_visible $field: $type,)*
+        }
+
+        // SAFETY: zero is the empty value of each field, as `demand` has the compiler check.
+        #[allow(unsafe_code, reason = "the macro demands what makes it safe")]
+        unsafe impl $crate::sys::ZeroIsEmpty for $name {}
+
+        const _: fn() = || {
+            fn demand<T: $crate::sys::ZeroIsEmpty>() {}
+            $(demand::<$type>();)*
+        };
+    };
+}
+pub(crate) use fork_wiped;
+
+/// A `T` that starts empty and is empty again in every forked child.
+///
+/// Linux wipes the page itself (`madvise(2)`, MADV_WIPEONFORK, since 4.14), raw `clone` included: measured at 0.6 ns a
+/// look. Elsewhere, and where that advice is refused, a handler of `pthread_atfork(3)` counts forks (`at_fork`), and
+/// each look compares.
+#[derive(Debug)]
+pub(crate) struct ForkWiped<T: ZeroIsEmpty> {
+    page: NonNull<T>,
+    /// Where the kernel does not wipe: twice the count of forks that the content belongs to, and one more while it is
+    /// wiped.
+    counted: Option<AtomicU64>,
+}
+
+// SAFETY: it hands out nothing but `&T`, and `T: Sync`.
+unsafe impl<T: ZeroIsEmpty> Send for ForkWiped<T> {}
+// SAFETY: as above.
+unsafe impl<T: ZeroIsEmpty> Sync for ForkWiped<T> {}
+
+impl<T: ZeroIsEmpty> ForkWiped<T> {
+    pub(crate) fn new() -> io::Result<Self> {
+        let page = map::<T>()?;
+        let counted = (!wipe_on_fork(page.cast(), size_of::<T>())).then(|| AtomicU64::new(2 * libc_forks()));
+        Ok(Self { page, counted })
+    }
+
+    /// What `Deref` does where the kernel does not wipe: the first thread of a child that comes here does it, others
+    /// wait for that moment. A child that was forked in that very moment finds another count again, and starts over.
+    #[cold]
+    fn wipe_once(&self, counted: &AtomicU64) {
+        let (wiping, wiped) = (2 * libc_forks() + 1, 2 * libc_forks());
+        loop {
+            match counted.load(Acquire) {
+                found if found == wiped => return,
+                found if found == wiping => std::thread::yield_now(),
+                found => {
+                    if counted.compare_exchange(found, wiping, Acquire, Relaxed).is_ok() {
+                        // SAFETY: the page is ours and as large as T, and zero is a T. No other thread of this process
+                        // looks at it before the store below.
+                        unsafe { self.page.write_bytes(0, 1) };
+                        counted.store(wiped, Release);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T: ZeroIsEmpty> Deref for ForkWiped<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        if let Some(counted) = &self.counted
+            && counted.load(Acquire) != 2 * libc_forks()
+        {
+            self.wipe_once(counted);
+        }
+        // SAFETY: mapped until drop, aligned to a page, and any content is either zero or what `T`'s atomics stored.
+        unsafe { self.page.as_ref() }
+    }
+}
+
+impl<T: ZeroIsEmpty> Drop for ForkWiped<T> {
+    fn drop(&mut self) {
+        // SAFETY: mapped in `map` with this size; `&mut self` says that no reference into it is left.
+        let _ = unsafe { munmap(self.page.cast(), size_of::<T>()) };
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn wipe_on_fork(memory: NonNull<c_void>, size: usize) -> bool {
+    // SAFETY: our own fresh mapping of this size.
+    unsafe { madvise(memory, size, MmapAdvise::MADV_WIPEONFORK) }.is_ok()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn wipe_on_fork(_memory: NonNull<c_void>, _size: usize) -> bool {
+    false
+}
+
+/// Fresh memory for a `T`: page-aligned and zero.
+pub(super) fn map<T: ZeroIsEmpty>() -> io::Result<NonNull<T>> {
+    let size = NonZeroUsize::new(size_of::<T>()).unwrap_or(NonZeroUsize::MIN);
+    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a private anonymous mapping at an address of the kernel's choice.
+    let memory = unsafe { mmap_anonymous(None, size, protection, MapFlags::MAP_PRIVATE)? };
+    Ok(memory.cast())
+}

@@ -1,0 +1,33 @@
+//! The one way in which this library opens a file.
+
+use super::own_file::OwnFile;
+use super::{numbers, standard};
+use nix::NixPath;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
+/// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the
+/// name is refused instead of waited for.
+pub(super) const LOG: OFlag = OFlag::O_RDWR
+    .union(OFlag::O_APPEND)
+    .union(OFlag::O_CLOEXEC)
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_NOCTTY)
+    .union(OFlag::O_NONBLOCK);
+
+/// Files of more than 2 GiB, also where `off_t` has 32 bits.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LARGE: OFlag = OFlag::O_LARGEFILE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const LARGE: OFlag = OFlag::empty();
+
+/// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what
+/// somebody prints must not end in a log. Everything that this library opens, it opens here.
+pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnFile> {
+    let filled = standard::fill()?;
+    let file = super::again(|| nix::fcntl::open(path, flags | LARGE, mode))?;
+    // The program may have closed one of the three since then.
+    let file = numbers::above_standard(file)?;
+    drop(filled);
+    OwnFile::new(file)
+}

@@ -1,0 +1,118 @@
+//! [`Log`] and the event path: an event takes one clock reading, pins the slot of its period and is one `write(2)`.
+//! What happens when the slot cannot take it is in `rollover` and `fallback`.
+
+use crate::names::site::Site;
+use crate::report::{Operation, Stats};
+use crate::sys::{ForkWiped, fork_wiped};
+use crate::time::clock::Second;
+use crate::upkeep::{Current, Upkeep};
+use crate::write::header::Header;
+use crate::write::pin::Pin;
+use crate::write::retry::Retry;
+use crate::write::seconds::Seconds;
+use crate::write::size_limit::SizeLimit;
+use crate::write::slots::Slots;
+use crate::write::unwritten::Unwritten;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64};
+
+/// The engine of an appender, behind its handles.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// Tells the timers of different appenders apart.
+    pub(crate) id: u64,
+    pub(crate) site: Arc<Site>,
+    pub(crate) upkeep: Arc<Upkeep>,
+    pub(crate) header: Option<Header>,
+    pub(crate) size_limit: Option<SizeLimit>,
+    pub(crate) slots: Slots,
+    pub(crate) state: ForkWiped<State>,
+}
+
+fork_wiped! {
+    /// What a process remembers beside its slots.
+    #[derive(Debug)]
+    pub(crate) struct State {
+        pub(crate) seconds: Seconds,
+        /// When to try again to open a file that could not be opened.
+        pub(crate) retry: Retry,
+        /// The inode of the file whose write lock could not be had; 0 for none.
+        pub(crate) lock_stuck: AtomicU64,
+        /// The errno of that, if it has not been reported yet; 0 for none.
+        pub(crate) lock_report: AtomicI32,
+        /// A thread of this process stays in the middle of a write under the write lock.
+        pub(crate) turn_stuck: AtomicBool,
+        /// The second of the last event for which the open file had room, by `max_file_bytes`.
+        pub(crate) had_room: AtomicI64,
+        /// A thread waits for a file server to give its lease back.
+        pub(crate) waits_for_server: AtomicBool,
+    }
+}
+
+impl Log {
+    /// The event path. Appends a line to the file of its second; if that is not `known`, to that of now.
+    pub(crate) fn put(self: &Arc<Self>, line: &[u8], known: Option<Second>) -> Result<(), Unwritten> {
+        let now = known.unwrap_or_else(|| self.site.clock.rough_second());
+        if self.state.seconds.is_new(now.at) {
+            self.each_second(now.at);
+        }
+        match self.slots.pin(now) {
+            Some(pin) => self.write(pin, line, now.at),
+            None => self.write_at_boundary(line, known),
+        }
+    }
+
+    /// One event, one `write(2)`.
+    #[inline(always)]
+    pub(crate) fn write(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        if pin.needs_care() {
+            return self.write_with_care(pin, line, at);
+        }
+        let outcome = pin.append(line);
+        self.after_write(pin, outcome, line, at)
+    }
+
+    /// A line has been written to a slot: sees to the size of the file, and to what has failed.
+    #[inline(always)]
+    pub(crate) fn after_write(
+        self: &Arc<Self>,
+        pin: Pin<'_>,
+        outcome: io::Result<usize>,
+        line: &[u8],
+        at: i64,
+    ) -> Result<(), Unwritten> {
+        match outcome {
+            Ok(length) if length == line.len() => {
+                if let Some(limit) = &self.size_limit
+                    && limit.count(pin.bytes(), length)
+                {
+                    self.look_at_size(pin, at);
+                }
+                Ok(())
+            }
+            outcome => self.write_failed(pin, outcome, line, at),
+        }
+    }
+
+    /// Which of the period's files is open, if one is.
+    pub(crate) fn index(&self, at: i64) -> u32 {
+        self.slots.index(at).unwrap_or(0)
+    }
+
+    pub(crate) fn current(&self, at: i64) -> Current {
+        Current { at, index: self.index(at) }
+    }
+
+    /// What this process has done.
+    pub(crate) fn stats(&self) -> Stats {
+        self.site.counters().stats(self.slots.state.in_flight.done())
+    }
+
+    /// Reports a failure with the file of `at`.
+    pub(crate) fn report_at(&self, operation: Operation, at: i64, error: io::Error) {
+        if let Ok(path) = self.site.pattern.path_at(at, self.index(at)) {
+            self.site.report(operation, path.as_path(), error);
+        }
+    }
+}
