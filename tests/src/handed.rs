@@ -9,8 +9,13 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::report::Report;
+
+/// What has changed a file so shortly before the hook was called came perhaps after the appender had looked at it: then
+/// the hook is called once more for the same file, as the appender has not seen it. Two ticks of the kernel's clock.
+const JUST_NOW: Duration = Duration::from_millis(8);
 
 /// A file as it was at one time: its name, the time of its last change, its size.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,9 +51,12 @@ impl Notes {
     /// Those of the hook.
     pub fn around<E>(&self, name: &str, path: &Path, hook: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         let version = Version::of(name, path);
+        let changed = fs::symlink_metadata(path).and_then(|found| found.modified());
+        let just_now = changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age < JUST_NOW));
         hook()?;
         if let Ok(Version { name, modified, bytes }) = version {
-            let line = format!("{} {modified} {bytes} {name}\n", std::process::id());
+            let when = if just_now { "just" } else { "long" };
+            let line = format!("{} {when} {modified} {bytes} {name}\n", std::process::id());
             // In one write: all processes of the run append here.
             let _ = (&self.0).write_all(line.as_bytes());
         }
@@ -59,7 +67,16 @@ impl Notes {
 /// What the hooks of a run have had.
 #[derive(Debug, Default)]
 pub struct Handed {
-    calls: Vec<(u32, Version)>,
+    calls: Vec<Call>,
+}
+
+/// A call of the hook that has succeeded.
+#[derive(Debug)]
+struct Call {
+    process: u32,
+    /// The file had been changed just before.
+    just_now: bool,
+    version: Version,
 }
 
 impl Handed {
@@ -67,10 +84,11 @@ impl Handed {
     #[must_use]
     pub fn read(path: &Path) -> Self {
         let call = |line: &str| {
-            let mut words = line.splitn(4, ' ');
-            let (process, modified, bytes) =
-                (words.next()?.parse().ok()?, words.next()?.to_owned(), words.next()?.parse().ok()?);
-            Some((process, Version { name: words.next()?.to_owned(), modified, bytes }))
+            let mut words = line.splitn(5, ' ');
+            let (process, just_now) = (words.next()?.parse().ok()?, words.next()? == "just");
+            let (modified, bytes) = (words.next()?.to_owned(), words.next()?.parse().ok()?);
+            let version = Version { name: words.next()?.to_owned(), modified, bytes };
+            Some(Call { process, just_now, version })
         };
         Self { calls: fs::read_to_string(path).unwrap_or_default().lines().filter_map(call).collect() }
     }
@@ -79,13 +97,13 @@ impl Handed {
     /// it.
     pub fn inspect_repeated(&self, report: &mut Report) {
         let last: HashMap<u32, usize> =
-            self.calls.iter().enumerate().map(|(number, (process, _))| (*process, number)).collect();
+            self.calls.iter().enumerate().map(|(number, call)| (call.process, number)).collect();
         let mut had: HashMap<&Version, u32> = HashMap::new();
-        for (number, (process, version)) in self.calls.iter().enumerate() {
+        for (number, Call { process, just_now, version }) in self.calls.iter().enumerate() {
             if let Some(before) = had.get(version) {
                 report.other(format!("{}: handed over by process {before}, and by {process} again", version.name));
             }
-            if last.get(process) != Some(&number) {
+            if last.get(process) != Some(&number) && !just_now {
                 had.insert(version, *process);
             }
         }
@@ -93,7 +111,7 @@ impl Handed {
 
     /// Says which of these files, which lie in `directory` and are finished, no hook has had as they are.
     pub fn inspect_missing(&self, directory: &Path, finished: impl IntoIterator<Item = String>, report: &mut Report) {
-        let had: HashSet<&Version> = self.calls.iter().map(|(_, version)| version).collect();
+        let had: HashSet<&Version> = self.calls.iter().map(|call| &call.version).collect();
         for name in finished {
             let version = Version::of(&name, &directory.join(&name));
             if !version.is_ok_and(|version| had.contains(&version)) {

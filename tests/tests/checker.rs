@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fork_tests::bad::{Habit, Simple};
 use fork_tests::checker::{Checker, Demands, Keeps, first_line};
@@ -978,7 +978,13 @@ fn a_file_that_is_handed_over_twice_or_never_is_found() {
     let (directory, notes) = (home.path().join("logs"), home.path().join("handed"));
     fs::create_dir(&directory).unwrap();
     let files = ["first", "second", "third"];
-    files.iter().for_each(|name| fs::write(directory.join(name), "a line\n").unwrap());
+    // Changed an hour ago, as far as the hook can see.
+    let write = |name: &str, text: &str| {
+        fs::write(directory.join(name), text).unwrap();
+        let file = fs::File::options().append(true).open(directory.join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    };
+    files.iter().for_each(|name| write(name, "a line\n"));
     let hand_over = |name: &str, answer: Result<(), ()>| {
         let path = directory.join(name);
         assert_eq!(Notes::open(&notes).unwrap().around(name, &path, || answer), answer);
@@ -994,7 +1000,7 @@ fn a_file_that_is_handed_over_twice_or_never_is_found() {
     assert_eq!(cases(), ["second: was not handed over", "third: was not handed over"]);
     hand_over("second", Ok(()));
     // Late lines.
-    fs::write(directory.join("first"), "a line\nlate\n").unwrap();
+    write("first", "a line\nlate\n");
     hand_over("third", Ok(()));
     assert_eq!(cases(), ["first: was not handed over"]);
     hand_over("first", Ok(()));

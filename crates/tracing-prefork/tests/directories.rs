@@ -238,6 +238,48 @@ fn directories_that_are_removed_in_the_moment_in_which_they_are_made_cost_no_lin
     }
 }
 
+/// What comes into the way of a name, and goes again.
+type Obstacle = Box<dyn Fn(bool)>;
+
+thread_local! {
+    /// That of the name that this thread gives next.
+    static IN_THE_WAY: std::cell::Cell<Option<Obstacle>> = const { std::cell::Cell::new(None) };
+}
+
+/// Takes the place of the C library's, in this program: tests need not hit the moment by chance.
+#[unsafe(no_mangle)]
+extern "C" fn rename(old: *const nix::libc::c_char, new: *const nix::libc::c_char) -> nix::libc::c_int {
+    let deed = IN_THE_WAY.try_with(std::cell::Cell::take).ok().flatten();
+    deed.iter().for_each(|deed| deed(true));
+    let at = nix::libc::AT_FDCWD;
+    // SAFETY: hands the same arguments on, and answers as `rename` does.
+    let renamed = unsafe { nix::libc::syscall(nix::libc::SYS_renameat2, at, old, at, new, 0) as nix::libc::c_int };
+    let errno = nix::errno::Errno::last();
+    deed.iter().for_each(|deed| deed(false));
+    errno.set();
+    renamed
+}
+
+#[test]
+fn a_directory_with_a_file_that_is_moved_away_in_the_moment_in_which_another_is_made_costs_no_line() {
+    let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
+    let hand = Hand::at(NOW);
+    let logs = dated(&hand, Rotation::DAILY, BY_MONTH).file_mode(0o640).build(directory.path()).expect("builds");
+    hand.set(NOW + 20 * DAY, 0);
+    let (december, moved) = (directory.path().join("2026/12"), elsewhere.path().join("12"));
+    IN_THE_WAY.set(Some(Box::new(move |comes| {
+        if comes {
+            write_files(&december, &["app-10.log"]);
+        } else {
+            assert!(std::process::Command::new("mv").arg(&december).arg(&moved).status().expect("runs").success());
+        }
+    })));
+    log(&logs, "a line");
+    assert_eq!(read(elsewhere.path(), "12/app-10.log"), "x\n");
+    assert_eq!(read(directory.path(), "2026/12/app-11.log"), "a line\n");
+    assert_eq!(logs.stats().errors, 0);
+}
+
 #[test]
 fn a_file_in_the_place_of_a_directory_is_reported_and_costs_no_line() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -6,7 +6,8 @@ use crate::write::header::Header;
 use crate::write::log::Log;
 use nix::errno::Errno;
 use std::cell::{Cell, OnceCell};
-use std::io::{self, ErrorKind::AlreadyExists, ErrorKind::NotFound};
+use std::io;
+use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
 
 impl Log {
     /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has
@@ -45,8 +46,8 @@ impl Log {
                 {
                     match sys::make_directories(path.directory(), self.site.mode, self.site.clock.now()) {
                         // One of them was removed again before the next was made in it: empty ones are pruning's to
-                        // remove.
-                        Err(error) if matches!(error.kind(), NotFound | AlreadyExists) => {}
+                        // remove. Or somebody has moved it away, although another process has made a file in it.
+                        Err(error) if matches!(error.kind(), NotFound | AlreadyExists | DirectoryNotEmpty) => {}
                         made => made?,
                     }
                 }
