@@ -10,7 +10,7 @@ fn root() -> PathBuf {
 
 fn pages() -> Vec<(PathBuf, String)> {
     let docs = fs::read_dir(root().join("docs")).expect("docs").map(|entry| entry.expect("readable").path());
-    let pages = docs.chain(["README.md", "CHANGELOG.md"].map(|name| root().join(name)));
+    let pages = docs.chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
     pages
         .filter(|page| page.extension().is_some_and(|suffix| suffix == "md"))
         .map(|page| (page.clone(), fs::read_to_string(page).expect("readable")))

@@ -16,7 +16,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Options for an [`Appender`], from [`Appender::builder`].
+/// Options for an [`Appender`](crate::Appender), from [`Appender::builder`](crate::Appender::builder).
 ///
 /// | option | default |
 /// |---|---|
@@ -431,8 +431,9 @@ impl Builder {
     /// ([`min_log_files`](Self::min_log_files), on a full disk, waits for nothing.) So all processes of a directory
     /// should have a hook, or none.
     ///
-    /// The hook may log, call the appender (but for [`hand_over`](Appender::hand_over), which is an error there), start
-    /// programs, take its time, and change, move or remove the file; a process does not wait for it when it ends.
+    /// The hook may log, call the appender (but for [`hand_over`](crate::Appender::hand_over), which is an error
+    /// there), start programs, take its time, and change, move or remove the file; a process does not wait for it when
+    /// it ends.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

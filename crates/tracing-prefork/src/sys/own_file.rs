@@ -85,7 +85,7 @@ impl Drop for OwnFile {
     }
 }
 
-/// Appends to a file that was opened for that. The write overwrites nothing, whatever the file ([`super::append`]).
+/// Appends to a file that was opened for that. The write overwrites nothing, whatever the file (`super::append`).
 impl Write for &OwnFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         super::append(self.get()?, bytes)
