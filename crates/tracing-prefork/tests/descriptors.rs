@@ -442,6 +442,7 @@ fn a_program_that_closes_everything_while_its_hook_runs_keeps_its_files() {
 }
 
 /// What a program that has closed 0, 1 and 2 prints there all the same.
+#[cfg(feature = "gzip")]
 const PRINTED: &[u8] = b"printed on standard error\n";
 
 fn is_free(number: RawFd) -> bool {
@@ -469,6 +470,7 @@ fn without_standard_numbers(work: impl FnOnce()) -> Vec<RawFd> {
 }
 
 /// Does some work while another thread prints to 0, 1 and 2 all the time. Says how often something was printed.
+#[cfg(feature = "gzip")]
 fn while_printing(work: impl FnOnce()) -> usize {
     let (ended, printed) = (AtomicBool::new(false), AtomicUsize::new(0));
     std::thread::scope(|scope| {

@@ -19,6 +19,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing_prefork::{Appender, Operation, Rotation};
+#[cfg(feature = "gzip")]
 use tracing_subscriber::fmt::MakeWriter;
 
 const TODAY: &str = "app.2026-11-21.log";

@@ -8,9 +8,10 @@ use crate::names::pattern::Pattern;
 use crate::names::record::Names;
 use crate::names::site::Site;
 use crate::process::Process;
-use crate::report::Reporter;
+use crate::report::{Operation, Reporter};
 use crate::sys::{self, ForkWiped, WriteMode};
 use crate::time::calendar::Calendar;
+use crate::time::clock::Moment;
 use crate::time::zone::Offsets;
 use crate::upkeep::Upkeep;
 use crate::upkeep::prune::Limits;
@@ -19,7 +20,7 @@ use crate::write::size_limit::SizeLimit;
 use crate::write::slots::Slots;
 use crate::{Appender, BuildError};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -34,80 +35,27 @@ impl Builder {
     /// removed or overwritten then. Another appender in the directory, with names that could be taken for this one's,
     /// is such an error ([`BuildError::Names`]): a hidden record beside the files says which names are in use.
     pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
-        self.rotation.check()?;
-        let offsets = Offsets::resolve(&self.zone)?;
-        let mode = self.file_mode.map(checks::file_mode).transpose()?;
-        let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
-        let limits = Limits {
-            files: self.max_log_files.map(at_least_one).transpose()?,
-            age: self.max_age,
-            bytes: self.max_total_bytes,
-            spare: self.max_file_bytes.unwrap_or(0),
-        };
-        if self.max_file_bytes == Some(0) {
-            return Err(BuildError::NoBytes);
-        }
-        let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
-        checks::limits(&limits, min_log_files, self.max_file_bytes)?;
-        let write_mode = if self.lock_writes { WriteMode::Locked } else { WriteMode::Unlocked };
+        static LAST_ID: AtomicU64 = AtomicU64::new(0);
         let now = self.clock.moment();
-
-        let date = match &self.date_format {
-            None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
-            Some(custom) => Some(checks::custom_format(custom, &self.rotation)?),
-        };
-        let calendar = Calendar::new(&self.rotation, offsets, date.as_ref().is_some_and(|date| date.shows_offset));
-        if let (Some(value), Some(date)) = (&self.date_format, &date) {
-            let check = checks::tells_periods_apart(date, &calendar, now.secs);
-            check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;
-        }
-        // Without these the names are other ones each day.
-        let has_fixed_names = date.is_some() || self.prefix.is_some() || self.suffix.is_some();
-        let prefix = checks::name_part("filename_prefix", self.prefix)?.or_else(|| {
-            // tracing-appender dates this one file by the day on which it is built.
-            (date.is_none() && self.suffix.is_none()).then(|| checks::day(now, calendar.offsets()))
-        });
-        let suffix = checks::name_part("filename_suffix", self.suffix)?;
-        let directory = checks::absolute(directory.as_ref())?;
-        let mut pattern = Pattern::new(
-            directory,
-            prefix.as_deref(),
-            suffix.as_deref(),
-            date,
-            calendar,
-            self.max_file_bytes.is_some(),
-        );
-        pattern.archives = self.compression.is_some();
-        let path = checks::usable_name(&pattern, now)?;
-        checks::tells_numbers_and_archives(&pattern, prefix.as_deref(), suffix.as_deref(), now)?;
-        for (index, link) in self.links.iter().enumerate() {
-            checks::link_name(link, &self.links[..index], &pattern)?;
-        }
-
+        // 1. The options, before anything is opened.
+        let mode = self.file_mode.map(checks::file_mode).transpose()?;
+        let (limits, min_log_files) = self.limits()?;
+        let NamesAndPattern { mut pattern, names, path } = self.names_and_pattern(directory.as_ref(), now)?;
         let mut header = self.header;
         if let (Some(header), Some(max)) = (&mut header, self.max_file_bytes) {
             checks::header(header, max, pattern.period_at(now.secs))?;
         }
 
+        // 2. The directory, and whose files are whose there.
         let open = |source| BuildError::Open { path: path.clone(), source };
-        // Before anything of ours is opened.
         let process = Arc::new(Process::new().map_err(open)?);
         sys::make_directories(pattern.directory(), mode, self.clock.now())
             .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
-        let names = Names {
-            prefix,
-            suffix,
-            date_format: self.date_format,
-            rotation: self.rotation.to_string(),
-            zone: self.zone.to_string(),
-            numbered: pattern.is_numbered(),
-            archives: pattern.archives,
-            foreign: Default::default(),
-        };
         let creation = sys::Creation::empty(mode, self.clock.now());
-        let settle = |pattern: &mut Pattern| ownership::settle(pattern, names, creation, now.secs);
-        let (presence, notes) = has_fixed_names.then(|| settle(&mut pattern)).transpose()?.unzip();
-        static LAST_ID: AtomicU64 = AtomicU64::new(0);
+        let settle = |names| ownership::settle(&mut pattern, names, creation, now.secs);
+        let (presence, notes) = names.map(settle).transpose()?.unzip();
+
+        // 3. The rooms, from the lowest to the highest.
         let reporter = Arc::new(Reporter::new(self.on_error.0, process.clone()).map_err(open)?);
         let renewing = ForkWiped::new().map_err(open)?;
         let site = Arc::new(Site { pattern, presence, clock: self.clock, mode, process, reporter, renewing });
@@ -122,6 +70,7 @@ impl Builder {
             links: self.links,
             state: ForkWiped::new().map_err(open)?,
         };
+        let write_mode = if self.lock_writes { WriteMode::Locked } else { WriteMode::Unlocked };
         let log = Arc::new(Log {
             id: LAST_ID.fetch_add(1, Relaxed) + 1,
             upkeep: Arc::new(upkeep),
@@ -131,8 +80,77 @@ impl Builder {
             state: ForkWiped::new().map_err(open)?,
             site,
         });
+
+        // 4. The first file, and what was found on the way.
         log.start(now.secs).map_err(open)?;
-        notes.into_iter().flatten().for_each(|(path, error)| log.site.report(crate::Operation::Names, &path, error));
+        notes.into_iter().flatten().for_each(|(path, error)| log.site.report(Operation::Names, &path, error));
         Ok(Appender::of(log))
     }
+
+    /// What may be kept, and how many files stay on a full disk.
+    fn limits(&self) -> Result<(Limits, Option<NonZeroUsize>), BuildError> {
+        let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
+        let limits = Limits {
+            files: self.max_log_files.map(at_least_one).transpose()?,
+            age: self.max_age,
+            bytes: self.max_total_bytes,
+            spare: self.max_file_bytes.unwrap_or(0),
+        };
+        if self.max_file_bytes == Some(0) {
+            return Err(BuildError::NoBytes);
+        }
+        let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
+        checks::limits(&limits, min_log_files, self.max_file_bytes)?;
+        Ok((limits, min_log_files))
+    }
+
+    /// What the files are called.
+    fn names_and_pattern(&self, directory: &Path, now: Moment) -> Result<NamesAndPattern, BuildError> {
+        self.rotation.check()?;
+        let offsets = Offsets::resolve(&self.zone)?;
+        let date = match &self.date_format {
+            None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
+            Some(custom) => Some(checks::custom_format(custom, &self.rotation)?),
+        };
+        let calendar = Calendar::new(&self.rotation, offsets, date.as_ref().is_some_and(|date| date.shows_offset));
+        if let (Some(value), Some(date)) = (&self.date_format, &date) {
+            let check = checks::tells_periods_apart(date, &calendar, now.secs);
+            check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;
+        }
+        // Without these the names are other ones each day.
+        let has_fixed_names = date.is_some() || self.prefix.is_some() || self.suffix.is_some();
+        let prefix = checks::name_part("filename_prefix", self.prefix.clone())?.or_else(|| {
+            // tracing-appender dates this one file by the day on which it is built.
+            (date.is_none() && self.suffix.is_none()).then(|| checks::day(now, calendar.offsets()))
+        });
+        let suffix = checks::name_part("filename_suffix", self.suffix.clone())?;
+        let directory = checks::absolute(directory)?;
+        let numbered = self.max_file_bytes.is_some();
+        let mut pattern = Pattern::new(directory, prefix.as_deref(), suffix.as_deref(), date, calendar, numbered);
+        pattern.archives = self.compression.is_some();
+        let path = checks::usable_name(&pattern, now)?;
+        checks::tells_numbers_and_archives(&pattern, prefix.as_deref(), suffix.as_deref(), now)?;
+        for (index, link) in self.links.iter().enumerate() {
+            checks::link_name(link, &self.links[..index], &pattern)?;
+        }
+        let names = has_fixed_names.then(|| Names {
+            prefix,
+            suffix,
+            date_format: self.date_format.clone(),
+            rotation: self.rotation.to_string(),
+            zone: self.zone.to_string(),
+            numbered,
+            archives: pattern.archives,
+            foreign: Default::default(),
+        });
+        Ok(NamesAndPattern { pattern, names, path })
+    }
+}
+
+struct NamesAndPattern {
+    pattern: Pattern,
+    /// `None`: they are other ones each day.
+    names: Option<Names>,
+    /// Of the first file.
+    path: PathBuf,
 }

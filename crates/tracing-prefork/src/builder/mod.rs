@@ -2,4 +2,5 @@
 
 mod build;
 mod checks;
+mod keeping;
 pub(crate) mod options;

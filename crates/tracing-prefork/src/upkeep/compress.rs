@@ -13,7 +13,7 @@
 use crate::names::archive::archives_of;
 use crate::names::listing;
 use crate::names::pattern::Pattern;
-use crate::sys::{self, Directory, FileId, FinishedFile, JobLock, OwnFile, Priority, Unnamed};
+use crate::sys::{self, Claim, Directory, FileId, FinishedFile, JobLock, OwnFile, Priority, Unnamed};
 use crate::time::clock::Clock;
 use crate::upkeep::compression::{Compression, kind_of};
 use crate::upkeep::link::Link;
@@ -91,75 +91,110 @@ fn archive(
     is_our_turn: impl Fn() -> bool,
     needed: impl Fn(FileId) -> bool,
 ) -> io::Result<Archived> {
+    // 1. Look: is the file there, and does nobody write to it?
     let Some(directory) = Directory::of(plain)? else { return Ok(Archived::Gone) };
     let plain = &*directory.reach(plain);
-    let closed = match FinishedFile::open(plain) {
+    let file = match FinishedFile::open(plain) {
         // A file server holds a lease of its own.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Archived::Held),
         opened => opened?,
     };
-    let Some(closed) = closed else { return Ok(Archived::Gone) };
-    let before = closed.file().metadata()?;
-    if closed.is_held()? || needed(closed.id()) {
+    let Some(file) = file else { return Ok(Archived::Gone) };
+    let before = file.file().metadata()?;
+    let original = Original { plain, file, before, needed };
+    if original.file.is_held()? || (original.needed)(original.file.id()) {
         return Ok(Archived::Held);
     }
-    // The steps below are taken at the thread's own priority: an opener may be waiting for them.
+    // 2. Make the archive, without its name. The other steps are taken at the thread's own priority: an opener may be
+    // waiting for them.
+    let Original { file, before, .. } = &original;
     let making = || {
-        let target = Target::choose(&directory, plain, closed.file(), &before, kind)?;
-        make(&directory, closed.file(), &before, target, clock)
+        let target = Target::choose(&directory, plain, file.file(), before, kind)?;
+        make(&directory, file.file(), before, target, clock)
     };
     let made = match sys::at_priority(priority, "log-compression", making)? {
-        // The plain file has gone, perhaps with its directory (ENOENT; ext4: EPERM).
-        Err(_) if !closed.is_at(plain)? => return Ok(Archived::Gone),
+        Err(_) if original.is_gone()? => return Ok(Archived::Gone),
         made => made?,
     };
     if !made.complete {
         return Ok(Archived::Held);
     }
-    // The plain file as it was when the work began, which nobody can write to as long as the claim is held.
-    let unchanged = || {
-        let Some(claim) = closed.claim()? else { return Ok(Err(Archived::Held)) };
-        if !closed.is_at(plain)? {
-            return Ok(Err(Archived::Gone));
-        }
-        let changed = differ(&closed.file().metadata()?, &before) || needed(closed.id());
-        io::Result::Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
-    };
+    // 3. Give it its name. That must be on the disk before the plain file goes.
     let Made { target, archive, old, .. } = made;
     let published = archive.as_ref().map(|archive| archive.file().id());
-    let named = match unchanged()? {
-        Err(archived) => return Ok(archived),
-        Ok(_) if !is_as_before(&target, old.as_ref())? => return Ok(Archived::Held),
-        Ok(_claim) => match archive {
-            Some(archive) if old.is_none() => archive.publish(&target),
-            Some(archive) => archive.replace(&target),
-            None => Ok(()),
-        },
-    };
-    match named {
-        // Somebody has made a file of that name in this very moment, or removed the directory with all that was in it.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(Archived::Held),
-        Err(_) if !closed.is_at(plain)? => return Ok(Archived::Gone),
-        named => named?,
+    if let Err(archived) = original.publish(archive, old.as_ref(), &target)? {
+        return Ok(archived);
     }
-    // Without the claim, since a disk takes its time: the archive's name must be there after a power failure before the
-    // other one goes.
-    let removed = directory.sync().and_then(|()| match unchanged()? {
-        Ok(_claim) => remove(plain, &closed),
-        Err(archived) => Ok(archived),
-    });
-    let fails = removed.is_err() && !closed.is_at(plain).is_ok_and(|is_there| is_there);
+    // 4. Remove the plain file, unless a late line has come.
+    let removed = directory.sync().and_then(|()| original.remove());
+    let fails = removed.is_err() && original.is_gone().unwrap_or(true);
     if fails || matches!(removed, Ok(Archived::Done)) {
         return removed;
     }
-    // A late line has come, or somebody has moved the plain file away or removed it, or the directory is a sticky one
-    // of another owner. The lines would be there twice, or come back. The archive may go: as long as the turn is ours,
-    // nobody has removed the plain file because its archive is there.
+    // 5. Or take the archive back. A late line has come, or somebody has moved the plain file away or removed it, or
+    // the directory is a sticky one of another owner. The lines would be there twice, or come back. The archive may
+    // go: as long as the turn is ours, nobody has removed the plain file because its archive is there.
     if let Some(published) = published.filter(|_| is_our_turn()) {
         take_back(&target, published, old.as_ref(), clock)?;
         directory.sync()?;
     }
     removed
+}
+
+/// A plain file, as it was when the work with it began.
+struct Original<'a, N> {
+    plain: &'a Path,
+    file: FinishedFile,
+    before: Metadata,
+    needed: N,
+}
+
+impl<N: Fn(FileId) -> bool> Original<'_, N> {
+    /// Whether it is not there any more, perhaps with its directory: then whatever fails (ENOENT; ext4: EPERM) fails
+    /// because of that.
+    fn is_gone(&self) -> io::Result<bool> {
+        Ok(!self.file.is_at(self.plain)?)
+    }
+
+    /// A claim on the file, if it is as it was. Nobody can write to it as long as the claim is held.
+    fn claim(&self) -> io::Result<Result<Claim<'_>, Archived>> {
+        let Some(claim) = self.file.claim()? else { return Ok(Err(Archived::Held)) };
+        if self.is_gone()? {
+            return Ok(Err(Archived::Gone));
+        }
+        let changed = differ(&self.file.file().metadata()?, &self.before) || (self.needed)(self.file.id());
+        Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
+    }
+
+    /// Gives the archive its name, if all is as it was. `archive`: `None` if the one that is there holds everything.
+    fn publish(&self, archive: Option<Unnamed>, old: Option<&Old>, target: &Path) -> io::Result<Result<(), Archived>> {
+        let _claim = match self.claim()? {
+            Err(archived) => return Ok(Err(archived)),
+            Ok(claim) => claim,
+        };
+        if !is_as_before(target, old)? {
+            return Ok(Err(Archived::Held));
+        }
+        let named = match archive {
+            None => Ok(()),
+            Some(archive) if old.is_none() => archive.publish(target),
+            Some(archive) => archive.replace(target),
+        };
+        match named {
+            // Somebody has made a file of that name in this very moment.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Err(Archived::Held)),
+            Err(_) if self.is_gone()? => Ok(Err(Archived::Gone)),
+            named => named.map(Ok),
+        }
+    }
+
+    /// Removes the plain file, if it is as it was.
+    fn remove(&self) -> io::Result<Archived> {
+        match self.claim()? {
+            Ok(_claim) => remove(self.plain, &self.file),
+            Err(archived) => Ok(archived),
+        }
+    }
 }
 
 /// Removes the plain file, of which the archive is there.

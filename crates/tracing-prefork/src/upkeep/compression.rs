@@ -1,6 +1,6 @@
 //! [`Compression`]: how closed files are compressed, and their archives read again.
 
-use crate::names::archive::{ENDINGS, with_ending};
+use crate::names::archive::with_ending;
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -37,9 +37,9 @@ impl Compression {
     fn ending(self) -> &'static str {
         match self {
             #[cfg(feature = "gzip")]
-            Self::Gzip => ENDINGS[0],
+            Self::Gzip => crate::names::archive::ENDINGS[0],
             #[cfg(feature = "zstd")]
-            Self::Zstd => ENDINGS[1],
+            Self::Zstd => crate::names::archive::ENDINGS[1],
         }
     }
 

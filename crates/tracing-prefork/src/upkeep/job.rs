@@ -9,9 +9,9 @@ use crate::sys::{self, Holder, JobLock, Refused};
 use crate::upkeep::hook::Round;
 use crate::upkeep::outcome::Outcome;
 use crate::upkeep::queue::Queue;
-use crate::upkeep::record::{self, Record};
+use crate::upkeep::record::Record;
 use crate::upkeep::schedule::EACH_MINUTE;
-use crate::upkeep::{Upkeep, busy, compress, prune, refusals};
+use crate::upkeep::{Upkeep, compress, prune, refusals};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) enum Job {
 }
 
 impl Job {
-    fn operation(self) -> Operation {
+    pub(super) fn operation(self) -> Operation {
         match self {
             Self::Prune | Self::PruneTried => Operation::Retention,
             Self::Compress => Operation::Compression,
@@ -38,7 +38,7 @@ impl Job {
     }
 
     /// Which of the three locks.
-    fn lock(self) -> usize {
+    pub(super) fn lock(self) -> usize {
         match self {
             Self::Prune | Self::PruneTried => 0,
             Self::Compress => 1,
@@ -46,16 +46,16 @@ impl Job {
         }
     }
 
-    fn patience(self) -> i64 {
+    pub(super) fn patience(self) -> i64 {
         if self == Self::Compress { PATIENCE_WITH_COMPRESSION } else { PATIENCE }
     }
 }
 
 /// Seconds after which whoever has a turn is taken for stopped: most turns take less than one. Compressing takes as
 /// long as it takes, and so does the user's hook.
-const PATIENCE: i64 = 5 * 60;
+pub(super) const PATIENCE: i64 = 5 * 60;
 const PATIENCE_WITH_COMPRESSION: i64 = 15 * 60;
-const PATIENCE_WITH_HOOK: i64 = 3600;
+pub(super) const PATIENCE_WITH_HOOK: i64 = 3600;
 
 /// The work of a thread that has been started. Dropped before it is done, if the thread panics, or never comes to it.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Upkeep {
         turn.is_some_and(|turn| self.do_job(job, turn, at))
     }
 
-    fn has(&self, job: Job) -> bool {
+    pub(super) fn has(&self, job: Job) -> bool {
         match job {
             Job::Prune | Job::PruneTried => self.limits.is_set(),
             Job::Compress => self.compression.is_some(),
@@ -151,59 +151,9 @@ impl Upkeep {
         self.has(Job::Compress) || self.has(Job::HandOver)
     }
 
-    fn try_take_turn(&self, job: Job, at: i64) -> Option<JobLock> {
-        let path = self.lock_path(job);
-        match JobLock::try_take(&path, self.site.creation()) {
-            Ok(Ok(turn)) => return Some(turn),
-            Ok(Err(refused)) => self.report_if_stuck(job, &path, refused, at),
-            Err(error) => self.report_unless_gone(job.operation(), &path, error),
-        }
-        if job == Job::HandOver {
-            self.note_refusal(at);
-        }
-        // Whoever is at it may have looked before the last file was finished, or has grown.
-        self.state.schedule.look_again(at);
-        None
-    }
-
-    /// Reports a holder that has had the turn for minutes.
-    fn report_if_stuck(&self, job: Job, lock: &Path, refused: Refused, at: i64) {
-        if matches!(refused.holder, Holder::Own | Holder::ThisThread) {
-            return;
-        }
-        let mut since = self.state.busy[job.lock()].since(refused, at);
-        let mut patience = job.patience();
-        if job == Job::HandOver
-            && let Some((called, in_hook)) = Record::read(&self.record_path(), self.site.creation()).last_call()
-        {
-            since = since.max(called.min(at));
-            patience = if in_hook { PATIENCE_WITH_HOOK } else { patience };
-        }
-        if at - since < patience {
-            self.state.schedule.plan(since + patience);
-            return;
-        }
-        // A turn that lasts because the work does ends by itself.
-        let again = || JobLock::try_take(lock, self.site.creation()).is_ok_and(|turn| turn.err() == Some(refused));
-        if busy::is_at_work(refused.holder) || !again() {
-            return;
-        }
-        let (holder, minutes) = (refused.holder, (at - since) / 60);
-        let text = format!("{holder} has been at it for {minutes} minutes; if it was stopped, let it go on, or end it");
-        self.site.report(job.operation(), lock, io::Error::new(io::ErrorKind::WouldBlock, text));
-    }
-
-    /// Retention waits for the hook for a day after this.
-    fn note_refusal(&self, at: i64) {
-        let path = self.refusals_path();
-        if let Err(error) = refusals::note(&path, self.site.creation(), at) {
-            self.report_unless_gone(Operation::OnRollover, &path, error);
-        }
-    }
-
     /// Reports what a job has failed with. A file or a directory that has gone is no failure: there is nothing to do
     /// with it, and whoever writes next makes a new one.
-    fn report_unless_gone(&self, operation: Operation, path: &Path, error: io::Error) {
+    pub(super) fn report_unless_gone(&self, operation: Operation, path: &Path, error: io::Error) {
         if error.kind() != io::ErrorKind::NotFound {
             self.site.report(operation, path, error);
         }
@@ -373,57 +323,5 @@ impl Upkeep {
             None => Ok(outcome.done),
             Some((path, failed)) => Err(error(&path, failed)),
         }
-    }
-
-    /// Makes the files now that could not be made any more when the disk is full: the locks of what can make room then,
-    /// and the hook's record.
-    pub(crate) fn make_files(&self) {
-        let ask = |job| JobLock::try_take(&self.lock_path(job), self.site.creation());
-        let take = |job| match ask(job) {
-            Err(error) if sys::is_want_of_room(&error) && self.make_room(self.min_log_files) => ask(job),
-            taken => taken,
-        };
-        let report = |job: Job, error| self.site.report(job.operation(), &self.lock_path(job), error);
-        if self.min_log_files.is_some()
-            && let Err(error) = take(Job::Prune)
-        {
-            report(Job::Prune, error);
-        }
-        if self.has(Job::HandOver) {
-            let open = || {
-                let (_, wrong) = record::Writer::open(&self.record_path(), self.site.creation())?;
-                wrong.map_or_else(|| refusals::prepare(&self.refusals_path(), self.site.creation()), Err)
-            };
-            match take(Job::HandOver) {
-                Ok(Ok(turn)) => {
-                    let at_work = turn.at_work();
-                    let opened = open();
-                    drop(at_work);
-                    drop(turn);
-                    if let Err(error) = opened {
-                        self.site.report(Operation::OnRollover, &self.record_path(), error);
-                    }
-                }
-                // Whoever has the turn makes them.
-                Ok(Err(_)) => {}
-                Err(error) => report(Job::HandOver, error),
-            }
-        }
-    }
-
-    fn record_path(&self) -> PathBuf {
-        self.site.pattern.hidden("rollover")
-    }
-
-    fn refusals_path(&self) -> PathBuf {
-        self.site.pattern.hidden("rollover.refused")
-    }
-
-    pub(super) fn lock_path(&self, job: Job) -> PathBuf {
-        self.site.pattern.hidden(match job {
-            Job::Prune | Job::PruneTried => "lock",
-            Job::Compress => "compression.lock",
-            Job::HandOver => "rollover.lock",
-        })
     }
 }

@@ -20,6 +20,7 @@ pub(crate) mod refusals;
 pub(crate) mod rest;
 pub(crate) mod room;
 pub(crate) mod schedule;
+pub(crate) mod turn;
 
 use crate::names::site::Site;
 use crate::report::Operation;

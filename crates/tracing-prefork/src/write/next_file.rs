@@ -12,6 +12,16 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+/// What became of going on to the next file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    Installed,
+    /// Somebody still writes to the slot that is wanted: lines go to the next file without one.
+    Busy,
+    /// The open file is the last one, and has room after all.
+    Same,
+}
+
 impl Log {
     /// Whether a file of `size` bytes takes another line of `length`.
     pub(crate) fn has_room(&self, size: u64, length: usize) -> bool {
@@ -23,7 +33,7 @@ impl Log {
     #[cold]
     pub(crate) fn look_at_size(self: &Arc<Self>, pin: Pin<'_>, at: i64) {
         let bytes = pin.bytes().swap(0, Relaxed);
-        let all = self.slots.state.bytes.fetch_add(bytes, Relaxed) + bytes;
+        let all = self.slots.state.bytes.count.fetch_add(bytes, Relaxed) + bytes;
         if self.size_limit.as_ref().is_none_or(|limit| all < limit.interval) {
             return;
         }
@@ -40,7 +50,7 @@ impl Log {
     /// machine. So whoever finds the file full says so without that right: lines go to the next file by way of
     /// descriptors of their own.
     fn look_beside_another(&self, pin: &Pin<'_>) {
-        self.slots.state.bytes.store(0, Relaxed);
+        self.slots.state.bytes.count.store(0, Relaxed);
         let size = pin.file().and_then(|file| sys::size(file).ok());
         if size.is_some_and(|size| !self.has_room(size, 0)) {
             pin.set_full();
@@ -56,7 +66,8 @@ impl Log {
     }
 
     fn go_on(self: &Arc<Self>, rolling: Rolling<'_>, at: i64, length: usize) -> bool {
-        self.slots.state.bytes.store(0, Relaxed);
+        // 1. Has another thread gone on meanwhile? Then there is room.
+        self.slots.state.bytes.count.store(0, Relaxed);
         let Some((size, index)) = rolling.size(at) else { return false };
         if self.has_room(size, length) && !rolling.is_full(at) {
             self.set_last(at);
@@ -65,43 +76,49 @@ impl Log {
         if self.state.retry.may_open(at).is_err() {
             return false;
         }
+        // 2. No thread writes to the full file while the next one is opened.
         rolling.set_full(at);
         self.site.wait_for_record();
         let attempt = self.state.retry.begin();
-        let opened = self.open_with_room(at, length);
-        let moved = match opened {
-            Ok((last, next)) if next == index => {
-                // Somebody has taken the open file away, and this is another one of its name: the next event opens it.
-                if rolling.file(at) != Some(last.file.id()) {
-                    self.state.seconds.look_again();
-                }
-                Ok(None)
-            }
-            Ok((file, next)) => Ok(Some(self.install(&rolling, at, next, file))),
-            Err(error) => Err(error),
-        };
-        match moved {
-            Ok(None) => self.take_lines(&rolling, at),
-            // If somebody still writes to the slot that is wanted, lines go to the next file without one.
-            Ok(Some(_)) => {}
+        let next = self.open_next(&rolling, at, index, length);
+        // 3. Who takes the lines now?
+        match next {
+            Ok(Next::Installed | Next::Busy) => {}
+            Ok(Next::Same) => self.take_lines(&rolling, at),
             // There is no other.
             Err(_) => rolling.set_not_full(at, |_| true),
         }
         drop(rolling);
-        self.state.retry.end(attempt, at, moved.as_ref().err());
-        match moved {
-            Ok(Some(true)) => {
+        // 4. Others may be told, when nothing is held.
+        self.state.retry.end(attempt, at, next.as_ref().err());
+        match next {
+            Ok(Next::Installed) => {
                 self.site.counters().rollovers.fetch_add(1, Relaxed);
                 self.file_was_opened(at);
                 true
             }
-            Ok(Some(false)) => false,
-            Ok(None) => true,
+            Ok(Next::Same) => true,
+            Ok(Next::Busy) => false,
             Err(error) => {
                 self.report_at(Operation::Rollover, at, error);
                 false
             }
         }
+    }
+
+    /// Opens that of the period's files which takes the next line, and installs it if it is another one than that of
+    /// `index`.
+    fn open_next(&self, rolling: &Rolling<'_>, at: i64, index: u32, length: usize) -> io::Result<Next> {
+        let (file, next) = self.open_with_room(at, length)?;
+        if next != index {
+            let installed = self.install(rolling, at, next, file);
+            return Ok(if installed { Next::Installed } else { Next::Busy });
+        }
+        // Somebody has taken the open file away, and this is another one of its name: the next event opens it.
+        if rolling.file(at) != Some(file.file.id()) {
+            self.state.seconds.look_again();
+        }
+        Ok(Next::Same)
     }
 
     /// Puts one of the period's files into the slot that is not in use. `false`: somebody still writes there.

@@ -28,6 +28,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 fork_wiped! {
+    /// A count that threads add to while others read the slots: on a cache line of its own.
+    #[derive(Debug)]
+    #[repr(align(64))]
+    pub(crate) struct SharedBytes {
+        pub(crate) count: AtomicU64,
+    }
+}
+
+fork_wiped! {
     /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
     #[derive(Debug)]
     pub(crate) struct State {
@@ -39,7 +48,7 @@ fork_wiped! {
         /// Which one, while it is at it.
         roller: AtomicUsize,
         /// Bytes written since the size of the file was looked at.
-        pub(crate) bytes: AtomicU64,
+        pub(crate) bytes: SharedBytes,
         pub(crate) in_flight: InFlight,
     }
 }
@@ -282,7 +291,7 @@ impl Rolling<'_> {
         bounds.status.store(care | locked | unleased | u32::from(opened.torn), Relaxed);
         bounds.asked.store(i64::MIN, Relaxed);
         bounds.index.store(index, Relaxed);
-        self.state.bytes.store(0, Relaxed);
+        self.state.bytes.count.store(0, Relaxed);
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
         bounds.open.store(true, Release);
