@@ -222,7 +222,8 @@ impl Checker<'_> {
                 kind.is_dir() && self.pattern.may_lead_through(&name) && matches!(self.keeps, Keeps::Limits(_));
             match self.pattern.place_of_name(&name).filter(|place| self.is_asked_for(*place)) {
                 Some(place) if kind.is_file() => pages.push(Page { place, name, path, fate: Fate::Stays, turn: 0 }),
-                _ if lock && kind.is_file() && fs::metadata(&path)?.len() < 4096 * 16 => {}
+                // The record has a line of some hundred bytes for each file that the hook was given.
+                _ if lock && kind.is_file() && fs::metadata(&path)?.len() < 1 << 20 => {}
                 _ if is_left || self.is_left_behind(&name) => {}
                 // A directory in which something stands is no entry, if names go through it.
                 _ => report.other(format!("{name}: does not belong here")),

@@ -327,3 +327,46 @@ fn a_volume_that_is_mounted_while_a_file_is_created_takes_the_file() {
         assert_eq!(logs.stats().errors, 0);
     });
 }
+
+thread_local! {
+    /// So many of this thread's files without a name are refused, as ext4 refuses one in a directory that has just been
+    /// removed.
+    static REFUSED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
+/// Takes the place of the C library's, in this program, and takes its third argument as a system call does.
+#[unsafe(no_mangle)]
+extern "C" fn open(
+    path: *const nix::libc::c_char,
+    flags: nix::libc::c_int,
+    mode: nix::libc::mode_t,
+) -> nix::libc::c_int {
+    let is_unnamed = flags & nix::libc::O_TMPFILE == nix::libc::O_TMPFILE;
+    let left = if is_unnamed { REFUSED.try_with(std::cell::Cell::get).unwrap_or(0) } else { 0 };
+    if left > 0 {
+        REFUSED.set(left - 1);
+        nix::errno::Errno::EPERM.set();
+        return -1;
+    }
+    // SAFETY: hands the same arguments on, and answers as `open` does.
+    unsafe { nix::libc::syscall(nix::libc::SYS_openat, nix::libc::AT_FDCWD, path, flags, mode) as nix::libc::c_int }
+}
+
+#[test]
+fn a_directory_that_is_removed_in_the_moment_in_which_a_file_is_created_costs_no_report() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = daily(&hand).build(directory.path()).expect("builds");
+    hand.set(NOW + DAY, 0);
+    REFUSED.set(2);
+    log(&logs, "a line");
+    assert!(read(directory.path(), "app.2026-11-22.log").ends_with("a line\n"));
+    assert_eq!((REFUSED.get(), logs.stats().errors), (0, 0));
+    // To a directory to which nothing may be added nothing is added.
+    hand.set(NOW + 2 * DAY, 0);
+    REFUSED.set(u32::MAX);
+    log(&logs, "another line");
+    assert!(read(directory.path(), "app.2026-11-22.log").ends_with("a line\nanother line\n"));
+    REFUSED.set(0);
+    assert_eq!(logs.stats().errors, 1);
+}

@@ -50,6 +50,9 @@ impl Creation<'_> {
     }
 }
 
+/// So many times a file is created again that may not be.
+const PERMISSION_TURNS: u32 = 3;
+
 /// Opens a log file for appending, and creates it if need be and if it may be. Takes a shared `lease` on it, if it is
 /// to: for that write_mode, and with a word whether there are such locks here.
 pub(crate) fn open_log(
@@ -57,12 +60,15 @@ pub(crate) fn open_log(
     creation: Option<Creation<'_>>,
     lease: Option<(WriteMode, bool)>,
 ) -> io::Result<Opened> {
-    for _ in 0..40 {
+    for turn in 0..40 {
         let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
             Err(Errno::ENOENT) => match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
                 // Another process was faster: open what it made. Or the directory is another one now: a volume was
                 // mounted over it after the file was made.
                 Err(Errno::EEXIST | Errno::EXDEV) => continue,
+                // The directory was removed in this very moment (ext4 says EPERM). Or nothing may be added to it
+                // (`chattr +i`): then the next tries say so, too.
+                Err(Errno::EPERM) if turn < PERMISSION_TURNS => continue,
                 // By its name, if its mode allows that: else `/proc` shows it as deleted, and FUSE takes it for another
                 // file, with a lock of its own, so that lines are not kept apart from those of others.
                 created => (created.and_then(|made| open(path.as_c_str(), LOG, Mode::empty()).or(Ok(made)))?, true),
