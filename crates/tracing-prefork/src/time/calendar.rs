@@ -80,6 +80,18 @@ impl Calendar {
 
     /// The period of the instant `at`: taken from the calendar and the zone's transitions, never by adding
     /// 24 hours to something.
+    ///
+    /// One night with hourly files, in Berlin, where the clock is set back from 03:00 to 02:00 at 01:00 UTC:
+    ///
+    /// ```text
+    /// instant, UTC        00:00            01:00            02:00
+    /// segment        ──── +02:00 ───────────┤├───────────── +01:00 ─────
+    /// local time          02:00       02:59  02:00     02:59  03:00
+    /// label               02                 02               03
+    /// `within` label 02   [00:00 ──── 01:00) [01:00 ── 02:00)
+    /// span                [00:00 ───────────────────── 02:00)      the same label goes on beyond the transition
+    /// span, by offset     [00:00 ──── 01:00) [01:00 ── 02:00)      names that show the offset (`%z`) tell them apart
+    /// ```
     pub(crate) fn span(&self, at: i64) -> Span {
         if self.unit == Unit::Never {
             return Span { start: i64::MIN, end: i64::MAX };

@@ -64,12 +64,14 @@ impl Round<'_> {
     /// first. Where files are compressed it is given their archives. What has rested for a day it is given as it is,
     /// since whoever holds it does not write there any more.
     pub(crate) fn hand_over(&self, record: &Path, creation: Creation<'static>) -> io::Result<Outcome> {
+        // 1. The files, in their order.
         let listing = listing::list_own(self.pattern, self.now)?;
         let mut outcome = Outcome { failed: listing.closed, disputed: listing.disputed, ..Outcome::default() };
         let place = |found: &Found| found.place.or(found.archive_of).filter(|_| found.is_file);
         let mut files: Vec<_> = listing.found.into_iter().filter_map(|found| Some((place(&found)?, found))).collect();
         files.sort_by_key(|(place, _)| place.order());
         let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
+        // 2. The record of what the hook has had. Without it the hook cannot be called.
         let mut notes = match self.notes(record, creation, files.len()) {
             Ok((notes, wrong)) => {
                 outcome.failed = outcome.failed.or(wrong.map(|wrong| (record.to_owned(), wrong)));
@@ -79,6 +81,7 @@ impl Round<'_> {
                 return Ok(Outcome { held: 1, failed: Some((record.to_owned(), error)), refused: true, ..outcome });
             }
         };
+        // 3. Each file that is over, together with its archives.
         for same in files.chunk_by(|(one, _), (other, _)| one == other) {
             let place = same[0].0;
             if !prune::is_over(place, &places, self.now) {

@@ -100,11 +100,13 @@ impl Link {
         let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
         let mut looks = 1..LOOKS;
         loop {
+            // 1. Does the link lead there, or further, already?
             let now = clock.exact_second();
             let there = self.leads_to(&path, site, now)?;
             if there.is_some_and(|there| self.is_right(there, place, now, put_back)) {
                 return Ok(());
             }
+            // 2. Replace it. It is right if the period is not over yet.
             self.wanted.store(place.span.start, Relaxed);
             let replaced = self.replace(&path, &target, clock.now());
             if replaced.is_ok() {
@@ -113,6 +115,7 @@ impl Link {
                     return Ok(());
                 }
             }
+            // 3. Else look where it is to lead now, or why it could not be replaced.
             let failed = replaced.as_ref().err().map(io::Error::kind);
             let is_over = || !place.span.contains(clock.exact_second());
             match newest(pattern, clock)?.filter(|newest| newest.order() > place.order()) {
