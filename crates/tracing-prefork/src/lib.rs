@@ -15,73 +15,77 @@
 //! # Ok::<(), tracing_prefork::BuildError>(())
 //! ```
 //!
-//! Build it before you fork or after, in one process or in fifty, in threads or not: there is nothing else to call.
-//! Coming from `tracing_appender::rolling`, change the `use` line to [`tracing_prefork::rolling`](rolling) and the
-//! files keep their names.
+//! Build the appender before you fork or after, in one process or in fifty, in threads or not: there is nothing else to
+//! call. If you come from `tracing_appender::rolling`, change the `use` line to [`tracing_prefork::rolling`](rolling).
+//! The files keep their names.
 //!
 //! # What it promises
 //!
-//! For one directory and one pattern of file names, written by any number of processes and threads:
+//! The promises hold for one directory and one pattern of file names, which any number of processes and threads write:
 //!
-//! * **No line is lost**: what a write acknowledged is in one file, once.
-//! * **No line is torn**: an event is one `write(2)` on an `O_APPEND` descriptor, lines of a megabyte included.
+//! * **No line is lost**: a line that a write acknowledged is in one file, once.
+//! * **No line is torn**: an event is one `write(2)` on an `O_APPEND` descriptor. This includes lines of a megabyte.
 //!   (`strace` shows `pwrite64`, whose offset an `O_APPEND` descriptor ignores.)
 //! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
-//! * **Retention removes our files only**, never the current one, never one that a process still writes to.
-//! * **Nothing blocks for the sake of logging**: no lock on the way of an event, no thread that has to run (one that
-//!   removes, compresses and hands over old files runs for as long as that takes). A child forked at any moment logs
-//!   on.
-//! * **No failure is silent**: each is counted, and reported at a bounded rate; logging resumes by itself.
+//! * **Retention removes our files only**. Retention never removes the current file, and never a file that a process
+//!   still writes to.
+//! * **Nothing blocks for the sake of logging**: an event takes no lock, and no thread has to run. A thread that
+//!   removes, compresses and hands over old files runs for as long as that work takes. A child that is forked at any
+//!   moment logs on.
+//! * **No failure is silent**: each failure is counted, and reported at a bounded rate. Logging resumes by itself.
 //! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
 //!
-//! `docs/guarantees.md` in the repository names the test behind each, and the limits.
+//! `docs/guarantees.md` in the repository names the test behind each promise, and the limits.
 //!
 //! # File names
 //!
-//! `{prefix}.{date}.{suffix}`, less what was not given. The date shows the beginning of the file's [`Period`], in the
-//! appender's [`Zone`]: `2026-11-21` for days, with `-08`, `-33` and `-01` behind it for hours, minutes and seconds,
-//! `2026-11` for months, the Sunday for weeks. [`Rotation::NEVER`] has no date.
+//! A file is named `{prefix}.{date}.{suffix}`, without the parts that were not given. The date shows the beginning of
+//! the file's [`Period`], in the appender's [`Zone`]. Days have `2026-11-21`, hours `2026-11-21-08`, minutes
+//! `2026-11-21-08-33`, seconds `2026-11-21-08-33-01`. Months have `2026-11`. Weeks have their Sunday.
+//! [`Rotation::NEVER`] has no date.
 //!
 //! # When files roll
 //!
-//! The file of an event follows from the event's time, and from nothing else. So all processes agree on it without
-//! talking to each other, and nothing is ever renamed: rolling over is opening the file of the new period. The event
-//! that comes first in the new period does that. A clock that is set back leads back to the earlier file.
+//! The event's time decides the event's file, and nothing else does. So all processes agree on the file without talking
+//! to each other, and no file is ever renamed. To roll over is to open the file of the new period. The first event of
+//! the new period does that. A clock that is set back leads back to the earlier file.
 //!
-//! The time of an event is the one that its timestamp shows, if [`Appender::timer`] (or [`Appender::layer`]) wrote it,
-//! else a reading of the clock when its writing begins.
+//! The time of an event is the time that its timestamp shows, if [`Appender::timer`] (or [`Appender::layer`]) wrote the
+//! timestamp. Otherwise the time is a reading of the clock when the writing of the event begins.
 //!
 //! # Failures
 //!
-//! A line that cannot be written is an `Err` for the caller, and counted in [`Stats`]. A new file that cannot be opened
-//! (out of descriptors, out of inodes, no permission) costs no line: the file before keeps being written, and tries
-//! follow after 1, 2, 4 and then every 8 seconds.
+//! If a line cannot be written, the caller gets an `Err`, and [`Stats`] counts the line. If a new file cannot be opened
+//! (no descriptors, no inodes, no permission), no line is lost: lines go on into the file before it. The appender tries
+//! again after 1, 2, 4 and then every 8 seconds.
 //!
-//! A file that somebody renames, removes or replaces is noticed at the first event of the next second, and opened anew;
-//! [`Appender::reopen`] does that at once. If no file can be opened in its place, a renamed file keeps being written. A
-//! removed one does not, because nobody would ever find what is in it: from then on each line is refused, its caller is
-//! told so, and each event tries to open the file.
+//! Somebody may rename, remove or replace a file. The first event of the next second notices that and opens the file
+//! anew; [`Appender::reopen`] does so at once. If no file can be opened in its place, lines go on into a renamed file.
+//! Lines do not go on into a removed file, because nobody would ever find them there. From then on each line is
+//! refused, its caller is told so, and each event tries to open the file.
 //!
-//! [`Builder::on_error`] hears of all of it. `tracing_subscriber::fmt()` prints every failed write to standard error by
-//! itself; turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
+//! [`Builder::on_error`] is told of all these cases. `tracing_subscriber::fmt()` prints every failed write to standard
+//! error by itself. Turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
 //!
-//! A write that is cut short by a full disk leaves a piece of its line, which is ended there and then: no acknowledged
-//! line is glued to it. A process that is killed inside `write(2)` can leave a piece, too. So can a process that ends
-//! while its threads log: when `main` returns, or a thread calls `exit` or `execve(2)`, the kernel ends the other
-//! threads in the middle of `write(2)`. The next line of another process is glued to such a piece. Let threads that log
-//! end first, or use [`Builder::lock_writes`], which has the next writer end the piece.
+//! A write that a full disk cuts short leaves a piece of its line. The piece is ended at once: no acknowledged line is
+//! glued to it.
 //!
-//! [`Builder::min_log_files`] gives up old files for new lines.
+//! A process that is killed inside `write(2)` can leave a piece, too. So can a process that ends while its threads log:
+//! when `main` returns, or a thread calls `exit` or `execve(2)`, the kernel ends the other threads in the middle of
+//! `write(2)`. The next line of another process is glued to such a piece. End the threads that log first, or use
+//! [`Builder::lock_writes`]: with it the next writer ends the piece.
 //!
-//! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ: its default action ends the process at the write that
-//! exceeds the limit (`setrlimit(2)`), before anybody could report it.
+//! [`Builder::min_log_files`] gives up old files, so that there is room for new lines.
+//!
+//! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ. The default action of SIGXFSZ ends the process at the write
+//! that exceeds the limit (`setrlimit(2)`), before anybody could report the failure.
 //!
 //! # Forking
 //!
-//! What the threads of a process are doing is kept in memory that a forked child finds empty (`madvise(2)`,
-//! MADV_WIPEONFORK). The child's first event opens the file anew. Two things that are not ours can hang in a child
-//! forked from a process with several threads: `EnvFilter` with span or field directives, which takes a lock, and the
-//! `LocalTime` timer, which calls `localtime_r`.
+//! A process records what its threads are doing in memory that a forked child finds empty (`madvise(2)`,
+//! MADV_WIPEONFORK). The child's first event opens the file anew. Two things that are not ours can hang in a child that
+//! was forked from a process with several threads: `EnvFilter` with span or field directives, which takes a lock, and
+//! the `LocalTime` timer, which calls `localtime_r`.
 //!
 //! # Features
 //!
@@ -95,8 +99,9 @@
 //!
 //! # Where it runs
 //!
-//! Unix; made for Linux 4.14 or newer and tested there. The directory should be on a local file system: network file
-//! systems do not append atomically (`open(2)`). After a `chroot` the directory's absolute path means another one.
+//! The crate runs on Unix. It is made for Linux 4.14 or newer and tested there. The directory should be on a local file
+//! system: network file systems do not append atomically (`open(2)`). After a `chroot` the directory's absolute path
+//! leads to another directory.
 //!
 //! `docs/guide.md` in the repository shows each way in which processes come to share a directory, as code.
 
