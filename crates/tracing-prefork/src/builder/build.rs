@@ -36,11 +36,15 @@ impl Builder {
     /// is such an error ([`BuildError::Names`]): a hidden record beside the files says which names are in use.
     pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
         static LAST_ID: AtomicU64 = AtomicU64::new(0);
-        let now = self.clock.moment();
-        // 1. The options, before anything is opened.
+        // Before anything is opened, and be it the data of a zone. Should it fail, the state of the process fails below.
+        let _ = sys::watch_forks();
+        // 1. The options, before a log file is opened.
+        self.rotation.check()?;
+        let offsets = Offsets::resolve(&self.zone)?;
         let mode = self.file_mode.map(checks::file_mode).transpose()?;
         let (limits, min_log_files) = self.limits()?;
-        let NamesAndPattern { mut pattern, names, path } = self.names_and_pattern(directory.as_ref(), now)?;
+        let now = self.clock.moment();
+        let NamesAndPattern { mut pattern, names, path } = self.names_and_pattern(directory.as_ref(), offsets, now)?;
         let mut header = self.header;
         if let (Some(header), Some(max)) = (&mut header, self.max_file_bytes) {
             checks::header(header, max, pattern.period_at(now.secs))?;
@@ -105,9 +109,12 @@ impl Builder {
     }
 
     /// What the files are called.
-    fn names_and_pattern(&self, directory: &Path, now: Moment) -> Result<NamesAndPattern, BuildError> {
-        self.rotation.check()?;
-        let offsets = Offsets::resolve(&self.zone)?;
+    fn names_and_pattern(
+        &self,
+        directory: &Path,
+        offsets: Offsets,
+        now: Moment,
+    ) -> Result<NamesAndPattern, BuildError> {
         let date = match &self.date_format {
             None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
             Some(custom) => Some(checks::custom_format(custom, &self.rotation)?),

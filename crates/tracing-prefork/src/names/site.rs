@@ -4,15 +4,16 @@ use crate::names::ownership;
 use crate::names::pattern::Pattern;
 use crate::names::presence::Presence;
 use crate::process::Process;
-use crate::process::patience::{PATIENCE, wait};
+use crate::process::patience::wait;
 use crate::report::{Counters, Operation, Reporter};
-use crate::sys::{Creation, ForkWiped, Mode, fork_wiped};
+use crate::sys::{self, Creation, ForkWiped, Mode, fork_wiped};
 use crate::time::clock::Clock;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -30,8 +31,8 @@ pub(crate) struct Site {
 fork_wiped! {
     #[derive(Debug)]
     pub(crate) struct Renewing {
-        /// A thread makes the record of the names again.
-        now: AtomicBool,
+        /// The thread that makes the record of the names again; 0 for none.
+        thread: AtomicUsize,
     }
 }
 
@@ -63,21 +64,45 @@ impl Site {
     /// directory has been replaced, the files of others in the new one are known from now on. `false`: another thread
     /// is at it.
     pub(crate) fn look_at_record(&self) -> bool {
-        let Some(presence) = self.presence.as_ref().filter(|presence| !presence.is_held()) else { return true };
         if !self.process.may_allocate() {
             return true;
         }
-        if self.renewing.now.swap(true, Acquire) {
-            return false;
-        }
-        let notes = ownership::renew(&self.pattern, presence, self.creation(), self.clock.exact_second());
-        self.renewing.now.store(false, Release);
-        notes.into_iter().for_each(|(path, error)| self.report(Operation::Names, &path, error));
+        let Some(presence) = self.presence.as_ref().filter(|presence| !presence.is_held()) else { return true };
+        // Asked before: the user's clock may call the appender.
+        let (creation, at) = (self.creation(), self.clock.exact_second());
+        let Some(turn) = self.renewing.try_take() else { return false };
+        // Another thread may have done it meanwhile.
+        let notes =
+            if presence.is_held() { None } else { Some(ownership::renew(&self.pattern, presence, creation, at)) };
+        drop(turn);
+        notes.into_iter().flatten().for_each(|(path, error)| self.report(Operation::Names, &path, error));
         true
     }
 
-    /// The same, but waits for the other thread.
-    pub(crate) fn wait_for_record(&self) {
-        wait(PATIENCE, || self.look_at_record().then_some(()));
+    /// The same, but waits for another thread, for so long at most.
+    pub(crate) fn wait_for_record(&self, patience: Duration) {
+        wait(patience, || (self.look_at_record() || self.renewing.is_at_it_here()).then_some(()));
+    }
+}
+
+impl Renewing {
+    fn try_take(&self) -> Option<RenewingTurn<'_>> {
+        let taken = self.thread.compare_exchange(0, sys::this_thread(), Acquire, Relaxed);
+        // Not `then_some`: what is made gives the turn back when it goes.
+        taken.is_ok().then(|| RenewingTurn(self))
+    }
+
+    /// Whether it is this very thread: a signal handler, or the user's code, calls the appender meanwhile.
+    fn is_at_it_here(&self) -> bool {
+        self.thread.load(Relaxed) == sys::this_thread()
+    }
+}
+
+/// The right to make the record again, until it is dropped.
+struct RenewingTurn<'a>(&'a Renewing);
+
+impl Drop for RenewingTurn<'_> {
+    fn drop(&mut self) {
+        self.0.thread.store(0, Release);
     }
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// stopped.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
+/// So long an event waits for what another thread does in a moment, and does without it else.
+pub(crate) const MOMENT: Duration = Duration::from_millis(10);
+
 /// Asks again and again, for so long at most.
 pub(crate) fn wait<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let mut pause = Duration::from_micros(20);

@@ -3,7 +3,7 @@
 
 use crate::names::listing::Disputed;
 use crate::names::site::Site;
-use crate::process::user_code;
+use crate::process::{patience, user_code};
 use crate::report::{Error, Operation};
 use crate::sys::{self, Holder, JobLock, Refused};
 use crate::upkeep::hook::Round;
@@ -278,7 +278,7 @@ impl Upkeep {
 
     /// Whoever makes a new file looks after those before it; but that may be a worker that has ended before they were
     /// let go of. So each process looks again some time after its own rollover.
-    pub(super) fn look_after_rollover(&self, at: i64) {
+    pub(crate) fn rolled_over(&self, at: i64) {
         if self.looks_again() {
             self.state.schedule.plan(at + EACH_MINUTE);
         }
@@ -296,7 +296,7 @@ impl Upkeep {
             return Ok(0);
         }
         let error = |path: &Path, error| self.site.reporter.error(job.operation(), path, error);
-        self.site.wait_for_record();
+        self.site.wait_for_record(patience::PATIENCE);
         let path = self.lock_path(job);
         let turn = match JobLock::take(&path, self.site.creation()) {
             Ok(Err(Refused { holder: Holder::ThisThread, .. })) => return Err(error(&path, user_code::called_back())),

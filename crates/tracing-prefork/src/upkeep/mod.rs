@@ -98,7 +98,6 @@ impl Upkeep {
         if self.site.process.is_bare() {
             return;
         }
-        self.look_after_rollover(file.at);
         self.renew_links(file);
         self.work_if_wanted();
     }
@@ -107,19 +106,24 @@ impl Upkeep {
     /// has been set back: even then the file can be later than what links lead to.
     pub(crate) fn earlier_file_was_opened(&self, file: Current) {
         self.state.links_in_doubt.store(true, Relaxed);
-        self.look_after_rollover(file.at);
         if !self.site.process.is_bare() {
             self.links.iter().for_each(|link| self.renew_link(link, file, PutBack::None));
         }
     }
 
-    /// A second has begun. `file`: the one that was open is still under its name. `clock_was_set_back`: or before the
-    /// fork perhaps; the next second looks at the links.
-    pub(crate) fn second_has_begun(self: &Arc<Self>, at: i64, file: Option<Current>, clock_was_set_back: bool) {
+    /// Whether links may lead to a file of the future. If the clock was set back just now, or before the fork perhaps,
+    /// the next second looks at them.
+    pub(crate) fn are_links_in_doubt(&self, clock_was_set_back: bool) -> bool {
         let in_doubt = self.state.links_in_doubt.load(Relaxed);
         if clock_was_set_back {
             self.state.links_in_doubt.store(true, Relaxed);
         }
+        in_doubt
+    }
+
+    /// A second has begun. `file`: the one that was open is still under its name. `in_doubt`: what
+    /// [`are_links_in_doubt`](Self::are_links_in_doubt) has said before the look at the file.
+    pub(crate) fn second_has_begun(self: &Arc<Self>, at: i64, file: Option<Current>, in_doubt: bool) {
         if let Some(file) = file {
             self.look_at_links(file, in_doubt);
         }

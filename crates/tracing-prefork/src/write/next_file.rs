@@ -2,6 +2,7 @@
 
 use crate::names::listing;
 use crate::names::pattern::LAST_INDEX;
+use crate::process::patience::MOMENT;
 use crate::report::Operation;
 use crate::sys::{self, Opened};
 use crate::write::log::Log;
@@ -78,7 +79,7 @@ impl Log {
         }
         // 2. No thread writes to the full file while the next one is opened.
         rolling.set_full(at);
-        self.site.wait_for_record();
+        self.site.wait_for_record(MOMENT);
         let attempt = self.state.retry.begin();
         let next = self.open_next(&rolling, at, index, length);
         // 3. Who takes the lines now?
@@ -94,6 +95,7 @@ impl Log {
         match next {
             Ok(Next::Installed) => {
                 self.site.counters().rollovers.fetch_add(1, Relaxed);
+                self.upkeep.rolled_over(at);
                 self.file_was_opened(at);
                 true
             }

@@ -43,6 +43,7 @@ impl Log {
         let now = self.site.clock.exact_second();
         let Some(begun) = self.state.seconds.begin(at, now) else { return };
         let clock_was_set_back = begun == Begun::Earlier || !self.site.process.has_started();
+        let in_doubt = self.upkeep.are_links_in_doubt(clock_was_set_back);
         // Before this process prunes by itself.
         self.lease_at(at);
         let looked = self.look_at_file(at, now);
@@ -58,7 +59,7 @@ impl Log {
             Ok(Look::AsItWas | Look::NotOpen) => {}
             Err(error) => self.report_at(Operation::Rollover, at, error),
         }
-        self.upkeep.second_has_begun(at, in_place, clock_was_set_back);
+        self.upkeep.second_has_begun(at, in_place, in_doubt);
     }
 
     /// If the path of `at` does not lead to the file that is open for it, opens it anew. If that fails, lines go on

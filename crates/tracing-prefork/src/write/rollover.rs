@@ -2,6 +2,7 @@
 
 use crate::names::presence::Presence;
 use crate::process::Fork;
+use crate::process::patience::MOMENT;
 use crate::report::Operation;
 use crate::sys::{self};
 use crate::write::log::Log;
@@ -49,6 +50,7 @@ impl Log {
             return Ok(Rolled::No);
         }
         self.site.counters().rollovers.fetch_add(1, Relaxed);
+        self.upkeep.rolled_over(at);
         Ok(if forward { Rolled::Forward } else { Rolled::Back })
     }
 
@@ -56,7 +58,7 @@ impl Log {
     /// come of it. `false`: somebody still writes to that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
         // Before a line goes to a file of others in a directory that has been put in the place of ours.
-        self.site.wait_for_record();
+        self.site.wait_for_record(MOMENT);
         let attempt = self.state.retry.begin();
         let filled = self.open_with_room(at, 0).map(|(file, index)| self.install(rolling, at, index, file));
         self.state.retry.end(attempt, at, filled.as_ref().err());
