@@ -8,7 +8,7 @@ use std::process::Command;
 #[derive(Clone, Copy, Debug)]
 struct Row {
     fault: &'static str,
-    promise: &'static str,
+    promise: Promise,
     scenario: &'static str,
     /// Options of the run that are shown.
     options: &'static [&'static str],
@@ -18,17 +18,33 @@ struct Row {
     peer: bool,
 }
 
-const ACCOUNTED: &str = "what was refused, its caller was told; nothing else is missing, nothing glued";
-const COPIED: &str = "the same, but where overwriting takes room or a write takes seconds, a line may be glued";
-const WHOLE: &str = "all lines of the living are there, each on a line of its own";
-const THERE: &str = "all lines of the living are there; one may be glued to a piece of a dead one's";
-const SECOND: &str = "lost is only what goes into a deleted file until the next second";
-const MOVED: &str = "nothing is lost; the new file is there in the next second";
-const BEFORE: &str = "lines go to the file before; caught up ten seconds after the end";
-const INHERITED: &str = "lines go to the file that was inherited";
-const NOTHING: &str = "no line suffers";
+/// What is promised: the word that a row shows, and what the word means.
+type Promise = (&'static str, &'static str);
 
-const fn row(fault: &'static str, promise: &'static str, scenario: &'static str, quick: usize) -> Row {
+const TOLD: Promise =
+    ("told", "the caller of each refused line is told so; nothing else is missing, and no line is glued");
+const ON_BTRFS: Promise =
+    ("btrfs", "as *told*; but where overwriting takes room, or a write takes seconds, a line may be glued");
+const ROOM: Promise = ("room is made", "old files go, and no line is refused");
+const OR_GLUED: Promise =
+    ("may be glued", "all lines of the living are there; one may be glued to a piece of a dead one's");
+const OWN_LINE: Promise = ("own line", "all lines of the living are there, each on a line of its own");
+const CLEARED: Promise = ("cleared away", "the temporary files that killed processes leave are cleared away");
+const NOTICED: Promise = ("noticed", "only lines that go into a deleted file until the next second are lost");
+const ALL_THERE: Promise = ("all there", "no line is lost; the new file is there in the next second");
+const CUT_ONLY: Promise = ("cut only", "only the lines that were in the file are lost");
+const BEFORE: Promise =
+    ("file before", "lines go to the file before; the right file has them again within ten seconds of the end");
+const INHERITED: Promise = ("inherited", "lines go to the file that was inherited");
+const RENEWED: Promise = ("renewed", "the link is renewed within a second, or the failure is reported");
+const NO_HARM: Promise = ("no harm", "no line suffers");
+
+const PROMISES: [Promise; 13] = [
+    TOLD, ON_BTRFS, ROOM, OR_GLUED, OWN_LINE, CLEARED, NOTICED, ALL_THERE, CUT_ONLY, BEFORE, INHERITED, RENEWED,
+    NO_HARM,
+];
+
+const fn row(fault: &'static str, promise: Promise, scenario: &'static str, quick: usize) -> Row {
     Row { fault, promise, scenario, options: &[], quick, peer: true }
 }
 
@@ -47,53 +63,53 @@ const LOCKED: &[&str] = &["--lock-writes"];
 const LONG_LOCKED: &[&str] = &["--length", "5000", "--lock-writes"];
 
 const ROWS: &[Row] = &[
-    row("ext4 full, 120 B", ACCOUNTED, "full-ext4", 3),
-    row("ext4 full, 5000 B", ACCOUNTED, "full-ext4", 3).with(LONG),
-    row("ext4 full, 120 B", ACCOUNTED, "full-ext4", 3).with(LOCKED),
-    row("ext4 full, 5000 B", ACCOUNTED, "full-ext4", 3).with(LONG_LOCKED).ours(),
-    row("xfs full, 120 B", ACCOUNTED, "full-xfs", 3),
-    row("xfs full, 5000 B", ACCOUNTED, "full-xfs", 3).with(LONG),
-    row("xfs full, 5000 B", ACCOUNTED, "full-xfs", 3).with(LONG_LOCKED).ours(),
-    row("btrfs full, 120 B", COPIED, "full-btrfs", 3),
-    row("btrfs full, 5000 B", COPIED, "full-btrfs", 3).with(LONG),
-    row("btrfs full, 5000 B", COPIED, "full-btrfs", 3).with(LONG_LOCKED).ours(),
-    row("tmpfs full, 120 B", ACCOUNTED, "full-tmpfs", 3),
-    row("tmpfs full, 5000 B", ACCOUNTED, "full-tmpfs", 3).with(LONG),
-    row("tmpfs full, 5000 B", ACCOUNTED, "full-tmpfs", 3).with(LONG_LOCKED).ours(),
-    row("quota of btrfs", COPIED, "full-btrfs-quota", 2),
-    row("quota of btrfs", COPIED, "full-btrfs-quota", 2).with(LONG_LOCKED).ours(),
-    row("limit on a file's size", ACCOUNTED, "full-files", 0),
-    row("limit on a file's size", ACCOUNTED, "full-files", 0).with(LONG_LOCKED).ours(),
-    row("disk full, min_log_files(3)", "old files go, no line is refused", "oldest-go", 0).ours(),
-    row("disk full, min_log_files(3)", "old files go, no line is refused", "oldest-go", 0).with(LOCKED).ours(),
-    row("kill -9, 120 B", THERE, "killed", 200).with(&["--length", "120", "--glued"]),
-    row("kill -9, 5000 B", THERE, "killed", 200).with(&["--length", "5000", "--glued"]),
-    row("kill -9, 120 B", WHOLE, "killed", 200).with(LOCKED),
-    row("kill -9, 5000 B", WHOLE, "killed", 200).with(LONG_LOCKED).ours(),
-    row("kill -9, 5000 B, xfs", THERE, "killed", 200).with(&["--length", "5000", "--disk", "xfs", "--glued"]),
-    row("end of a program whose threads log, 20 kB", THERE, "ended", 50).with(&["--glued"]),
-    row("end of a program whose threads log, 20 kB", WHOLE, "ended", 50).with(LOCKED),
-    row("kill -9 at rollovers", "what they leave is cleared away", "killed-at-rollovers", 50).with(&["--glued"]),
-    row("kill -9 at rollovers", "what they leave is cleared away", "killed-at-rollovers", 50).with(LOCKED),
-    row("file deleted", SECOND, "deleted", 10),
-    row("file deleted", SECOND, "deleted", 10).with(LOCKED),
-    row("file moved away", MOVED, "moved", 10),
-    row("file moved away", MOVED, "moved", 10).with(LOCKED),
-    row("file cut to nothing", "lost is only what was in it", "truncated", 10),
+    row("ext4 full, 120 B", TOLD, "full-ext4", 3),
+    row("ext4 full, 5000 B", TOLD, "full-ext4", 3).with(LONG),
+    row("ext4 full, 120 B", TOLD, "full-ext4", 3).with(LOCKED),
+    row("ext4 full, 5000 B", TOLD, "full-ext4", 3).with(LONG_LOCKED).ours(),
+    row("xfs full, 120 B", TOLD, "full-xfs", 3),
+    row("xfs full, 5000 B", TOLD, "full-xfs", 3).with(LONG),
+    row("xfs full, 5000 B", TOLD, "full-xfs", 3).with(LONG_LOCKED).ours(),
+    row("btrfs full, 120 B", ON_BTRFS, "full-btrfs", 3),
+    row("btrfs full, 5000 B", ON_BTRFS, "full-btrfs", 3).with(LONG),
+    row("btrfs full, 5000 B", ON_BTRFS, "full-btrfs", 3).with(LONG_LOCKED).ours(),
+    row("tmpfs full, 120 B", TOLD, "full-tmpfs", 3),
+    row("tmpfs full, 5000 B", TOLD, "full-tmpfs", 3).with(LONG),
+    row("tmpfs full, 5000 B", TOLD, "full-tmpfs", 3).with(LONG_LOCKED).ours(),
+    row("quota of btrfs", ON_BTRFS, "full-btrfs-quota", 2),
+    row("quota of btrfs", ON_BTRFS, "full-btrfs-quota", 2).with(LONG_LOCKED).ours(),
+    row("limit on a file's size", TOLD, "full-files", 0),
+    row("limit on a file's size", TOLD, "full-files", 0).with(LONG_LOCKED).ours(),
+    row("disk full, min_log_files(3)", ROOM, "oldest-go", 0).ours(),
+    row("disk full, min_log_files(3)", ROOM, "oldest-go", 0).with(LOCKED).ours(),
+    row("kill -9, 120 B", OR_GLUED, "killed", 200).with(&["--length", "120", "--glued"]),
+    row("kill -9, 5000 B", OR_GLUED, "killed", 200).with(&["--length", "5000", "--glued"]),
+    row("kill -9, 120 B", OWN_LINE, "killed", 200).with(LOCKED),
+    row("kill -9, 5000 B", OWN_LINE, "killed", 200).with(LONG_LOCKED).ours(),
+    row("kill -9, xfs", OR_GLUED, "killed", 200).with(&["--length", "5000", "--disk", "xfs", "--glued"]),
+    row("end of a program whose threads log, 20 kB", OR_GLUED, "ended", 50).with(&["--glued"]),
+    row("end of a program whose threads log, 20 kB", OWN_LINE, "ended", 50).with(LOCKED),
+    row("kill -9 at rollovers", CLEARED, "killed-at-rollovers", 50).with(&["--glued"]),
+    row("kill -9 at rollovers", CLEARED, "killed-at-rollovers", 50).with(LOCKED),
+    row("file deleted", NOTICED, "deleted", 10),
+    row("file deleted", NOTICED, "deleted", 10).with(LOCKED),
+    row("file moved away", ALL_THERE, "moved", 10),
+    row("file moved away", ALL_THERE, "moved", 10).with(LOCKED),
+    row("file cut to nothing", CUT_ONLY, "truncated", 10),
     row("a directory under the file's name", BEFORE, "directory-in-the-way", 2),
-    row("log directory deleted", SECOND, "directory-deleted", 10),
-    row("log directory moved away", MOVED, "directory-moved", 10),
+    row("log directory deleted", NOTICED, "directory-deleted", 10),
+    row("log directory moved away", ALL_THERE, "directory-moved", 10),
     row("log directory not writable", BEFORE, "directory-closed", 1),
-    row("a volume mounted over the directory", MOVED, "mounted-over", 5),
-    row("the file system frozen", NOTHING, "frozen", 3),
-    row("the link deleted or replaced", "renewed within a second, or reported", "link-replaced", 8).ours(),
+    row("a volume mounted over the directory", ALL_THERE, "mounted-over", 5),
+    row("the file system frozen", NO_HARM, "frozen", 3),
+    row("the link deleted or replaced", RENEWED, "link-replaced", 8).ours(),
     row("no descriptor left", BEFORE, "no-descriptors", 1),
     row("privileges dropped after build", INHERITED, "privileges-dropped", 1),
-    row("a lock file that cannot be opened", NOTHING, "lock-closed", 0).ours(),
-    row("signals", NOTHING, "signals", 2000).ours(),
-    row("signals", NOTHING, "signals", 2000).with(LOCKED),
-    row("1000 forks at rollovers", NOTHING, "forks-at-rollovers", 0).ours(),
-    row("two users of one group", NOTHING, "two-users", 0).ours(),
+    row("a lock file that cannot be opened", NO_HARM, "lock-closed", 0).ours(),
+    row("signals", NO_HARM, "signals", 2000).ours(),
+    row("signals", NO_HARM, "signals", 2000).with(LOCKED),
+    row("1000 forks at rollovers", NO_HARM, "forks-at-rollovers", 0).ours(),
+    row("two users of one group", NO_HARM, "two-users", 0).ours(),
 ];
 
 /// The counts that a row shows, and what they are called.
@@ -104,7 +120,7 @@ const COUNTS: [(&str, &[&str]); 9] = [
     ("lost", &["lost"]),
     ("until noticed", &["unnoticed"]),
     ("in the file before", &["late"]),
-    ("damaged or misplaced", &["torn", "duplicated", "misplaced", "overdue", "out_of_order", "unknown"]),
+    ("wrong", &["torn", "duplicated", "misplaced", "overdue", "out_of_order", "unknown"]),
     ("glued", &["glued"]),
     ("fragments", &["fragments"]),
 ];
@@ -115,21 +131,22 @@ const COUNTS: [(&str, &[&str]); 9] = [
 ///
 /// When this program cannot be executed.
 pub fn print(quick: bool, peer: bool, markdown: bool) -> io::Result<bool> {
-    let heads: Vec<&str> = COUNTS.iter().map(|(head, _)| *head).collect();
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| row.peer || !peer).collect();
     if markdown {
-        println!("| fault | promised | scenario | {} |", heads.join(" | "));
-        println!("|---|---|---|{}", "---:|".repeat(heads.len()));
+        println!("{}", head(&rows));
     }
     let mut right = true;
-    for row in ROWS.iter().filter(|row| row.peer || !peer) {
+    for row in rows {
         let summary = play(row, quick, peer)?;
         right &= summary.right;
         let name = format!("`{}` {}", row.scenario, row.options.join(" "));
         if let Some(reason) = &summary.skipped {
-            println!("| {} | {} | {} | skipped: {reason} |", row.fault, row.promise, name.trim_end());
+            println!("| {} | {} | {} | skipped: {reason} |", row.fault, row.promise.0, name.trim_end());
         } else if markdown {
-            let figures = COUNTS.map(|(_, names)| summary.sum(names).to_string());
-            println!("| {} | {} | {} | {} |", row.fault, row.promise, name.trim_end(), figures.join(" | "));
+            let [trials, lines] = ["trials", "lines"].map(|name| summary.sum(&[name]));
+            let besides = besides(&summary);
+            let (fault, promise) = (row.fault, row.promise.0);
+            println!("| {fault} | {promise} | {} | {trials} | {lines} | {besides} |", name.trim_end());
         } else {
             let figures = COUNTS.map(|(head, names)| format!("{head} {}", summary.sum(names)));
             println!("{} ({}): {}", row.fault, name.trim_end(), figures.join(", "));
@@ -139,6 +156,19 @@ pub fn print(quick: bool, peer: bool, markdown: bool) -> io::Result<bool> {
         }
     }
     Ok(right)
+}
+
+/// What the words of the rows mean, and the head of the table.
+fn head(rows: &[&Row]) -> String {
+    let used = PROMISES.iter().filter(|promise| rows.iter().any(|row| row.promise.0 == promise.0));
+    let words: String = used.map(|(word, meaning)| format!("* *{word}*: {meaning}\n")).collect();
+    format!("{words}\n| fault | promised | scenario | trials | lines | besides |\n|---|---|---|---:|---:|---|")
+}
+
+/// The counts behind `trials` and `lines` that are not 0.
+fn besides(summary: &Summary) -> String {
+    let counts = COUNTS[2..].iter().map(|(head, names)| (head, summary.sum(names)));
+    counts.filter(|(_, count)| *count > 0).map(|(head, count)| format!("{head} {count}")).collect::<Vec<_>>().join(", ")
 }
 
 /// What a run has printed.
