@@ -27,8 +27,8 @@ const ON_BTRFS: Promise =
     ("btrfs", "as *told*; but where overwriting takes room, or a write takes seconds, a line may be glued");
 const ROOM: Promise = ("room is made", "old files go, and no line is refused");
 const OR_GLUED: Promise =
-    ("may be glued", "all lines of the living are there; one may be glued to a piece of a dead one's");
-const OWN_LINE: Promise = ("own line", "all lines of the living are there, each on a line of its own");
+    ("may be glued", "all lines of living processes are there; one may be glued to a piece that a dead process left");
+const OWN_LINE: Promise = ("own line", "all lines of living processes are there, each on a line of its own");
 const CLEARED: Promise = ("cleared away", "the temporary files that killed processes leave are cleared away");
 const NOTICED: Promise = ("noticed", "only lines that go into a deleted file until the next second are lost");
 const ALL_THERE: Promise = ("all there", "no line is lost; the new file is there in the next second");
