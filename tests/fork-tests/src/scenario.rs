@@ -1,0 +1,246 @@
+//! A scenario: how processes start, how the appender is built, what they write, what befalls them,
+//! and what must be true in the end.
+
+use std::path::Path;
+use std::time::Duration;
+
+use harness::bad::Habit;
+use crate::chaos::Plan;
+use harness::clock::Ticking;
+use crate::disk::Disk;
+use harness::line::{Sizes, Way};
+use harness::load::Load;
+use harness::pattern::{Pattern, Unit};
+use harness::process::Birth;
+use harness::report::Allows;
+use crate::run::Stage;
+use crate::prefork::Setup;
+use harness::zone::Zone;
+
+/// When the appender is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Built {
+    /// Once, by the parent, which has logged with it already; the children inherit it.
+    BeforeFork,
+    /// By each process for itself, all at the same moment.
+    AfterFork,
+}
+
+/// Which writer the load is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The library under test.
+    Prefork,
+    /// `tracing_appender::rolling`.
+    Peer,
+    /// One of our own simple ones.
+    Simple(Habit),
+}
+
+/// How the processes of a run start.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// How the children come into being.
+    pub birth: Birth,
+    /// When the appender is built.
+    pub built: Built,
+    /// Children that write until the run ends, or, where the parent is busy and they do not stay, until
+    /// three rollovers after their own start.
+    pub processes: usize,
+    /// Threads of each of them.
+    pub threads: usize,
+    /// Children that write ten lines and leave by `_exit`.
+    pub visitors: usize,
+    /// Threads that log in the parent all the time while it forks; 0: the parent has one thread,
+    /// which begins to log when all children are there.
+    pub busy: usize,
+    /// Whether the children stay until the run ends, which the faults then decide.
+    pub stay: bool,
+    /// Whether the children of a busy parent are born in the moments of rollovers, rather than evenly spread.
+    pub at_rollovers: bool,
+    /// Children that the faults start in the place of those that they have killed.
+    pub replacements: usize,
+    /// Children that others fork, threads or not, when the faults ask for it.
+    pub forked: usize,
+}
+
+impl Start {
+    /// All processes, the parent included.
+    #[must_use]
+    pub fn members(&self) -> usize {
+        1 + self.processes + self.visitors + self.replacements + self.forked
+    }
+
+    /// The most threads of a process.
+    #[must_use]
+    pub fn most_threads(&self) -> usize {
+        self.threads.max(self.busy).max(1)
+    }
+
+    /// The threads that live through the run.
+    #[must_use]
+    pub fn lasting_threads(&self) -> usize {
+        if self.busy > 0 { self.busy } else { 1 + self.processes * self.threads }
+    }
+}
+
+/// Everything about one run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// Which writer it is about.
+    pub subject: Subject,
+    /// How processes start.
+    pub start: Start,
+    /// How the appender is built.
+    pub setup: Setup,
+    /// What the time is taken from.
+    pub ticking: Ticking,
+    /// What is written.
+    pub load: Load,
+    /// What befalls the processes, the clock or the files; runs in a process of its own.
+    pub faults: Option<fn(&Stage)>,
+    /// How often that happens, where it does not go by the clock.
+    pub trials: usize,
+    /// What the parent does to itself before it builds: limits, another user.
+    pub before: Option<fn(&Stage) -> std::io::Result<()>>,
+    /// Whether only root can play it.
+    pub needs_root: bool,
+    /// What each child does to itself before it writes, by its number.
+    pub within: Option<fn(usize) -> std::io::Result<()>>,
+    /// What the log directory lies on.
+    pub disk: Disk,
+    /// What the faults bring about, and is not wrong.
+    pub allows: Allows,
+    /// Puts something into the directory before the run.
+    pub prepare: Option<fn(&Path) -> std::io::Result<()>>,
+    /// Says what is wrong with the directory after the run.
+    pub inspect: Option<fn(&Path) -> Vec<String>>,
+    /// Names in the directory that are not log files.
+    pub others: &'static [&'static str],
+    /// Whether `max_log_files` or `max_total_bytes` is meant to remove files in this run.
+    pub prunes: bool,
+    /// Whether the clock only goes forward.
+    pub forward: bool,
+    /// What befalls it and when, where that was drawn.
+    pub plan: Option<Plan>,
+}
+
+impl Scenario {
+    /// 32 children of a parent that built the appender, 21 rollovers on the system's clock, and
+    /// nothing out of the ordinary: the others differ from it.
+    #[must_use]
+    pub fn plain(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            subject: Subject::Prefork,
+            start: Start {
+                birth: Birth::Fork,
+                built: Built::BeforeFork,
+                processes: 32,
+                threads: 1,
+                visitors: 0,
+                busy: 0,
+                stay: false,
+                at_rollovers: false,
+                replacements: 0,
+                forked: 0,
+            },
+            setup: Setup {
+                pattern: Pattern {
+                    prefix: "app".to_owned(),
+                    suffix: "log".to_owned(),
+                    unit: Unit::Secondly,
+                    date: None,
+                    zone: Zone::UTC,
+                },
+                max_log_files: None,
+                latest_symlink: None,
+                latest_hard_link: None,
+                file_mode: None,
+                lock_writes: false,
+                min_log_files: None,
+                max_file_bytes: None,
+                max_total_bytes: None,
+                compress: None,
+                header: false,
+                max_age: None,
+                hook: None,
+            },
+            ticking: Ticking::System { speed: 1 },
+            load: Load { rollovers: 21, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
+            faults: None,
+            before: None,
+            needs_root: false,
+            within: None,
+            trials: 0,
+            disk: Disk::Host,
+            allows: Allows::default(),
+            prepare: None,
+            inspect: None,
+            others: &[],
+            prunes: false,
+            forward: true,
+            plan: None,
+        }
+    }
+
+    /// The same for `tracing_appender::rolling`: it rolls over once a minute at the shortest, so the
+    /// clock runs 60 times as fast, and it keeps two files.
+    #[must_use]
+    pub fn for_peer(mut self) -> Self {
+        self.subject = Subject::Peer;
+        if self.is_attack() {
+            // It is compared for what it does under this one fault; it takes no clock but the system's.
+            if let Ticking::Running(_, rate) = self.ticking {
+                self.ticking = Ticking::System { speed: rate };
+            }
+            if self.setup.pattern.unit == Unit::Secondly {
+                self.setup.pattern.unit = Unit::Minutely;
+                self.ticking = Ticking::System { speed: 60 };
+            }
+            self.setup.latest_hard_link = None;
+            self.load.ways = &[Way::Direct];
+            return self;
+        }
+        self.prunes = true;
+        self.setup.max_log_files = Some(2);
+        self.setup.latest_symlink = Some("app.log");
+        self.setup.latest_hard_link = None;
+        if self.setup.pattern.unit == Unit::Secondly {
+            self.setup.pattern.unit = Unit::Minutely;
+            self.ticking = Ticking::System { speed: 60 };
+        }
+        self
+    }
+
+    /// Whether something from outside befalls the files or the processes.
+    #[must_use]
+    pub fn is_attack(&self) -> bool {
+        self.allows != Allows::default() || self.start.replacements > 0
+    }
+
+    /// The same for one of our own simple writers, which know nothing of layers, links and modes.
+    #[must_use]
+    pub fn for_simple(mut self, habit: Habit) -> Self {
+        self.subject = Subject::Simple(habit);
+        self.load.ways = &[Way::Direct];
+        self.setup.latest_symlink = None;
+        self.setup.latest_hard_link = None;
+        self.setup.file_mode = None;
+        if self.plan.is_some() { self.without_options() } else { self }
+    }
+
+    /// With names and periods alone.
+    fn without_options(mut self) -> Self {
+        let pattern = self.setup.pattern;
+        self.setup = Self::plain("", "").setup;
+        self.setup.pattern = pattern;
+        self.prunes = false;
+        self
+    }
+}

@@ -1,0 +1,73 @@
+//! The repository's pages are true in what a program can check: links lead somewhere, and tests that they name exist.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace").to_owned()
+}
+
+fn pages() -> Vec<(PathBuf, String)> {
+    let docs = fs::read_dir(root().join("docs")).expect("docs").map(|entry| entry.expect("readable").path());
+    let pages = docs.chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    pages
+        .filter(|page| page.extension().is_some_and(|suffix| suffix == "md"))
+        .map(|page| (page.clone(), fs::read_to_string(page).expect("readable")))
+        .collect()
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let mut links = 0;
+    for (page, text) in pages() {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !link.contains("://") && !link.starts_with('#') {
+                let target = page.parent().expect("a directory").join(link.split('#').next().expect("a path"));
+                assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links >= 5, "only {links} links found");
+}
+
+/// The Rust sources below a folder.
+fn sources_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("sources").map(|entry| entry.expect("readable").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let files = files.into_iter().filter(|path| path.extension().is_some_and(|suffix| suffix == "rs"));
+    files.chain(folders.iter().flat_map(|folder| sources_below(folder))).collect()
+}
+
+/// The sources of all tests, also of those beside what they test, and their file names.
+fn tests() -> (String, Vec<String>) {
+    let folders = ["tests/fork-tests/tests", "tests/harness/tests", "crates/tracing-prefork/tests", "crates/tracing-prefork/src"];
+    let files: Vec<_> = folders.iter().flat_map(|folder| sources_below(&root().join(folder))).collect();
+    let sources = files.iter().map(|file| fs::read_to_string(file).expect("readable")).collect();
+    let names = files.iter().map(|file| file.file_name().expect("a name").to_string_lossy().into_owned()).collect();
+    (sources, names)
+}
+
+#[test]
+fn each_test_that_the_guarantees_name_exists() {
+    let list = Command::new(env!("CARGO_BIN_EXE_fork-tests")).arg("list").output().expect("runs").stdout;
+    let list = String::from_utf8(list).expect("UTF-8");
+    let scenarios: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let (sources, files) = tests();
+    let text = fs::read_to_string(root().join("docs/guarantees.md")).expect("readable");
+    let mut named = 0;
+    // The rows of tables, from their second column on.
+    for cells in text.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | ").map(|row| row.1)) {
+        for name in cells.split('`').skip(1).step_by(2) {
+            let exists = match name.strip_suffix('*') {
+                Some(start) => scenarios.iter().any(|scenario| scenario.starts_with(start)),
+                None if name.ends_with(".rs") => files.iter().any(|file| file == name),
+                None => scenarios.contains(&name) || sources.contains(&format!("fn {name}(")),
+            };
+            assert!(exists, "docs/guarantees.md names {name}, which is neither a test nor a scenario");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "only {named} tests are named");
+}

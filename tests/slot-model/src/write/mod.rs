@@ -1,0 +1,11 @@
+//! The slots and the counts of writers, as they are in the library.
+
+#[path = "../../../../crates/tracing-prefork/src/write/in_flight.rs"]
+pub(crate) mod in_flight;
+#[allow(dead_code, reason = "the model needs less of it than the library")]
+#[path = "../../../../crates/tracing-prefork/src/write/pin.rs"]
+pub(crate) mod pin;
+#[allow(dead_code, reason = "the model needs less of it than the library")]
+#[path = "../../../../crates/tracing-prefork/src/write/slots.rs"]
+pub(crate) mod slots;
+pub(crate) mod sync;
