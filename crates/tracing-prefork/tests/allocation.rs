@@ -182,8 +182,7 @@ fn an_event_through_fmt_with_timer_and_writer_allocates_nothing() {
 
 #[test]
 fn ending_the_piece_of_a_long_line_takes_little_memory_however_long_the_line_is() {
-    let name = "ending_the_piece_of_a_long_line_takes_little_memory_however_long_the_line_is";
-    alone(name, &[], |directory| {
+    alone(|directory| {
         if !small_disk(directory, "size=16m") {
             return;
         }

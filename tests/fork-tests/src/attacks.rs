@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use harness::clock::Ticking;
 use crate::disk::Disk;
 use crate::filler;
 use crate::killer;
 use crate::limits;
-use harness::line::{Sizes, Way};
 use crate::outside;
+use crate::scenario::{Built, Scenario};
+use harness::clock::Ticking;
+use harness::line::{Sizes, Way};
 use harness::pattern::Unit;
 use harness::report::Allows;
-use crate::scenario::{Built, Scenario};
 
 /// 2027-12-30T22:59:58.5Z.
 const START: u64 = 1_830_207_598_500_000_000;

@@ -13,23 +13,23 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use harness::bad::Habit;
-use harness::clock::Ticking;
 use crate::disk::{self, Disk};
 use crate::filler::Filler;
-use harness::journal::Deed;
 use crate::killer::{self, Dice};
+use crate::limits;
+use crate::outside::{self, Hand};
+use crate::prefork::Hook;
+use crate::run::Stage;
+use crate::scenario::{Built, Scenario};
+use harness::bad::Habit;
+use harness::clock::Ticking;
+use harness::journal::Deed;
 use harness::ledger::{State, Word};
 use harness::limited::Limits;
-use crate::limits;
 use harness::line::{Sizes, Way};
-use crate::outside::{self, Hand};
 use harness::pattern::{Archive, Pattern, Unit};
 use harness::process::{Birth, signal};
 use harness::report::Allows;
-use crate::run::Stage;
-use crate::scenario::{Built, Scenario};
-use crate::prefork::Hook;
 use harness::zone::Zone;
 use nix::sys::signal::Signal;
 

@@ -8,14 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::chaos::Plan;
-use harness::clock::Ticking;
 use crate::heap;
+use crate::run::Stage;
+use crate::scenario::Built;
+use harness::clock::Ticking;
 use harness::ledger::{State, Word};
 use harness::line::Pen;
 use harness::load::Until;
 use harness::process::{Birth, clone, daemon, execute, fork};
-use crate::run::Stage;
-use crate::scenario::Built;
 use harness::watch;
 use harness::writer::Writer;
 

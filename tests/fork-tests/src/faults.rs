@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::run::Stage;
 use harness::ledger::{State, Thread, Word};
 use harness::process::signal;
-use crate::run::Stage;
 
 /// Stops one child after the other across two boundaries, while the others go on.
 pub fn pause_across_two_boundaries(stage: &Stage) {

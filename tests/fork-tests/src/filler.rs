@@ -12,9 +12,9 @@ use nix::fcntl::{FallocateFlags, fallocate};
 
 use crate::disk::{self, Disk};
 use crate::faults::{Progress, count, wait_for_more};
+use crate::run::Stage;
 use harness::journal::{Deed, Journal};
 use harness::ledger::Word;
-use crate::run::Stage;
 
 /// How much is freed each time.
 const FREED: i64 = 1 << 20;

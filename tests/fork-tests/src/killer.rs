@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::run::Stage;
 use harness::ledger::{State, Word};
 use harness::line::Pen;
 use harness::process::{fork, reap, signal};
-use crate::run::Stage;
 
 /// Numbers that look random and are the same in each run.
 #[derive(Debug)]

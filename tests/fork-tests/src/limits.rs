@@ -8,8 +8,8 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
 
-use harness::process;
 use crate::run::Stage;
+use harness::process;
 
 /// A user that owns nothing: modes of files are an obstacle to it, as they are not to root.
 const NOBODY: u32 = 65_534;

@@ -5,10 +5,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
+use crate::prefork::Setup;
 use harness::pattern::Place;
 use harness::report::Report;
 use harness::tree;
-use crate::prefork::Setup;
 
 /// Which links a run may leave behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,17 +6,17 @@ use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 
-use harness::bad::Habit;
 use fork_tests::chaos;
 use fork_tests::disk::Disk;
 use fork_tests::heap::Heap;
-use harness::ledger::Word;
-use harness::line::{Pen, Sizes, Way};
-use harness::pattern::Archive;
 use fork_tests::run::Stage;
 use fork_tests::scenario::{Scenario, Subject};
 use fork_tests::scenarios;
 use fork_tests::table;
+use harness::bad::Habit;
+use harness::ledger::Word;
+use harness::line::{Pen, Sizes, Way};
+use harness::pattern::Archive;
 
 #[global_allocator]
 static HEAP: Heap = Heap;

@@ -14,11 +14,11 @@ use nix::sys::signal::Signal;
 
 use crate::disk;
 use crate::faults::{count, wait_for_more};
-use harness::journal::{Deed, Journal};
 use crate::killer::Dice;
+use crate::run::Stage;
+use harness::journal::{Deed, Journal};
 use harness::ledger::Word;
 use harness::process::signal;
-use crate::run::Stage;
 
 /// For as long as a machine that is busy may keep a process waiting.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -8,9 +8,9 @@ use tracing_appender::rolling::{InitError, RollingFileAppender, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::prefork::{Setup, event};
 use harness::line::Way;
 use harness::pattern::Unit;
-use crate::prefork::{Setup, event};
 use harness::writer::{Text, Writer};
 
 /// The peer, with the layer that its users put on top.

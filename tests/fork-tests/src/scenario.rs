@@ -4,17 +4,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use harness::bad::Habit;
 use crate::chaos::Plan;
-use harness::clock::Ticking;
 use crate::disk::Disk;
+use crate::prefork::Setup;
+use crate::run::Stage;
+use harness::bad::Habit;
+use harness::clock::Ticking;
 use harness::line::{Sizes, Way};
 use harness::load::Load;
 use harness::pattern::{Pattern, Unit};
 use harness::process::Birth;
 use harness::report::Allows;
-use crate::run::Stage;
-use crate::prefork::Setup;
 use harness::zone::Zone;
 
 /// When the appender is built.

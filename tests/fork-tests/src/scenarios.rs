@@ -2,14 +2,14 @@
 
 use crate::attacks;
 use crate::chaos;
-use harness::clock::Ticking;
 use crate::faults;
-use harness::line::{Sizes, Way};
 use crate::links;
-use harness::pattern::Unit;
-use harness::process::Birth;
 use crate::scenario::{Built, Scenario};
 use crate::sizes;
+use harness::clock::Ticking;
+use harness::line::{Sizes, Way};
+use harness::pattern::Unit;
+use harness::process::Birth;
 use harness::zone::Zone;
 
 /// 2027-12-30T22:59:58.5Z: the end of a week, a month and a year is near, and a leap day follows.

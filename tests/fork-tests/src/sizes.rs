@@ -10,10 +10,10 @@
 use std::time::Duration;
 
 use crate::killer;
+use crate::scenario::{Built, Scenario};
 use harness::line::Sizes;
 use harness::pattern::Archive;
 use harness::report::Allows;
-use crate::scenario::{Built, Scenario};
 
 /// All of them, in the order in which `list` shows them.
 #[must_use]

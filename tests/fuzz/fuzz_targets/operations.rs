@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../../crates/tracing-prefork/tests/model/machine.rs"]
+#[path = "../../../crates/tracing-prefork/tests/alone/model/machine.rs"]
 mod machine;
 
 use arbitrary::Arbitrary;

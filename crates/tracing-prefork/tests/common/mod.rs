@@ -2,7 +2,23 @@
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub(crate) mod build;
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+pub(crate) mod compress;
+pub(crate) mod directories;
+pub(crate) mod failures;
+pub(crate) mod header;
 pub(crate) mod hook;
+pub(crate) mod latest;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod leases;
+pub(crate) mod lock_writes;
+pub(crate) mod on_rollover;
+pub(crate) mod on_rollover_attacks;
+pub(crate) mod ownership;
+pub(crate) mod sizes;
+pub(crate) mod turns;
+pub(crate) mod user_code;
 
 use std::fs;
 use std::io::Write;
@@ -16,6 +32,8 @@ use tracing_prefork::{Appender, Builder, Operation, Rotation};
 /// 2026-11-21 08:33:01 UTC, a Saturday.
 pub(crate) const NOW: u64 = 1_795_249_981;
 pub(crate) const DAY: u64 = 86_400;
+/// The daily file of [`NOW`].
+pub(crate) const TODAY: &str = "app.2026-11-21.log";
 /// The lock behind which daily files of [`Hand::builder`] are pruned.
 pub(crate) const LOCK: &str = ".app.DATE.log.d10ea686.lock";
 
@@ -133,16 +151,42 @@ pub(crate) fn eventually(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-/// Runs `test` in a fresh process with a single thread, so that it may fork, close and set what it likes; with these
-/// variables in its environment, or without those that have no value. Its directory is removed afterwards.
-pub(crate) fn alone(name: &str, variables: &[(&str, Option<&str>)], test: impl FnOnce(&Path)) {
+/// The full name of the test that calls this, as libtest takes it on the command line: libtest names the thread of a
+/// test after the test.
+pub(crate) fn this_test() -> String {
+    std::thread::current().name().expect("the thread of a test").to_owned()
+}
+
+/// The command that runs this very test again, behind the words of `wrapper`, such as `strace` and its arguments.
+pub(crate) fn again(wrapper: &[&str]) -> Command {
+    let program = std::env::current_exe().expect("this program");
+    let mut command = match wrapper {
+        [] => Command::new(program),
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    };
+    command.args([&this_test(), "--exact", "--nocapture", "--test-threads=1"]);
+    command
+}
+
+/// Runs `test` in a fresh process with a single thread, so that the test may fork, close and set what it likes. The
+/// test gets a directory, which is removed afterwards.
+pub(crate) fn alone(test: impl FnOnce(&Path)) {
+    alone_with(&[], test);
+}
+
+/// The same with these variables in the environment, or without those that have no value.
+pub(crate) fn alone_with(variables: &[(&str, Option<&str>)], test: impl FnOnce(&Path)) {
     const MARK: &str = "TEST_RUNS_ALONE_IN";
     if let Some(directory) = std::env::var_os(MARK) {
         return test(Path::new(&directory));
     }
     let directory = tempfile::tempdir().expect("a directory");
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(MARK, directory.path());
+    let mut command = again(&[]);
+    command.env(MARK, directory.path());
     for (variable, value) in variables {
         match value {
             Some(value) => command.env(variable, value),
@@ -155,9 +199,9 @@ pub(crate) fn alone(name: &str, variables: &[(&str, Option<&str>)], test: impl F
 }
 
 /// The same for a test that limits how large its files may become: with SIGXFSZ ignored, as the documentation says.
-pub(crate) fn limited(name: &str, test: impl FnOnce(&Path)) {
+pub(crate) fn limited(test: impl FnOnce(&Path)) {
     use nix::sys::signal::{SigHandler, Signal, signal};
-    alone(name, &[], |directory| {
+    alone(|directory| {
         // SAFETY: ignoring a signal installs no handler.
         unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) }.expect("ignored");
         test(directory);
@@ -242,4 +286,52 @@ pub(crate) fn filter_system_calls(filters: &mut [nix::libc::sock_filter]) {
         assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
         assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &program), 0);
     }
+}
+
+/// Logs a line, and says what the writer answered.
+pub(crate) fn try_log(mut logs: &Appender, text: &str) -> std::io::Result<()> {
+    writeln!(logs, "{text}")
+}
+
+/// How many threads this process has.
+pub(crate) fn threads() -> usize {
+    fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
+/// Waits so long that a file that is written from now on has another time (`inode(7)`: one of the kernel's ticks).
+pub(crate) fn a_tick() {
+    std::thread::sleep(Duration::from_millis(12));
+}
+
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+}
+
+/// Forks a child that does this and ends, in a test that is [`alone`].
+pub(crate) fn child(work: impl FnOnce()) -> nix::unistd::Pid {
+    use nix::unistd::{ForkResult, fork};
+    // SAFETY: the process of a test that is alone has one thread of the test's.
+    match unsafe { fork() }.expect("forks") {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            // SAFETY: nothing of the parent's is to run.
+            unsafe { nix::libc::_exit(i32::from(done.is_err())) }
+        }
+    }
+}
+
+/// The lines of a file; none if it is not there.
+pub(crate) fn noted(path: &Path) -> Vec<String> {
+    fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// Whether this process may become another user. If not, says that the test is skipped.
+pub(crate) fn is_root() -> bool {
+    let root = nix::unistd::Uid::effective().is_root();
+    if !root {
+        writeln!(std::io::stderr(), "SKIPPED: only root can become another user").expect("told");
+    }
+    root
 }

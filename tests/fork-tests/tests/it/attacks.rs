@@ -2,9 +2,7 @@
 //!
 //! What needs a file system of its own or another user is skipped where the tests do not run as root.
 
-mod program;
-
-use program::{Played, play};
+use crate::program::{Played, play};
 
 /// Nothing is wrong but what the scenario brings about.
 #[track_caller]

@@ -1,9 +1,7 @@
 //! 700 children of a parent whose other threads log and roll over all the time: 500 write ten lines and leave by
 //! `_exit`, 200 live on across the next three rollovers. Or 200 that live on across a change of the clocks.
 
-mod program;
-
-use program::play;
+use crate::program::play;
 
 #[test]
 fn forked_children_log_on() {

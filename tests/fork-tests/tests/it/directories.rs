@@ -1,8 +1,6 @@
 //! Log files in directories that a `date_format` leads through, which come and go while many processes write.
 
-mod program;
-
-use program::play;
+use crate::program::play;
 
 #[test]
 fn files_in_a_directory_for_each_minute_are_complete() {

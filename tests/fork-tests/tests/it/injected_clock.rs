@@ -1,8 +1,6 @@
 //! A clock that all processes share: exact boundaries, steps, and long periods in milliseconds.
 
-mod program;
-
-use program::play;
+use crate::program::play;
 
 #[test]
 fn lines_one_nanosecond_around_a_boundary_are_in_the_right_files() {

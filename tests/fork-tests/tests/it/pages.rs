@@ -42,7 +42,8 @@ fn sources_below(folder: &Path) -> Vec<PathBuf> {
 
 /// The sources of all tests, also of those beside what they test, and their file names.
 fn tests() -> (String, Vec<String>) {
-    let folders = ["tests/fork-tests/tests", "tests/harness/tests", "crates/tracing-prefork/tests", "crates/tracing-prefork/src"];
+    let folders =
+        ["tests/fork-tests/tests", "tests/harness/tests", "crates/tracing-prefork/tests", "crates/tracing-prefork/src"];
     let files: Vec<_> = folders.iter().flat_map(|folder| sources_below(&root().join(folder))).collect();
     let sources = files.iter().map(|file| fs::read_to_string(file).expect("readable")).collect();
     let names = files.iter().map(|file| file.file_name().expect("a name").to_string_lossy().into_owned()).collect();

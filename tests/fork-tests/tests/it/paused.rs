@@ -1,8 +1,6 @@
 //! Processes stopped by SIGSTOP across two boundaries, while others go on.
 
-mod program;
-
-use program::play;
+use crate::program::play;
 
 #[test]
 fn a_process_that_was_stopped_goes_on_in_the_right_file() {

@@ -1,8 +1,6 @@
 //! What `max_log_files` leaves, and what it must not touch.
 
-mod program;
-
-use program::play;
+use crate::program::play;
 
 #[test]
 fn the_newest_files_are_left_without_a_gap() {

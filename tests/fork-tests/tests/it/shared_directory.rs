@@ -1,8 +1,6 @@
 //! Many processes write one directory, on the system's clock, a file a second.
 
-mod program;
-
-use program::play;
+use crate::program::play;
 
 #[test]
 fn a_million_lines_of_32_children_of_one_appender_are_all_there() {

@@ -1,9 +1,7 @@
 //! Files that are bounded, compressed and begin with a line of their own, while workers are killed and started all the
 //! time.
 
-mod program;
-
-use program::{Played, play};
+use crate::program::{Played, play};
 
 /// Nothing is wrong, with 16 workers of which one after the other is killed.
 #[track_caller]

@@ -1,0 +1,57 @@
+//! Bad input: each is refused at build with an error that names it, and nothing is touched.
+
+use nix::errno::Errno;
+use nix::sys::stat::Mode;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use tracing_prefork::Builder;
+
+use crate::common;
+use crate::common::build::builder;
+use crate::common::{alone, says};
+
+/// Builds in a process in which `statx(2)` fails with that error, after the standard library has seen that there is
+/// such a call.
+fn builds_without_statx(errno: Errno) {
+    alone(|directory| {
+        assert!(directory.metadata().expect("there").is_dir());
+        common::refuse_system_call(nix::libc::SYS_statx, errno);
+        for (below, mode) in [("", None), ("a/b", None), ("c/d", Some(0o640))] {
+            let directory = directory.join(below);
+            let builder = mode.into_iter().fold(builder(), Builder::file_mode);
+            let logs = builder.build(&directory).unwrap_or_else(|error| panic!("{errno}: {error}"));
+            common::log(&logs, "a line");
+            logs.reopen().expect("nothing has changed");
+            assert_eq!(common::read(&directory, "app.2026-11-21.log"), "a line\n");
+            assert_eq!((logs.stats().errors, logs.stats().files_reopened), (0, 0));
+        }
+        fs::write(directory.join("file"), "").expect("written");
+        let error = builder().build(directory.join("file")).expect_err("not a directory").to_string();
+        says(&error, &["/file", "Not a directory"]);
+    });
+}
+
+#[test]
+fn a_filter_that_denies_statx_stops_no_build() {
+    builds_without_statx(Errno::EACCES);
+}
+
+#[test]
+fn a_filter_that_calls_statx_invalid_stops_no_build() {
+    builds_without_statx(Errno::EINVAL);
+}
+
+#[test]
+fn the_mode_is_exact_whatever_the_umask_and_the_umask_counts_without_one() {
+    alone(|_| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mode = |name: &str| fs::metadata(directory.path().join(name)).expect("there").permissions().mode() & 0o7777;
+        let umask = nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
+        let built = builder().file_mode(0o664).build(directory.path());
+        let plain = builder().filename_prefix("plain").build(directory.path());
+        nix::sys::stat::umask(umask);
+        built.and(plain).expect("both build");
+        assert_eq!(mode("app.2026-11-21.log"), 0o664);
+        assert_eq!(mode("plain.2026-11-21.log"), 0o600);
+    });
+}

@@ -1,0 +1,2 @@
+mod nested;
+mod stack;

@@ -1,0 +1,18 @@
+//! Tests of the library that fork, start programs, or change the process, by the library's rooms. Each test runs in a
+//! process of its own: `common::alone`.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/interposed.rs"]
+mod interposed;
+
+mod builder;
+mod event;
+mod examples;
+mod model;
+mod names;
+mod process;
+mod sys;
+mod time;
+mod upkeep;
+mod write;

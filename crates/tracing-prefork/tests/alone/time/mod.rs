@@ -1,0 +1,2 @@
+#[cfg(feature = "local-time")]
+mod local_time;

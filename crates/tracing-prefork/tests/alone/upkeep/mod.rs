@@ -1,0 +1,8 @@
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+mod compress;
+mod latest;
+mod on_rollover;
+mod on_rollover_attacks;
+#[cfg(feature = "gzip")]
+mod on_rollover_load;
+mod turns;

@@ -1,0 +1,128 @@
+//! Full disks, stuck locks and files that have lost their names, where several things happen at once.
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use nix::unistd::{ForkResult, fork};
+use std::fs;
+use std::io::Write;
+use std::time::{Duration, Instant};
+use tracing_prefork::Rotation;
+
+use crate::common;
+use crate::common::{DAY, Hand, NOW, alone, names, operations, read, small_disk, telling, try_log};
+
+#[test]
+fn making_room_writes_no_line_twice() {
+    alone(|directory| {
+        if !small_disk(directory, "size=64k") {
+            return;
+        }
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().rotation(Rotation::DAILY).min_log_files(1).build(directory).expect("builds");
+        let mut buffered = std::io::BufWriter::with_capacity(8100, logs.clone());
+        let mut number = 0;
+        for day in 0..5 {
+            hand.set(NOW + day * DAY, 0);
+            for _ in 0..700 {
+                writeln!(buffered, "line {number} 0123456789012345").expect("buffered");
+                number += 1;
+            }
+            buffered.flush().expect("there is room, or it is made");
+        }
+        let mut seen = std::collections::HashMap::<String, usize>::new();
+        for name in names(directory) {
+            for line in read(directory, &name).lines() {
+                *seen.entry(line.to_owned()).or_default() += 1;
+            }
+        }
+        let twice: Vec<_> = seen.iter().filter(|(_, n)| **n > 1).collect();
+        assert!(
+            twice.is_empty(),
+            "{} lines twice: {:?}; {:?}",
+            twice.len(),
+            &twice[..3.min(twice.len())],
+            logs.stats()
+        );
+    });
+}
+
+#[test]
+fn room_is_made_for_a_new_file() {
+    alone(|directory| {
+        // The root directory, the lock file, and three logs: the line goes into the file before, until that finds no
+        // room either.
+        if !small_disk(directory, "size=40k,nr_inodes=5") {
+            return;
+        }
+        let hand = Hand::at(NOW);
+        let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY).max_log_files(100).min_log_files(1));
+        let logs = builder.build(directory).expect("builds");
+        let mut failed = Vec::new();
+        for day in 0..20 {
+            hand.set(NOW + day * DAY, 0);
+            for _ in 0..3 {
+                if let Err(error) = try_log(&logs, &"x".repeat(999)) {
+                    failed.push((day, error.to_string()));
+                }
+            }
+        }
+        assert!(
+            failed.is_empty(),
+            "{} {:?} {:?} {:?} {:?}",
+            failed.len(),
+            failed[0],
+            logs.stats(),
+            operations(&told),
+            names(directory)
+        );
+    });
+}
+
+#[test]
+fn a_stopped_pruner_costs_not_a_second_a_line() {
+    alone(|directory| {
+        if !small_disk(directory, "size=40k") {
+            return;
+        }
+        let hand = Hand::at(NOW);
+        let logs = hand
+            .builder()
+            .rotation(Rotation::DAILY)
+            .min_log_files(1)
+            .on_error(|_| {})
+            .build(directory)
+            .expect("builds");
+        let path = directory.join(common::LOCK);
+        // SAFETY: one thread.
+        let child = match unsafe { fork() }.expect("forks") {
+            ForkResult::Child => {
+                let file = fs::OpenOptions::new()
+                    .create(true)
+                    .truncate(false)
+                    .read(true)
+                    .write(true)
+                    .open(&path)
+                    .expect("opens");
+                // SAFETY: integers.
+                let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+                (lock.l_type, lock.l_len) = (libc::F_WRLCK as libc::c_short, 1);
+                fcntl(&file, FcntlArg::F_SETLK(&lock)).expect("locked");
+                fs::write(directory.join("ready"), "").expect("w");
+                std::thread::sleep(Duration::from_secs(60));
+                std::process::exit(0);
+            }
+            ForkResult::Parent { child } => child,
+        };
+        while !directory.join("ready").exists() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        while try_log(&logs, &"x".repeat(999)).is_ok() {}
+        let began = Instant::now();
+        for _ in 0..3 {
+            let _ = try_log(&logs, &"x".repeat(999));
+        }
+        let took = began.elapsed();
+        let _ = nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL);
+        assert!(took < Duration::from_millis(1500), "{took:?}");
+    });
+}

@@ -1,0 +1,2 @@
+mod build;
+mod names_match_tracing_appender;

@@ -1,0 +1,3 @@
+mod threads;
+mod timer;
+mod writer;

@@ -1,0 +1,295 @@
+//! The directories below the log directory that a `date_format` with slashes leads through.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use tracing_prefork::Rotation;
+
+use crate::common;
+use crate::common::directories::BY_MONTH;
+use crate::common::{DAY, Hand, NOW, at, dated, eventually, files, log, read, tree, write_files, written_now};
+
+#[test]
+fn directories_are_made_when_a_period_needs_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = dated(&hand, Rotation::DAILY, BY_MONTH).build(directory.path()).expect("builds");
+    assert_eq!(tree(directory.path()), ["2026/", "2026/11/", "2026/11/app-21.log"]);
+    for day in [9, 10, 41] {
+        hand.set(NOW + day * DAY, 0);
+        log(&logs, &format!("{day} days later"));
+    }
+    assert_eq!(
+        files(directory.path()),
+        ["2026/11/app-21.log", "2026/11/app-30.log", "2026/12/app-01.log", "2027/01/app-01.log",]
+    );
+    assert_eq!(read(directory.path(), "2027/01/app-01.log"), "41 days later\n");
+    // Back to a month that is there, and to one that is not.
+    hand.set(NOW + 9 * DAY, 0);
+    log(&logs, "set back");
+    assert_eq!(read(directory.path(), "2026/11/app-30.log"), "9 days later\nset back\n");
+    hand.set(NOW - 365 * DAY, 0);
+    log(&logs, "set back further");
+    assert_eq!(read(directory.path(), "2025/11/app-21.log"), "set back further\n");
+    assert_eq!(logs.stats().errors, 0);
+}
+
+#[test]
+fn pruning_counts_across_directories_and_removes_those_that_it_has_emptied() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(
+        directory.path(),
+        &[
+            "2024/02/app-29.log",
+            "2025/12/app-30.log",
+            "2025/12/app-31.log",
+            "2026/01/app-01.log",
+            "2026/10/app-31.log",
+            "2026/11/app-20.log",
+        ],
+    );
+    let build = |keep| {
+        let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).max_log_files(keep);
+        drop(builder.build(directory.path()).expect("builds"));
+    };
+    build(5);
+    assert_eq!(
+        tree(directory.path()),
+        [
+            "2025/",
+            "2025/12/",
+            "2025/12/app-31.log",
+            "2026/",
+            "2026/01/",
+            "2026/01/app-01.log",
+            "2026/10/",
+            "2026/10/app-31.log",
+            "2026/11/",
+            "2026/11/app-20.log",
+            "2026/11/app-21.log",
+        ]
+    );
+    build(3);
+    assert_eq!(
+        tree(directory.path()),
+        ["2026/", "2026/10/", "2026/10/app-31.log", "2026/11/", "2026/11/app-20.log", "2026/11/app-21.log",]
+    );
+    build(1);
+    assert_eq!(tree(directory.path()), ["2026/", "2026/11/", "2026/11/app-21.log"]);
+}
+
+#[test]
+fn files_and_directories_of_others_stay_and_so_do_the_directories_that_they_are_in() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let foreign = [
+        "2024/02/app-30.log",
+        "2024/02/app-1.log",
+        "2024/02/app-01.log.gz",
+        "2024/2/app-01.log",
+        "2024/13/app-01.log",
+        "2024/03/old/app-01.log",
+        "2024/app-01.log",
+        "other/03/app-01.log",
+        "app-01.log",
+        "archive/2024/03/app-01.log",
+        "2023/01/app-01.log/notes",
+    ];
+    write_files(directory.path(), &foreign);
+    fs::create_dir_all(directory.path().join("2022/empty")).expect("made");
+    fs::create_dir_all(directory.path().join("2021/05")).expect("made");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    write_files(elsewhere.path(), &["05/app-01.log"]);
+    symlink(elsewhere.path(), directory.path().join("2020")).expect("a link");
+    let before = tree(directory.path());
+    write_files(
+        directory.path(),
+        &["2024/02/app-29.log", "2024/03/app-01.log", "2021/05/app-02.log", "2021/06/app-02.log"],
+    );
+    let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).max_log_files(1);
+    let logs = builder.build(directory.path()).expect("builds");
+    assert_eq!((logs.stats().files_pruned, logs.stats().errors), (4, 0));
+    let mut after = tree(directory.path());
+    after.retain(|name| !name.starts_with("2026/"));
+    // The last file of 2021/05 went, so the directory did.
+    let expected: Vec<_> = before.into_iter().filter(|name| !name.starts_with("2021/")).collect();
+    assert_eq!(after, expected);
+    assert_eq!(files(elsewhere.path()), ["05/app-01.log"]);
+}
+
+#[test]
+fn a_rollover_into_another_month_prunes_the_one_before_with_its_directory() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // 2026-11-30.
+    let hand = Hand::at(NOW + 9 * DAY);
+    let builder = dated(&hand, Rotation::DAILY, BY_MONTH).max_log_files(1).latest_symlink("latest");
+    let logs = builder.build(directory.path()).expect("builds");
+    hand.set(NOW + 10 * DAY, 0);
+    log(&logs, "the next month");
+    // The file of the day before is let go some seconds into the new one, and goes at the next look.
+    hand.set(NOW + 10 * DAY + 6, 0);
+    log(&logs, "lets go");
+    hand.set(NOW + 10 * DAY + 8, 0);
+    log(&logs, "looks again");
+    eventually("November goes", || tree(directory.path()) == ["2026/", "2026/12/", "2026/12/app-01.log", "latest"]);
+    assert_eq!(read(directory.path(), "latest"), "the next month\nlets go\nlooks again\n");
+}
+
+#[test]
+fn a_file_in_a_directory_is_kept_while_somebody_may_still_write_to_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let build = |second| {
+        let builder = dated(&Hand::at(second), Rotation::DAILY, BY_MONTH).max_log_files(1);
+        builder.build(directory.path()).expect("builds")
+    };
+    let idle = build(NOW - 31 * DAY);
+    log(&idle, "October");
+    written_now(&idle.path());
+    let logs = build(NOW);
+    assert_eq!(files(directory.path()), ["2026/10/app-21.log", "2026/11/app-21.log"]);
+    log(&idle, "still October here");
+    drop(idle);
+    assert_eq!(logs.prune().expect("prunes"), 1);
+    assert_eq!(tree(directory.path()), ["2026/", "2026/11/", "2026/11/app-21.log"]);
+}
+
+#[test]
+fn links_lead_through_the_directories_and_survive_a_move_of_the_whole() {
+    let above = tempfile::tempdir().expect("a directory");
+    let directory = above.path().join("logs");
+    let hand = Hand::at(NOW);
+    let builder = dated(&hand, Rotation::DAILY, BY_MONTH).latest_symlink("latest").latest_hard_link("latest.log");
+    let logs = builder.build(&directory).expect("builds");
+    let target = || fs::read_link(directory.join("latest")).expect("a link").to_str().expect("UTF-8").to_owned();
+    assert_eq!(target(), "2026/11/app-21.log");
+    hand.set(NOW + 10 * DAY, 0);
+    log(&logs, "December");
+    assert_eq!(target(), "2026/12/app-01.log");
+    let inode = |name: &str| fs::metadata(directory.join(name)).expect("there").ino();
+    assert_eq!(inode("latest.log"), inode("2026/12/app-01.log"));
+    // Never back: a process whose clock is behind leaves both.
+    hand.set(NOW, 0);
+    log(&logs, "set back");
+    assert_eq!(target(), "2026/12/app-01.log");
+    assert_eq!(inode("latest.log"), inode("2026/12/app-01.log"));
+    assert_eq!(logs.stats().errors, 0);
+    let moved = above.path().join("moved");
+    fs::rename(&directory, &moved).expect("moved");
+    assert_eq!(read(&moved, "latest"), "December\n");
+}
+
+#[test]
+fn directories_that_are_removed_while_the_process_runs_are_made_again() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs_below = directory.path().join("logs");
+    let hand = Hand::at(NOW);
+    let builder = dated(&hand, Rotation::DAILY, BY_MONTH).latest_symlink("latest");
+    let logs = builder.build(&logs_below).expect("builds");
+    for (day, removed) in [(1, "2026/11"), (2, "2026"), (3, "")] {
+        fs::remove_dir_all(logs_below.join(removed)).expect("removed");
+        hand.set(NOW + day * DAY, 0);
+        log(&logs, "the next day");
+        let file = format!("2026/11/app-{}.log", 21 + day);
+        assert_eq!(read(&logs_below, &file), "the next day\n", "after {removed:?} was removed");
+        assert_eq!(fs::read_link(logs_below.join("latest")).expect("a link"), Path::new(&file));
+    }
+}
+
+#[test]
+fn directories_that_are_removed_in_the_moment_in_which_they_are_made_cost_no_line_and_no_report() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let logs = dated(&hand, Rotation::DAILY, "%Y/%m/%d/app.log").build(directory.path()).expect("builds");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // What pruning does with a directory that it has emptied, at the worst of times: ten times a day for each.
+        for depth in 1..=3 {
+            let (logs, hand, over) = (&logs, &hand, &over);
+            scope.spawn(move || {
+                let (mut today, mut removed) = (hand.now(), 0);
+                while !over.load(Relaxed) {
+                    let now = hand.now();
+                    if today != now {
+                        (today, removed) = (now, 0);
+                    }
+                    if removed < 10
+                        && logs.path_at(now).ancestors().nth(depth).map(fs::remove_dir).is_some_and(|it| it.is_ok())
+                    {
+                        removed += 1;
+                    }
+                    thread::yield_now();
+                }
+            });
+        }
+        for day in 1..=2000 {
+            hand.set(NOW + day * DAY, 0);
+            log(&logs, &format!("day {day}"));
+        }
+        over.store(true, Relaxed);
+    });
+    assert_eq!(logs.stats().errors, 0);
+    for day in 1..=2000 {
+        let path = logs.path_at(at(NOW + day * DAY));
+        assert_eq!(fs::read_to_string(&path).expect("there"), format!("day {day}\n"));
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_a_directory_is_reported_and_costs_no_line() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let builder = dated(&hand, Rotation::DAILY, BY_MONTH).on_error(|_| {});
+    let logs = builder.build(directory.path()).expect("builds");
+    write_files(directory.path(), &["2026/12"]);
+    hand.set(NOW + 10 * DAY, 0);
+    log(&logs, "December");
+    assert_eq!(read(directory.path(), "2026/11/app-21.log"), "December\n");
+    assert!(logs.stats().errors > 0);
+    fs::remove_file(directory.path().join("2026/12")).expect("removed");
+    hand.set(NOW + 10 * DAY + 1, 0);
+    log(&logs, "at its place");
+    assert_eq!(read(directory.path(), "2026/12/app-01.log"), "at its place\n");
+}
+
+#[test]
+fn a_directory_of_the_date_that_is_a_symbolic_link_is_refused_at_build_and_at_the_rollover() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let link = directory.path().join("2026");
+    symlink(elsewhere.path(), &link).expect("a link");
+    let error = dated(&hand, Rotation::DAILY, BY_MONTH).build(directory.path()).expect_err("refused");
+    common::says(&error.to_string(), &["2026", "symbolic link"]);
+    assert_eq!(common::all_names(elsewhere.path()), [""; 0], "nothing was written through the link");
+
+    // One level further down, while the process runs.
+    fs::remove_file(&link).expect("removed");
+    let (told, builder) = common::telling(dated(&hand, Rotation::DAILY, BY_MONTH));
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "a line");
+    symlink(elsewhere.path(), link.join("12")).expect("a link");
+    hand.set(NOW + 11 * DAY, 0);
+    log(&logs, "goes to the file before");
+    assert_eq!(read(directory.path(), "2026/11/app-21.log"), "a line\ngoes to the file before\n");
+    assert_eq!(common::all_names(elsewhere.path()), [""; 0]);
+    common::says(&told.lock().expect("unpoisoned")[0].1, &["2026/12/app-02.log", "symbolic link"]);
+    // The log directory itself may be reached through one.
+    fs::remove_file(link.join("12")).expect("removed");
+    let through = elsewhere.path().join("logs");
+    symlink(directory.path(), &through).expect("a link");
+    log(&dated(&hand, Rotation::DAILY, BY_MONTH).build(&through).expect("builds"), "through the link");
+    assert_eq!(read(directory.path(), "2026/12/app-02.log"), "through the link\n");
+}
+
+#[test]
+fn a_directory_that_a_killed_process_has_left_without_its_name_is_cleared_away() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let left = [".2026.1f-0000000000000001.prefork.tmp", "2026/.10.1f-0000000000000001.prefork.tmp"];
+    for name in left {
+        fs::create_dir_all(directory.path().join(name)).expect("made");
+    }
+    let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).file_mode(0o600).max_log_files(2);
+    drop(builder.build(directory.path()).expect("builds"));
+    assert!(left.iter().all(|name| !directory.path().join(name).exists()));
+}

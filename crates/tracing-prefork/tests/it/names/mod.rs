@@ -1,0 +1,3 @@
+mod date_format;
+mod directories;
+mod ownership;

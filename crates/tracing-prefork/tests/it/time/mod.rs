@@ -1,0 +1,6 @@
+mod periods;
+mod schedule;
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(feature = "local-time")]
+mod zones;

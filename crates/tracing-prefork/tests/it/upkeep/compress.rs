@@ -1,0 +1,551 @@
+//! Closed files become archives, and no line is lost on the way.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use tracing_prefork::{Operation, Rotation};
+
+use crate::common;
+use crate::common::compress::{KINDS, TOMORROW, compress, daily, lines, text, with_ending, yesterday};
+use crate::common::{DAY, Hand, NOW, TODAY, Told, at, eventually, log, names, operations, set_mode, telling};
+use crate::interposed::at_sync;
+
+#[test]
+fn the_rollover_compresses_the_file_before_in_the_background_once_nobody_has_it_open() {
+    for &(kind, ending) in KINDS {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let logs = daily(&hand, kind).build(directory.path()).expect("builds");
+        log(&logs, "today");
+        hand.set(NOW + DAY, 0);
+        log(&logs, "tomorrow");
+        hand.set(NOW + DAY + 6, 0);
+        log(&logs, "lets go");
+        let archive = directory.path().join(format!("{TODAY}{ending}"));
+        // The count follows when the round is over.
+        let second = std::cell::Cell::new(NOW + DAY + 6);
+        eventually("the file is compressed", || {
+            second.set(second.get() + 10);
+            hand.set(second.get(), 0);
+            log(&logs, "looks again");
+            logs.stats().files_compressed == 1
+        });
+        assert_eq!(names(directory.path()), [format!("{TODAY}{ending}"), TOMORROW.to_owned()]);
+        assert_eq!(text(&archive), "today\n");
+    }
+}
+
+#[test]
+fn a_program_that_ends_before_its_period_compresses_what_others_have_left() {
+    let (kind, ending) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let plain = yesterday(directory.path(), "left\n");
+    let logs = daily(&Hand::at(NOW), kind).build(directory.path()).expect("builds");
+    assert!(plain.exists(), "building starts no thread");
+    log(&logs, "the first event");
+    eventually("the file is compressed", || with_ending(&plain, ending).exists() && !plain.exists());
+}
+
+/// The rights of a file, and its owner and group.
+fn rights(path: &Path) -> (u32, u32, u32) {
+    let found = fs::metadata(path).expect("there");
+    (found.mode() & 0o777, found.uid(), found.gid())
+}
+
+#[test]
+fn a_late_line_takes_no_protection_off_an_archive() {
+    for &(kind, ending) in KINDS {
+        for (archived, late, expected) in [(0o600, 0o644, 0o600), (0o640, 0o604, 0o600), (0o644, 0o600, 0o600)] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let plain = yesterday(directory.path(), "on time\n");
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            let archive = with_ending(&plain, ending);
+            set_mode(&archive, archived);
+            let (_, owner, group) = rights(&archive);
+            set_mode(&yesterday(directory.path(), "late\n"), late);
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            assert_eq!(text(&archive), "on time\nlate\n");
+            assert_eq!(rights(&archive), (expected, owner, group), "{archived:o} and a late line in {late:o}");
+        }
+    }
+}
+
+#[test]
+fn an_archive_stays_with_the_owner_that_it_was_given_to_unless_he_may_not_read_the_late_line() {
+    if !nix::unistd::Uid::effective().is_root() {
+        writeln!(io::stderr(), "SKIPPED: only root can give files away").expect("told");
+        return;
+    }
+    const SOMEBODY: u32 = 54_321;
+    for &(kind, ending) in KINDS {
+        // The late line in a file of root's. Whoever owns an archive can read all that is in it, whatever its mode.
+        for (late, expected) in [(0o644, (0o640, SOMEBODY, SOMEBODY)), (0o640, (0o600, 0, SOMEBODY))] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let plain = yesterday(directory.path(), "on time\n");
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            let archive = with_ending(&plain, ending);
+            chown(&archive, Some(SOMEBODY), Some(SOMEBODY)).expect("given away");
+            set_mode(&archive, 0o640);
+            set_mode(&yesterday(directory.path(), "late\n"), late);
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+            assert_eq!(text(&archive), "on time\nlate\n");
+            assert_eq!(rights(&archive), expected, "a late line in {late:o}");
+        }
+    }
+}
+
+#[test]
+fn rights_that_are_taken_while_a_file_is_compressed_or_after_a_crash_are_taken_from_its_archive() {
+    for &(kind, ending) in KINDS {
+        let directory = tempfile::tempdir().expect("a directory");
+        let plain = yesterday(directory.path(), "on time\n");
+        let archive = with_ending(&plain, ending);
+        // The thread that compresses asks for the time when it has looked at the files, and before it makes the
+        // archive.
+        let compress_while = |protected: &Path| {
+            let protected = protected.to_owned();
+            let clock = move || {
+                if std::thread::current().name() == Some("log-compression") {
+                    set_mode(&protected, 0o600);
+                }
+                at(NOW)
+            };
+            let logs = daily(&Hand::at(NOW), kind).clock(clock).build(directory.path()).expect("builds");
+            logs.compress().expect("no failure")
+        };
+        set_mode(&plain, 0o644);
+        assert_eq!(compress_while(&plain), 0, "the file has changed");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert_eq!(rights(&archive).0, 0o600);
+
+        set_mode(&archive, 0o644);
+        set_mode(&yesterday(directory.path(), "late\n"), 0o644);
+        assert_eq!(compress_while(&archive), 0, "the archive has changed");
+        let kept = directory.path().join("kept");
+        fs::hard_link(&plain, &kept).expect("linked");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert_eq!(rights(&archive).0, 0o600);
+
+        // A process was killed between the two steps, and the plain file is protected after that.
+        set_mode(&archive, 0o644);
+        set_mode(&kept, 0o600);
+        fs::rename(&kept, &plain).expect("renamed");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert_eq!((rights(&archive).0, text(&archive).as_str()), (0o600, "on time\nlate\n"));
+    }
+}
+
+#[test]
+fn nothing_is_glued_to_the_piece_of_a_line_that_an_archive_ends_in() {
+    for &(kind, ending) in KINDS {
+        let directory = tempfile::tempdir().expect("a directory");
+        let plain = yesterday(directory.path(), "whole\na killed writer's pie");
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        for late in ["late\n", "later\n"] {
+            yesterday(directory.path(), late);
+            assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        }
+        assert_eq!(text(&with_ending(&plain, ending)), "whole\na killed writer's pie\nlate\nlater\n");
+    }
+}
+
+#[test]
+fn what_a_crash_between_the_two_steps_has_left_is_finished_whatever_came_to_it_since() {
+    for &(kind, ending) in KINDS {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let original = lines(1000);
+        let plain = yesterday(directory.path(), &original);
+        let archive = with_ending(&plain, ending);
+        let kept = directory.path().join("kept");
+        let spoil = |late: &str| {
+            // The very file, as if it had never been removed.
+            fs::rename(&kept, &plain).expect("renamed");
+            let mut file = OpenOptions::new().append(true).open(&plain).expect("opens");
+            file.write_all(late.as_bytes()).expect("written");
+        };
+        let keep = || {
+            let _ = fs::remove_file(&kept);
+            fs::hard_link(&plain, &kept).expect("linked");
+        };
+        keep();
+        assert_eq!(compress(&hand, kind, directory.path()), 1);
+        let first = fs::read(&archive).expect("there");
+
+        spoil("");
+        keep();
+        assert_eq!(compress(&hand, kind, directory.path()), 1);
+        assert!(!plain.exists());
+        assert!(fs::read(&archive).expect("there") == first, "not written again");
+
+        spoil("late\n");
+        keep();
+        assert_eq!(compress(&hand, kind, directory.path()), 1);
+        assert!(text(&archive) == original.clone() + "late\n");
+
+        // The same with a file of late lines that is a further member.
+        fs::remove_file(&kept).expect("removed");
+        yesterday(directory.path(), "later\n");
+        keep();
+        assert_eq!(compress(&hand, kind, directory.path()), 1);
+        spoil("latest\n");
+        assert_eq!(compress(&hand, kind, directory.path()), 1);
+        assert!(text(&archive) == original + "late\nlater\nlatest\n");
+        assert!(!plain.exists());
+    }
+}
+
+#[cfg(all(feature = "gzip", feature = "zstd"))]
+#[test]
+fn what_a_crash_between_the_two_steps_has_left_is_finished_by_a_program_that_compresses_in_another_way() {
+    for (first, second) in [(0, 1), (1, 0)] {
+        for late in ["", "late\n"] {
+            let directory = tempfile::tempdir().expect("a directory");
+            let hand = Hand::at(NOW);
+            let plain = yesterday(directory.path(), &lines(1000));
+            let kept = directory.path().join("kept");
+            fs::hard_link(&plain, &kept).expect("linked");
+            assert_eq!(compress(&hand, KINDS[first].0, directory.path()), 1);
+            fs::rename(&kept, &plain).expect("renamed");
+            let mut file = OpenOptions::new().append(true).open(&plain).expect("opens");
+            file.write_all(late.as_bytes()).expect("written");
+            assert_eq!(compress(&hand, KINDS[second].0, directory.path()), 1);
+            // A file of late lines goes into the archive that is there, too.
+            yesterday(directory.path(), "later\n");
+            assert_eq!(compress(&hand, KINDS[second].0, directory.path()), 1);
+            let archive = format!("app.2026-11-20.log{}", KINDS[first].1);
+            assert_eq!(names(directory.path()), [&archive, TODAY]);
+            assert!(text(&directory.path().join(archive)) == lines(1000) + late + "later\n");
+        }
+    }
+}
+
+#[cfg(not(all(feature = "gzip", feature = "zstd")))]
+#[test]
+fn an_archive_that_this_build_cannot_read_is_reported_and_both_stay_as_they_are() {
+    let (kind, ending) = KINDS[0];
+    let other = if ending == ".gz" { ".zst" } else { ".gz" };
+    let directory = tempfile::tempdir().expect("a directory");
+    let plain = yesterday(directory.path(), "x\n");
+    fs::write(with_ending(&plain, other), "whatever is in it").expect("written");
+    let logs = daily(&Hand::at(NOW), kind).build(directory.path()).expect("builds");
+    let error = logs.compress().expect_err("refused").to_string();
+    common::says(&error, &["app.2026-11-20.log", other, "feature", "move it away"]);
+    assert_eq!(
+        names(directory.path()),
+        ["app.2026-11-20.log".to_owned(), format!("app.2026-11-20.log{other}"), TODAY.to_owned()]
+    );
+}
+
+#[test]
+fn a_file_that_is_moved_away_while_it_is_compressed_leaves_no_archive() {
+    for &(kind, ending) in KINDS {
+        let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
+        let plain = yesterday(directory.path(), "moved\n");
+        let to = elsewhere.path().join("moved");
+        let (from, moved) = (plain.clone(), to.clone());
+        at_sync(directory.path(), move || fs::rename(from, moved).expect("moved"));
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert_eq!(names(directory.path()), [TODAY], "the lines are in {ending}, too");
+        assert_eq!(fs::read_to_string(&to).expect("there"), "moved\n");
+    }
+}
+
+#[test]
+fn a_file_that_is_deleted_while_it_is_compressed_does_not_come_back_as_an_archive() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let plain = yesterday(directory.path(), "deleted\n");
+    at_sync(directory.path(), move || fs::remove_file(plain).expect("removed"));
+    assert_eq!(compress(&Hand::at(NOW), KINDS[0].0, directory.path()), 0);
+    assert_eq!(names(directory.path()), [TODAY]);
+}
+
+#[test]
+fn a_file_that_is_removed_with_its_directory_while_it_is_compressed_is_no_failure() {
+    let above = tempfile::tempdir().expect("a directory");
+    let directory = above.path().join("logs");
+    fs::create_dir(&directory).expect("made");
+    yesterday(&directory, "removed\n");
+    let removed = directory.clone();
+    // The thread that compresses asks for the time before it makes the archive.
+    let clock = move || {
+        if std::thread::current().name() == Some("log-compression") {
+            fs::remove_dir_all(&removed).expect("removed");
+        }
+        at(NOW)
+    };
+    let (told, builder) = telling(daily(&Hand::at(NOW), KINDS[0].0).clock(clock));
+    assert_eq!(builder.build(&directory).expect("builds").compress().expect("no failure"), 0);
+    assert_eq!(operations(&told), []);
+    assert!(!directory.exists());
+}
+
+#[test]
+fn late_lines_that_are_moved_away_while_they_are_compressed_are_not_in_the_archive() {
+    for &(kind, ending) in KINDS {
+        let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
+        let plain = yesterday(directory.path(), "on time\n");
+        let archive = with_ending(&plain, ending);
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        let before = (fs::read(&archive).expect("there"), fs::metadata(&archive).expect("there"));
+        yesterday(directory.path(), "late\n");
+        let (from, to) = (plain.clone(), elsewhere.path().join("moved"));
+        at_sync(directory.path(), move || fs::rename(from, to).expect("moved"));
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert_eq!(text(&archive), "on time\n");
+        let after = (fs::read(&archive).expect("there"), fs::metadata(&archive).expect("there"));
+        assert!(before.0 == after.0);
+        let of = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid(), file.modified().expect("known"));
+        assert_eq!(of(&before.1), of(&after.1));
+        // The next round has nothing to do.
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert_eq!(text(&archive), "on time\n");
+    }
+}
+
+#[test]
+fn a_late_line_while_its_file_is_compressed_is_in_the_plain_file_alone_until_the_next_round() {
+    let (kind, ending) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let plain = yesterday(directory.path(), "on time\n");
+    let archive = with_ending(&plain, ending);
+    for (late, text_before) in [("late\n", None), ("later\n", Some("on time\nlate\n"))] {
+        let file = plain.clone();
+        let line = move || {
+            let mut file = OpenOptions::new().append(true).create(true).open(file).expect("opens");
+            file.write_all(late.as_bytes()).expect("written");
+        };
+        if text_before.is_some() {
+            // As a late line does that comes when the file has gone.
+            yesterday(directory.path(), "more\n");
+        }
+        at_sync(directory.path(), line);
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 0);
+        assert!(fs::read_to_string(&plain).expect("there").ends_with(late));
+        assert_eq!(archive.exists().then(|| text(&archive)).as_deref(), text_before);
+        assert_eq!(compress(&Hand::at(NOW), kind, directory.path()), 1);
+        assert!(!plain.exists());
+    }
+    assert_eq!(text(&archive), "on time\nlate\nmore\nlater\n");
+}
+
+#[test]
+fn a_directory_that_is_moved_away_while_a_file_in_it_is_compressed_holds_the_archive_alone() {
+    for &(kind, ending) in KINDS {
+        let above = tempfile::tempdir().expect("a directory");
+        let (directory, to) = (above.path().join("logs"), above.path().join("moved"));
+        fs::create_dir(&directory).expect("made");
+        let plain = yesterday(&directory, "moved\n");
+        let (from, moved) = (directory.clone(), to.clone());
+        at_sync(&directory, move || fs::rename(from, moved).expect("moved"));
+        assert_eq!(compress(&Hand::at(NOW), kind, &directory), 1);
+        let archive = with_ending(&to.join(plain.file_name().expect("named")), ending);
+        assert_eq!(text(&archive), "moved\n");
+        let archive = archive.file_name().expect("named").to_str().expect("UTF-8").to_owned();
+        assert_eq!(names(&to), [archive, TODAY.to_owned()]);
+    }
+}
+
+#[test]
+fn a_file_that_somebody_has_open_stays_plain_until_they_let_go() {
+    let (kind, ending) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let idle = daily(&Hand::at(NOW - DAY), kind).build(directory.path()).expect("builds");
+    log(&idle, "yesterday");
+    let hand = Hand::at(NOW);
+    assert_eq!(compress(&hand, kind, directory.path()), 0);
+    log(&idle, "still yesterday here");
+    drop(idle);
+    eventually("the thread of its first event has let go too", || compress(&hand, kind, directory.path()) == 1);
+    assert_eq!(
+        text(&directory.path().join(format!("app.2026-11-20.log{ending}"))),
+        "yesterday\nstill yesterday here\n"
+    );
+}
+
+#[test]
+fn archives_count_and_go_with_their_files_and_those_of_others_are_never_touched() {
+    let (kind, ending) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let foreign =
+        ["app.log.gz", "app.2026-11-31.log.gz", "app.2026-11-01.log.gz.bak", "app.2026-11-01.log.bz2", "x.gz"];
+    for name in foreign {
+        fs::write(directory.path().join(name), "foreign").expect("written");
+    }
+    let link = directory.path().join("app.2026-11-02.log.gz");
+    symlink("x.gz", &link).expect("linked");
+    for day in 3..=9 {
+        fs::write(directory.path().join(format!("app.2026-11-0{day}.log")), "x\n").expect("written");
+    }
+    let hand = Hand::at(NOW);
+    assert_eq!(compress(&hand, kind, directory.path()), 7);
+    // Both, for one day, and an archive of the other kind.
+    fs::write(directory.path().join("app.2026-11-08.log"), "late\n").expect("written");
+    fs::write(directory.path().join("app.2026-11-08.log.zst"), "whatever is in it").expect("written");
+    fs::write(directory.path().join("app.2026-11-08.log.gz"), "whatever is in it").expect("written");
+    let logs = daily(&hand, kind).max_log_files(3).build(directory.path()).expect("builds");
+    let mut expected: Vec<_> = foreign.into_iter().map(str::to_owned).collect();
+    let ours =
+        ["app.2026-11-08.log", "app.2026-11-08.log.gz", "app.2026-11-08.log.zst", TODAY, "app.2026-11-02.log.gz"];
+    expected.extend(ours.map(str::to_owned));
+    expected.push(format!("app.2026-11-09.log{ending}"));
+    expected.sort();
+    assert_eq!(names(directory.path()), expected);
+    assert_eq!(logs.stats().files_pruned, 5);
+    // Without compression no archive is ours.
+    drop(hand.builder().rotation(Rotation::DAILY).max_log_files(1).build(directory.path()).expect("builds"));
+    expected.retain(|name| name != "app.2026-11-08.log");
+    assert_eq!(names(directory.path()), expected);
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_is_reported_and_both_stay_as_they_are() {
+    for &(kind, ending) in KINDS {
+        let content = lines(500);
+        let whole = {
+            let directory = tempfile::tempdir().expect("a directory");
+            let plain = yesterday(directory.path(), &content);
+            compress(&Hand::at(NOW), kind, directory.path());
+            fs::read(with_ending(&plain, ending)).expect("there")
+        };
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 2] ^= 0x55;
+        let damaged =
+            [whole[..whole.len() - 3].to_vec(), flipped, [&*whole, b"rubbish"].concat(), b"x".to_vec(), vec![]];
+        for damaged in damaged {
+            let directory = tempfile::tempdir().expect("a directory");
+            let plain = yesterday(directory.path(), &content);
+            let archive = with_ending(&plain, ending);
+            fs::write(&archive, &damaged).expect("written");
+            fs::write(directory.path().join("app.2026-11-19.log"), "another").expect("written");
+            let hand = Hand::at(NOW);
+            let logs = daily(&hand, kind).build(directory.path()).expect("builds");
+            let error = logs.compress().expect_err("refused");
+            assert_eq!((error.operation(), error.path()), (Operation::Compression, &*plain));
+            common::says(&error.to_string(), &["cannot be read", "move it away", ending]);
+            assert_eq!(fs::read(&archive).expect("there"), damaged);
+            assert_eq!(fs::read_to_string(&plain).expect("there"), content);
+            assert!(directory.path().join(format!("app.2026-11-19.log{ending}")).exists(), "the others are compressed");
+        }
+        // A directory has its name.
+        let directory = tempfile::tempdir().expect("a directory");
+        let plain = yesterday(directory.path(), &content);
+        fs::create_dir(with_ending(&plain, ending)).expect("made");
+        let logs = daily(&Hand::at(NOW), kind).build(directory.path()).expect("builds");
+        logs.compress().expect_err("refused");
+        assert!(plain.exists());
+    }
+}
+
+#[test]
+fn what_a_link_leads_to_stays_plain() {
+    let (kind, _) = KINDS[0];
+    for link in ["symlink", "hard link"] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let hand = Hand::at(NOW);
+        let plain = yesterday(directory.path(), "x\n");
+        let latest = directory.path().join("latest");
+        let builder = daily(&hand, kind);
+        let logs = match link {
+            "symlink" => builder.latest_symlink("latest"),
+            _ => builder.latest_hard_link("latest"),
+        };
+        let logs = logs.build(directory.path()).expect("builds");
+        fs::remove_file(&latest).expect("removed");
+        match link {
+            "symlink" => symlink("app.2026-11-20.log", &latest).expect("linked"),
+            _ => fs::hard_link(&plain, &latest).expect("linked"),
+        }
+        assert_eq!(logs.compress().expect("compresses"), 0);
+        assert!(plain.exists());
+        logs.reopen().expect("renews the link");
+        logs.compress().expect("compresses");
+        eventually("it is compressed, perhaps in the background", || !plain.exists());
+        assert_eq!(fs::read_to_string(&latest).expect("there"), "");
+    }
+}
+
+#[test]
+fn the_work_is_done_at_the_lowest_priority_and_nobody_waits_for_it() {
+    let (kind, _) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let plain = yesterday(directory.path(), &lines(1_000_000));
+    let logs = daily(&hand, kind).max_log_files(9).min_log_files(1).build(directory.path()).expect("builds");
+    std::thread::scope(|scope| {
+        scope.spawn(|| logs.compress().expect("compresses"));
+        // The fields of proc_pid_stat(5), counted behind the name.
+        let stat = || {
+            let tasks = fs::read_dir("/proc/self/task").expect("there").flatten();
+            tasks.map(|task| task.path()).find_map(|task| {
+                let stat = fs::read_to_string(task.join("stat")).ok()?;
+                let (_, fields) = stat.split_once("(log-compression) ")?;
+                let fields: Vec<_> = fields.split(' ').map(str::to_owned).collect();
+                let mask = fs::read_to_string(task.join("status")).ok()?;
+                let mask = mask.lines().find_map(|line| line.strip_prefix("SigBlk:"))?.trim().to_owned();
+                Some((task, fields, mask))
+            })
+        };
+        eventually("the thread has lowered its priority", || {
+            stat().is_some_and(|(_, fields, _)| (&*fields[16], &*fields[38]) == ("19", "5"))
+        });
+        let (task, _, mask) = stat().expect("still there");
+        assert!(u64::from_str_radix(&mask, 16).expect("a mask") & 0x7fff_ffff > 0x7000_0000, "{mask}");
+        let id: nix::libc::c_long =
+            task.file_name().and_then(|id| id.to_str()).and_then(|id| id.parse().ok()).expect("an id");
+        // SAFETY: ioprio_get(2) takes two integers.
+        let priority = || unsafe { nix::libc::syscall(nix::libc::SYS_ioprio_get, 1 as nix::libc::c_long, id) };
+        // It is the last of the three that the thread sets.
+        eventually("the class IDLE", || priority() >> 13 == 3);
+        // Meanwhile:
+        let began = Instant::now();
+        assert_eq!(logs.prune().expect("prunes"), 0);
+        let late = daily(&Hand::at(NOW - 2 * DAY), kind).build(directory.path()).expect("builds");
+        log(&late, "a late line for another file");
+        log(&logs, "an event");
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(plain.exists(), "it was still being compressed");
+    });
+    assert!(!plain.exists());
+}
+
+#[test]
+fn temporary_names_of_the_dead_are_cleared_away_and_those_of_the_living_are_not() {
+    let (kind, ending) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let hidden = format!(".app.2026-11-20.log{ending}.{:x}-{:016x}.prefork.tmp", 1, NOW * 1_000_000_000);
+    let foreign = format!(".other.2026-11-20.log{ending}.{:x}-{:016x}.prefork.tmp", 1, NOW * 1_000_000_000);
+    fs::write(directory.path().join(&hidden), "half of one").expect("written");
+    fs::write(directory.path().join(&foreign), "half of one").expect("written");
+    let held = File::open(directory.path().join(&hidden)).expect("opens");
+    let lease = nix::libc::flock { l_type: 0, l_whence: 0, l_start: 1 << 62, l_len: 1, l_pid: 0 };
+    nix::fcntl::fcntl(&held, nix::fcntl::FcntlArg::F_OFD_SETLK(&lease)).expect("leased");
+    compress(&Hand::at(NOW), kind, directory.path());
+    assert!(directory.path().join(&hidden).exists());
+    drop(held);
+    compress(&Hand::at(NOW), kind, directory.path());
+    assert!(!directory.path().join(&hidden).exists());
+    assert!(directory.path().join(&foreign).exists());
+}
+
+#[test]
+fn an_opener_does_not_enter_a_file_that_is_about_to_go_and_the_line_is_kept_elsewhere() {
+    let (kind, _) = KINDS[0];
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let plain = yesterday(directory.path(), "x\n");
+    let (told, builder): (Told, _) = telling(daily(&hand, kind));
+    let logs = builder.build(directory.path()).expect("builds");
+    // As somebody who was stopped between the claim and the removal.
+    let claimed = OpenOptions::new().read(true).write(true).open(&plain).expect("opens");
+    let claim = nix::libc::flock { l_type: 1, l_whence: 0, l_start: 1 << 62, l_len: 1, l_pid: 0 };
+    nix::fcntl::fcntl(&claimed, nix::fcntl::FcntlArg::F_OFD_SETLK(&claim)).expect("claimed");
+    hand.set(NOW - DAY, 0);
+    log(&logs, "late");
+    fs::remove_file(&plain).expect("removed");
+    drop(claimed);
+    assert_eq!(fs::read_to_string(directory.path().join(TODAY)).expect("there"), "late\n");
+    assert_eq!(operations(&told), [Operation::Rollover]);
+}

@@ -1,0 +1,16 @@
+//! Plays scenarios in the program `fork-tests`, and checks the pages and the sources of this repository.
+
+mod program;
+
+mod attacks;
+mod bad_writers;
+mod busy_parent;
+mod chaos;
+mod directories;
+mod house;
+mod injected_clock;
+mod pages;
+mod paused;
+mod retention;
+mod shared_directory;
+mod sizes;

@@ -1,0 +1,4 @@
+//! The checker finds what writers do wrong on purpose, as often as they do it, and nothing else.
+
+mod checker;
+mod line;
