@@ -7,14 +7,11 @@ use crate::filler;
 use crate::killer;
 use crate::limits;
 use crate::outside;
-use crate::scenario::{Built, Scenario};
+use crate::scenario::{Built, START, Scenario};
 use harness::clock::Ticking;
 use harness::line::{Sizes, Way};
 use harness::pattern::Unit;
 use harness::report::Allows;
-
-/// 2027-12-30T22:59:58.5Z.
-const START: u64 = 1_830_207_598_500_000_000;
 
 /// All scenarios of attacks, in the order in which `list` shows them.
 #[must_use]
@@ -51,7 +48,7 @@ pub fn all() -> Vec<Scenario> {
 
 /// Four processes and their parent, which write until the faults have done their work.
 fn attack(name: &'static str, about: &'static str) -> Scenario {
-    let mut scenario = Scenario::plain(name, about);
+    let mut scenario = Scenario::plain(name, about).on_the_systems_clock();
     scenario.start.processes = 4;
     scenario.start.stay = true;
     scenario.load.lines = 0;

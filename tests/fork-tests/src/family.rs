@@ -139,8 +139,10 @@ impl Stage {
             return ground.span(Until::End).unwrap_or_default() / 2;
         }
         let left = ground.ledger.get(Word::End).saturating_sub(ground.clock.now());
+        let first = ground.pattern.next_boundary(ground.clock.now());
+        let period = ground.pattern.next_boundary(first) - first;
         // So that those that live on see their rollovers before the end.
-        Duration::from_nanos(left / ground.ticking.speed()).saturating_sub(Duration::from_secs(4))
+        Duration::from_nanos(left.saturating_sub(4 * period) / ground.ticking.speed())
     }
 
     /// Starts one child. `pen` was made before, so that a raw clone need not allocate.

@@ -14,7 +14,7 @@ use harness::process::signal;
 /// Stops one child after the other across two boundaries, while the others go on.
 pub fn pause_across_two_boundaries(stage: &Stage) {
     let ground = &stage.ground;
-    let (ledger, pattern) = (ground.ledger, &ground.pattern);
+    let (ledger, pattern, speed) = (ground.ledger, &ground.pattern, ground.ticking.speed());
     let children = stage.scenario.start.processes;
     let end = ledger.get(Word::End);
     for round in 0.. {
@@ -29,12 +29,12 @@ pub fn pause_across_two_boundaries(stage: &Stage) {
         // In turn: just before the boundary, just after it, and before it in the middle of an event, which has its time
         // then.
         match round % 3 {
-            0 => wait_until(stage, boundary - 300_000),
-            1 => wait_until(stage, boundary + 50_000),
+            0 => wait_until(stage, boundary - 300_000 * speed),
+            1 => wait_until(stage, boundary + 50_000 * speed),
             _ => {
-                wait_until(stage, boundary - 100_000_000);
+                wait_until(stage, boundary - 4_000_000 * speed);
                 member.ask_to_stop(true);
-                wait_until(stage, boundary - 300_000);
+                wait_until(stage, boundary - 300_000 * speed);
                 member.ask_to_stop(false);
             }
         }
@@ -43,7 +43,7 @@ pub fn pause_across_two_boundaries(stage: &Stage) {
         }
         let resumed_after = pattern.next_boundary(pattern.next_boundary(ground.clock.now()));
         // So long that others have pruned.
-        wait_until(stage, resumed_after.max(over) + 50_000_000);
+        wait_until(stage, resumed_after.max(over) + 50_000_000 * speed);
         signal(member.pid(), Signal::SIGCONT);
         member.pause(false);
     }
@@ -183,7 +183,7 @@ pub fn wait_for_more(stage: &Stage, what: fn(&Thread) -> u64, more: u64, patienc
 /// Waits until the clock of the run shows `instant`.
 fn wait_until(stage: &Stage, instant: u64) {
     loop {
-        let left = instant.saturating_sub(stage.ground.clock.now());
+        let left = instant.saturating_sub(stage.ground.clock.now()) / stage.ground.ticking.speed();
         match left {
             0 => return,
             1..2_000_000 => std::hint::spin_loop(),

@@ -17,6 +17,9 @@ use harness::process::Birth;
 use harness::report::Allows;
 use harness::zone::Zone;
 
+/// 2027-12-30T22:59:58.5Z: the end of a week, a month and a year is near, and a leap day follows.
+pub const START: u64 = 1_830_207_598_500_000_000;
+
 /// When the appender is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Built {
@@ -130,8 +133,8 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// 32 children of a parent that built the appender, 21 rollovers on the system's clock, and
-    /// nothing out of the ordinary: the others differ from it.
+    /// 32 children of a parent that built the appender, 50 rollovers on a clock whose seconds take 40 ms, and nothing
+    /// out of the ordinary: the others differ from it.
     #[must_use]
     pub fn plain(name: &'static str, about: &'static str) -> Self {
         Self {
@@ -171,8 +174,8 @@ impl Scenario {
                 max_age: None,
                 hook: None,
             },
-            ticking: Ticking::System { speed: 1 },
-            load: Load { rollovers: 21, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
+            ticking: Ticking::Running(START, 25),
+            load: Load { rollovers: 50, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
             faults: None,
             before: None,
             needs_root: false,
@@ -187,6 +190,14 @@ impl Scenario {
             forward: true,
             plan: None,
         }
+    }
+
+    /// The same for 21 rollovers on the system's clock, which the library reads by itself.
+    #[must_use]
+    pub fn on_the_systems_clock(mut self) -> Self {
+        self.ticking = Ticking::System { speed: 1 };
+        self.load.rollovers = 21;
+        self
     }
 
     /// The same for `tracing_appender::rolling`: it rolls over once a minute at the shortest, so the

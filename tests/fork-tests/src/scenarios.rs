@@ -4,7 +4,7 @@ use crate::attacks;
 use crate::chaos;
 use crate::faults;
 use crate::links;
-use crate::scenario::{Built, Scenario};
+use crate::scenario::{Built, START, Scenario};
 use crate::sizes;
 use harness::clock::Ticking;
 use harness::line::{Sizes, Way};
@@ -12,8 +12,6 @@ use harness::pattern::Unit;
 use harness::process::Birth;
 use harness::zone::Zone;
 
-/// 2027-12-30T22:59:58.5Z: the end of a week, a month and a year is near, and a leap day follows.
-const START: u64 = 1_830_207_598_500_000_000;
 /// 2024-01-01T00:00:00Z.
 const YEAR: u64 = 1_704_067_200_000_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -34,7 +32,8 @@ pub fn all() -> Vec<Scenario> {
         directories(),
         directories_pruned(),
         paused_directories(),
-        busy("busy-fork", "700 children forked while four threads of the parent log", Birth::Fork),
+        busy("busy-fork", "700 children forked while four threads of the parent log", Birth::Fork)
+            .on_the_systems_clock(),
         busy("busy-daemon", "the same through daemonizing double forks", Birth::Daemon),
         busy("busy-clone", "the same through raw clone(2)", Birth::Clone),
         busy_local(),
@@ -77,7 +76,11 @@ fn built_after_fork(name: &'static str, about: &'static str, birth: Birth) -> Sc
 
 fn nothing_pruned() -> Scenario {
     let about = "as built-before-fork, with a link and a max_log_files that nothing in the run reaches";
-    let mut scenario = Scenario::plain("nothing-pruned", about);
+    unpruned("nothing-pruned", about).on_the_systems_clock()
+}
+
+fn unpruned(name: &'static str, about: &'static str) -> Scenario {
+    let mut scenario = Scenario::plain(name, about);
     scenario.setup.max_log_files = Some(10_000);
     scenario.setup.latest_symlink = Some("app.log");
     scenario
@@ -119,8 +122,7 @@ fn paused_pruned() -> Scenario {
 
 fn directories() -> Scenario {
     let about = "files stand in a directory for each minute, below those of day, month and year";
-    let mut scenario = nothing_pruned();
-    (scenario.name, scenario.about) = ("directories", about);
+    let mut scenario = unpruned("directories", about);
     scenario.setup.pattern.prefix = String::new();
     scenario.setup.pattern.date = Some("%Y/%m/%d/%H-%M/app-%S");
     scenario
@@ -152,6 +154,8 @@ fn busy(name: &'static str, about: &'static str, birth: Birth) -> Scenario {
     scenario.start.visitors = 500;
     scenario.start.busy = 4;
     scenario.load.lines = 40_000;
+    // Time for 700 births, one after the other.
+    scenario.load.rollovers = 100;
     // So that children find housekeeping to do as well, and under way when they are forked.
     scenario.setup.max_log_files = Some(10_000);
     scenario.setup.latest_symlink = Some("app.log");
@@ -173,8 +177,9 @@ fn busy_local() -> Scenario {
     scenario.start.stay = true;
     scenario.setup.pattern.zone = Zone::new_york();
     scenario.setup.pattern.unit = Unit::Minutely;
-    // A second for a minute. The change is three hours away until all children are there.
-    scenario.ticking = Ticking::Running(changes().0 - 10_800 * SECOND, 60);
+    // A minute takes 100 ms. The change is three hours away until all children are there.
+    scenario.ticking = Ticking::Running(changes().0 - 10_800 * SECOND, 600);
+    scenario.load.rollovers = 60;
     scenario.faults = Some(faults::change_the_clocks_for_all);
     scenario.load.lines = 8000;
     scenario.load.sizes = Sizes::Short;
@@ -266,7 +271,8 @@ fn crossing_dst(name: &'static str, unit: Unit, seconds: u64, change: u64) -> Sc
     let mut scenario = crossing(name, unit, seconds, 0);
     scenario.about = "8 processes in local time cross a boundary every 100 ms, and a change of New York's clocks";
     scenario.setup.pattern.zone = Zone::new_york();
-    // Ten boundaries before the change, sixteen after it.
+    // Ten boundaries before the change, sixteen after it, and more for a busy machine.
+    scenario.load.rollovers = 40;
     scenario.ticking = Ticking::Running(change - seconds * SECOND * 21 / 2, seconds * 10);
     scenario
 }

@@ -37,7 +37,7 @@ pub fn all() -> Vec<Scenario> {
 }
 
 fn sizes(name: &'static str, about: &'static str) -> Scenario {
-    let mut scenario = Scenario::plain(name, about);
+    let mut scenario = Scenario::plain(name, about).on_the_systems_clock();
     scenario.setup.max_file_bytes = Some(256 << 10);
     scenario.start.processes = 16;
     scenario.start.built = Built::AfterFork;
