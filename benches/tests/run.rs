@@ -28,7 +28,7 @@ fn rows<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn every_subject_is_measured_in_every_shape_and_all_its_lines_are_found() {
+fn every_subject_is_measured_in_every_shape() {
     let text = printed(&["--rounds", "2", "--lines", "400"]);
     for shape in ["1 thread", "2 threads, one file", "2 processes, one file"] {
         assert_eq!(
@@ -67,7 +67,7 @@ fn a_limit_on_the_size_is_compared_with_none() {
 }
 
 #[test]
-fn the_latency_of_events_is_taken_while_files_are_compressed_and_pruned() {
+fn latency_is_measured_while_files_are_compressed_and_pruned() {
     let sizes = ["--bytes", "2000000", "--files", "3", "--pruned-bytes", "4096", "--seconds", "0.1"];
     let text = printed(&[&["latency", "--rounds", "1"], &sizes[..]].concat());
     for pace in ["sleeping", "spinning"] {

@@ -118,7 +118,7 @@ fn allocations_of_events(subscriber: impl Subscriber + Send + Sync + 'static, in
 const EVENT_LINES: u64 = 2 * 2 * EVENTS;
 
 #[test]
-fn the_count_sees_every_kind_of_allocation_and_only_those_of_this_thread() {
+fn the_count_sees_all_allocations_of_this_thread_alone() {
     assert_eq!(allocations(|| drop(black_box(Box::new(1_u64)))), 1, "alloc");
     assert_eq!(allocations(|| drop(black_box(vec![0_u8; 100]))), 1, "alloc_zeroed");
     let mut text = String::from("a line");
@@ -181,7 +181,7 @@ fn an_event_through_fmt_with_timer_and_writer_allocates_nothing() {
 }
 
 #[test]
-fn ending_the_piece_of_a_long_line_takes_little_memory_however_long_the_line_is() {
+fn ending_a_long_fragment_takes_little_memory() {
     alone(|directory| {
         if !small_disk(directory, "size=16m") {
             return;
@@ -206,7 +206,7 @@ fn ending_the_piece_of_a_long_line_takes_little_memory_however_long_the_line_is(
 /// `tracing-subscriber` itself allocates for an event in a span (the list of its spans), unless
 /// its feature `smallvec` is on.
 #[test]
-fn an_event_in_a_span_allocates_no_more_than_tracing_subscriber_does_without_a_file() {
+fn an_event_in_a_span_allocates_what_tracing_subscriber_does() {
     let into_nothing = tracing_subscriber::fmt::layer().with_writer(io::sink);
     let theirs = allocations_of_events(Registry::default().with(into_nothing), true);
 

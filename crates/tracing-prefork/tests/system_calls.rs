@@ -265,8 +265,8 @@ fn under_the_write_lock_an_event_takes_four_more_calls() {
 const CALLS_A_SECOND: f64 = 8.0;
 
 #[test]
-fn with_the_real_clock_there_is_a_handful_of_other_calls_a_second() {
-    let test = "with_the_real_clock_there_is_a_handful_of_other_calls_a_second";
+fn with_the_real_clock_a_second_takes_few_other_calls() {
+    let test = "with_the_real_clock_a_second_takes_few_other_calls";
     let calls = traced(test, |directory| {
         let appender = daily(directory).build(directory.join("real")).expect("an appender");
         in_the_way("layer", &appender, &mut |event| {
@@ -324,10 +324,10 @@ fn the_count_sees_what_a_careless_writer_does() {
 }
 
 #[test]
-fn a_header_that_logs_itself_is_asked_once_and_makes_no_directory() {
+fn a_header_that_logs_is_asked_once_and_makes_no_directory() {
     static LOGS: std::sync::OnceLock<Appender> = std::sync::OnceLock::new();
     static DAY: AtomicU64 = AtomicU64::new(0);
-    let calls = traced("a_header_that_logs_itself_is_asked_once_and_makes_no_directory", |directory| {
+    let calls = traced("a_header_that_logs_is_asked_once_and_makes_no_directory", |directory| {
         let header = |_| {
             if let Some(mut logs) = LOGS.get() {
                 // Where the directory is gone, there is no file that it could go to.
@@ -361,8 +361,8 @@ fn a_header_that_logs_itself_is_asked_once_and_makes_no_directory() {
 }
 
 #[test]
-fn a_size_rollover_lists_no_directory_in_the_thread_of_the_event() {
-    let test = "a_size_rollover_lists_no_directory_in_the_thread_of_the_event";
+fn a_rollover_by_size_lists_no_directory_in_the_events_thread() {
+    let test = "a_rollover_by_size_lists_no_directory_in_the_events_thread";
     let calls = traced(test, |directory| {
         let clock = || SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_249_981);
         let builder = Appender::builder().rotation(Rotation::DAILY).filename_prefix("app").filename_suffix("log");

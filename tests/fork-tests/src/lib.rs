@@ -1,14 +1,14 @@
 //! Forks and re-executes real processes that write one log directory, and checks every line.
 //!
-//! A [`scenario::Scenario`] says how the processes start, how their appender is built, what they
-//! write, what befalls them, and what must be true in the end. [`run::Stage`] plays it: every line
-//! is noted in a [`harness::ledger::Ledger`] that all processes share before its write and after it, and in
-//! the end the [`harness::checker::Checker`] holds each file against the ledger. Scenarios are played by the
-//! program `fork-tests`, whose own process has one thread, never by a test's.
+//! A [`scenario::Scenario`] says how the processes start, how their appender is built, what they write, what happens to
+//! them, and what must be true in the end. [`run::Stage`] plays the scenario. Each line is noted in a
+//! [`harness::ledger::Ledger`] that all processes share: once before its write and once after it. In the end the
+//! [`harness::checker::Checker`] compares each file with the ledger. The program `fork-tests` plays the scenarios. Its
+//! own process has one thread, which the process of a test has not.
 //!
 //! [`attacks`] are the scenarios of the worst day: disks that run [full](filler), [kills](killer), what somebody does
-//! to the files from [`outside`], [`limits`]. What was taken from the writers, and when, stands in the [`harness::journal`]. All
-//! of them together make a [`table`].
+//! to the files from [`outside`], [`limits`]. The [`harness::journal`] says what was taken from the writers, and when.
+//! All attacks together make a [`table`].
 //!
 //! [`chaos`] draws options, clocks and faults by a seed, and lets them come together.
 //!

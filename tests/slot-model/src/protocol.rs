@@ -289,7 +289,7 @@ fn a_slot_that_could_not_be_closed_is_open_again() {
 }
 
 #[test]
-fn a_kernel_that_refuses_its_barriers_lets_nothing_be_exchanged_that_once() {
+fn nothing_is_exchanged_when_the_kernel_refuses_its_barriers() {
     let setup = Setup { refuses: true, ..EXPEDITED };
     let roll: fn(&Logs) = |logs| {
         let installed = logs.roll(|rolling| rolling.install(span(2), 0, file(2)));
@@ -304,7 +304,7 @@ fn a_kernel_that_refuses_its_barriers_lets_nothing_be_exchanged_that_once() {
 }
 
 #[test]
-fn a_process_that_registers_for_barriers_in_the_middle_of_its_work() {
+fn a_process_may_register_for_barriers_while_it_writes() {
     // The first rollover of a forked child does so while its other threads write.
     let setup = Setup { late: true, ..EXPEDITED };
     let register: fn(&Logs) = |logs| {
@@ -315,7 +315,7 @@ fn a_process_that_registers_for_barriers_in_the_middle_of_its_work() {
 }
 
 #[test]
-fn a_program_that_closes_our_descriptors_makes_us_forget_them_under_the_writers_of_others() {
+fn closed_descriptors_are_forgotten_while_others_write() {
     for setup in BOTH {
         let forget: fn(&Logs) = |logs| {
             logs.roll(|rolling| rolling.forget());
@@ -328,7 +328,7 @@ fn a_program_that_closes_our_descriptors_makes_us_forget_them_under_the_writers_
 }
 
 #[test]
-fn a_file_without_a_name_is_closed_only_when_nobody_writes_to_it() {
+fn a_file_without_a_name_closes_only_when_nobody_writes_to_it() {
     let abandon: fn(&Logs) = |logs| {
         logs.roll(|rolling| rolling.abandon_nameless(time(1).at, |_| true));
     };
@@ -417,7 +417,7 @@ mod broken_on_purpose {
 
     #[test]
     #[should_panic(expected = "Causality violation")]
-    fn a_rollover_that_does_not_look_at_the_counts_but_runs_barriers() {
+    fn a_rollover_that_runs_barriers_but_ignores_the_counts() {
         late_line_and_rollover(EXPEDITED.with(Broken::Counts));
     }
 

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_that_begin_alike_the_one_that_a_block_ends_in_and_a_line_is_glued_to_is_ended() {
+    fn of_lines_alike_the_fragment_at_the_end_of_a_block_is_ended() {
         let line = |number: u32| format!("2026-11-21T08:33:{number:02} a line of some length ......\n");
         let many = |bytes: usize| (0..).map(|number| line(number % 60)).take(bytes / line(0).len()).collect::<String>();
         for written in [2, 8, 14, 17] {
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_of_a_line_of_many_mebibytes_is_found_by_reading_it_once_and_the_end_of_the_file() {
+    fn the_end_of_a_huge_fragment_is_found_by_reading_it_once() {
         const WRITTEN: usize = 16 << 20;
         let line = [vec![b'x'; WRITTEN + 1000], vec![b'\n']].concat();
         let edges = 2 * (BEHIND + TOLD_BY as u64 + 1);

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_follow_ever_more_rarely_and_a_success_ends_the_pause() {
+    fn attempts_grow_ever_rarer_and_a_success_ends_the_pause() {
         let retry = new();
         let mut at = 100;
         for pause in [1, 2, 4, 8, 8] {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_nothing_if_another_attempt_has_succeeded_meanwhile() {
+    fn a_failure_causes_no_pause_if_another_attempt_succeeded() {
         let retry = new();
         let slow = retry.begin();
         retry.succeeded();

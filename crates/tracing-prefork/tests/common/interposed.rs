@@ -1,5 +1,5 @@
-//! Functions that take the place of the C library's in the program that includes this file, so that tests need not hit a
-//! moment by chance.
+//! Functions that take the place of the C library's in the program that includes this file. With them, a test need not
+//! hit a moment by chance.
 
 #![allow(dead_code, reason = "no program uses all of it")]
 

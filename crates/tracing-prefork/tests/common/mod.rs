@@ -136,6 +136,12 @@ pub(crate) fn written_now(path: &Path) {
     file.set_modified(SystemTime::now()).expect("sets the time");
 }
 
+/// A directory in memory, if there is a place for one: for tests that kill processes. A kill is no crash of the
+/// machine, so the disk has nothing to do with it, and `fsync` takes no time in memory.
+pub(crate) fn directory_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory")
+}
+
 /// Logs a line.
 pub(crate) fn log(mut logs: &Appender, text: &str) {
     writeln!(logs, "{text}").expect("writes");

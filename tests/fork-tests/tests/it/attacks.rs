@@ -71,7 +71,7 @@ fn writers_may_be_killed_in_the_middle_of_a_line() {
 }
 
 #[test]
-fn programs_may_end_while_their_threads_are_in_the_middle_of_a_line() {
+fn programs_may_end_while_their_threads_write_a_line() {
     let run = survives(&["ended", "--trials=100", "--lock-writes"]).expect("needs no root");
     assert_eq!((run.count("killed"), run.count("glued")), (100, 0), "{run:?}");
     survives(&["ended", "--trials=100", "--glued"]);

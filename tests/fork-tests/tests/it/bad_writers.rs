@@ -98,7 +98,7 @@ fn a_writer_that_keeps_a_file_open_that_was_moved_away_is_found() {
 }
 
 #[test]
-fn writers_whose_files_are_not_bounded_compressed_or_headed_fail() {
+fn writers_that_bound_compress_or_head_no_files_fail() {
     let run = play(&["sizes", "--habit=right", "--rollovers=1", "--trials=3"]);
     assert!(run.says("bytes, at most") && run.count("wrong") == run.count("other"), "{run:?}");
     let run = play(&["headers", "--habit=right", "--rollovers=1", "--trials=3"]);

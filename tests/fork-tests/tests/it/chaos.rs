@@ -56,7 +56,7 @@ fn is_found(habit: &str, counts: &[&str]) {
 }
 
 #[test]
-fn writers_that_lose_double_damage_misplace_or_reorder_are_found() {
+fn every_kind_of_wrong_writer_is_found() {
     is_found("loses", &["lost"]);
     is_found("duplicates", &["duplicated"]);
     is_found("damages", &["torn"]);

@@ -32,6 +32,6 @@ fn directories_come_and_go_each_40_ms_and_the_links_follow() {
 }
 
 #[test]
-fn a_directory_in_which_a_stopped_process_may_write_is_not_removed() {
+fn a_directory_stays_while_a_stopped_process_may_write_there() {
     play(&["paused-directories"]).is_right(7, 20, 100_000);
 }

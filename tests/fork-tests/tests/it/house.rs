@@ -1,8 +1,9 @@
-//! The library's modules stand in rooms, and an import points down the list of the rooms or stays in its room.
+//! The library's modules stand in rooms, and an import points down the list of the rooms or stays in its room. Files,
+//! functions, lines and names keep to their limits, and tests stand where they belong.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// From the top down. Those of one line stand side by side.
 const ROOMS: [&[&str]; 9] = [
@@ -33,18 +34,26 @@ fn sources(directory: &Path, above: &str, found: &mut BTreeMap<String, String>) 
         let module = if above.is_empty() { stem.to_owned() } else { format!("{above}::{stem}") };
         if path.is_dir() {
             sources(&path, &module, found);
-        } else {
+        } else if path.extension().is_some_and(|suffix| suffix == "rs") {
             let module = if stem == "mod" { above.to_owned() } else { module };
             found.insert(module, fs::read_to_string(&path).expect("readable"));
         }
     }
 }
 
-fn library() -> BTreeMap<String, String> {
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The sources below a folder of the repository, by the path of their module.
+fn below(folder: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/tracing-prefork/src");
-    sources(&library, "", &mut found);
+    sources(&root().join(folder), "", &mut found);
     found
+}
+
+fn library() -> BTreeMap<String, String> {
+    below("crates/tracing-prefork/src")
 }
 
 /// The paths that a tree of names stands for: `a::{b, c::{d}}` for `a::b` and `a::c::d`.
@@ -154,7 +163,8 @@ fn no_modules_import_each_other_in_a_circle() {
 
 #[test]
 fn the_check_finds_what_points_up_and_what_goes_in_a_circle() {
-    let text = "use crate::write::log::{Log, Other};\n// crate::event::put\nfn f() { crate::names::site::f(); super::room::g() }";
+    let text = "use crate::write::log::{Log, Other};\n// crate::event::put\n\
+                fn f() { crate::names::site::f(); super::room::g() }";
     let exports = BTreeMap::from([("Appender".to_owned(), "appender".to_owned())]);
     let found = imports_of("upkeep::job", text, &exports);
     assert_eq!(
@@ -174,7 +184,7 @@ fn the_check_finds_what_points_up_and_what_goes_in_a_circle() {
 /// `docs/house.md` names each step of an event's path as `` `file:line` `function` ``.
 #[test]
 fn the_path_of_an_event_is_where_the_page_says() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = root();
     let page = fs::read_to_string(root.join("docs/house.md")).expect("readable");
     let mut steps = 0;
     for cell in page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(1)) {
@@ -188,4 +198,139 @@ fn the_path_of_an_event_is_where_the_page_says() {
         steps += 1;
     }
     assert!(steps > 10, "only {steps} steps");
+}
+
+/// The functions of a source that `rustfmt` has formatted: name, and lines from `fn` to the closing brace.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<_> = text.lines().collect();
+    let begins = lines.iter().enumerate().filter_map(|(number, line)| {
+        let code = line.trim_start();
+        let name = code.split_once("fn ")?.1.split(['(', '<']).next()?;
+        let is_definition = !code.starts_with("//") && !code.contains('"') && name.chars().all(is_of_name);
+        is_definition.then_some((number, line.len() - code.len(), name.to_owned()))
+    });
+    let length = |begin: usize, indent: usize| {
+        // A declaration ends with a semicolon, a definition with a brace at the column of its `fn`.
+        let end = format!("{}}}", " ".repeat(indent));
+        let ends = |line: &&str| {
+            line.starts_with(&end)
+                || line.ends_with(';') && !line.get(indent..).is_some_and(|code| code.starts_with(' '))
+        };
+        lines[begin..].iter().position(ends).map_or(1, |last| last + 1)
+    };
+    begins.map(|(begin, indent, name)| (name, length(begin, indent))).collect()
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || letter == '_'
+}
+
+#[test]
+fn no_file_has_more_than_400_lines_and_no_function_more_than_60() {
+    let library = library();
+    let long: Vec<_> =
+        library.iter().filter(|(_, text)| text.lines().count() > 400).map(|(module, _)| module).collect();
+    assert!(long.is_empty(), "too long: {long:#?}");
+    let functions: Vec<_> =
+        library.iter().flat_map(|(module, text)| functions(text).into_iter().map(move |it| (module, it))).collect();
+    assert!(functions.len() > 500, "the functions are found: {}", functions.len());
+    let long: Vec<_> = functions.iter().filter(|(_, (_, lines))| *lines > 60).collect();
+    assert!(long.is_empty(), "too long: {long:#?}");
+}
+
+#[test]
+fn the_check_of_functions_counts_their_lines() {
+    let text = "impl A {\n    fn a() {\n        b();\n    }\n}\n\nfn c(\n    x: u8,\n) -> u8 {\n    x\n}\n";
+    assert_eq!(functions(text), [("a".to_owned(), 3), ("c".to_owned(), 5)]);
+}
+
+/// All sources and pages, by their path in the repository.
+fn texts() -> BTreeMap<String, String> {
+    let sources = ["crates", "tests", "benches"]
+        .iter()
+        .flat_map(|folder| below(folder).into_iter().map(move |(module, text)| (format!("{folder}::{module}"), text)));
+    let pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).into_iter();
+    let docs = fs::read_dir(root().join("docs")).expect("docs");
+    let docs = docs.map(|entry| format!("docs/{}", entry.expect("readable").file_name().to_string_lossy()));
+    let pages = pages.chain(docs.filter(|name| name.ends_with(".md")));
+    sources.chain(pages.map(|name| (name.clone(), fs::read_to_string(root().join(name)).expect("readable")))).collect()
+}
+
+#[test]
+fn no_line_is_longer_than_120_columns_but_for_rows_of_tables() {
+    let is_row = |line: &str| line.trim_start().trim_start_matches(['/', '!', ' ']).starts_with('|');
+    let is_long = |line: &&str| line.chars().count() > 120 && !is_row(line);
+    let texts = texts();
+    let long: Vec<_> =
+        texts.iter().flat_map(|(name, text)| text.lines().filter(is_long).map(move |line| (name, line))).collect();
+    assert!(long.is_empty(), "too long: {long:#?}");
+}
+
+#[test]
+fn no_table_has_more_than_six_columns() {
+    for (name, text) in texts().iter().filter(|(name, _)| name.ends_with(".md")) {
+        for row in text.lines().filter(|line| line.starts_with('|')) {
+            let columns = row.replace("\\|", "").matches('|').count() - 1;
+            assert!(columns <= 6, "{name}: {row}");
+        }
+    }
+}
+
+#[test]
+fn no_test_has_a_name_of_more_than_60_characters() {
+    let texts = texts();
+    let names = texts.values().flat_map(|text| functions(text)).map(|(name, _)| name);
+    let long: Vec<_> = names.filter(|name| name.len() > 60).collect();
+    assert!(long.is_empty(), "too long: {long:#?}");
+}
+
+/// The source of each test of a text, from its attribute to the next one.
+fn tests(text: &str) -> impl Iterator<Item = &str> {
+    text.split("#[test]").skip(1)
+}
+
+/// Whether a text has this word, and not as the end of a longer name.
+fn calls(text: &str, word: &str) -> bool {
+    text.match_indices(word).any(|(at, _)| !text[..at].ends_with(is_of_name))
+}
+
+/// The functions that run a test in a process of its own: those of `common`, and those of this text that call one.
+fn callers_of_alone(text: &str) -> Vec<String> {
+    let mut callers = ["alone(", "alone_with(", "limited("].map(str::to_owned).to_vec();
+    loop {
+        let before = callers.len();
+        for (name, _) in functions(text) {
+            let body = text.split(&format!("fn {name}(")).nth(1).unwrap_or_default();
+            let body = body.split("\n}\n").next().unwrap_or_default();
+            let call = format!("{name}(");
+            if !callers.contains(&call) && callers.iter().any(|caller| calls(body, caller)) {
+                callers.push(call);
+            }
+        }
+        if callers.len() == before {
+            return callers;
+        }
+    }
+}
+
+#[test]
+fn tests_that_fork_or_start_programs_are_alone() {
+    let folder = "crates/tracing-prefork/tests";
+    let words = ["fork()", "Command::new", "alone(", "again(", "SYS_clone", "setrlimit", "umask("];
+    for (module, text) in below(&format!("{folder}/it")) {
+        let found = words.iter().find(|word| calls(&text, word));
+        assert!(found.is_none(), "{folder}/it: {module} has {found:?}: its place is {folder}/alone");
+    }
+    let mut counted = 0;
+    for (module, text) in below(&format!("{folder}/alone")).iter().filter(|(module, _)| !module.starts_with("examples"))
+    {
+        let callers = callers_of_alone(text);
+        for test in tests(text) {
+            let body = test.split("\n}\n").next().unwrap_or_default();
+            let is_alone = callers.iter().any(|caller| calls(body, caller));
+            assert!(is_alone, "{folder}/alone: {module} has a test that is not alone:{body}");
+            counted += 1;
+        }
+    }
+    assert!(counted > 100, "only {counted} tests");
 }

@@ -3,7 +3,7 @@
 use crate::program::play;
 
 #[test]
-fn lines_one_nanosecond_around_a_boundary_are_in_the_right_files() {
+fn lines_a_nanosecond_off_a_boundary_are_in_the_right_files() {
     play(&["exact-boundaries"]).is_right(9, 21, 3000);
 }
 
@@ -56,7 +56,7 @@ fn the_hour_that_comes_twice_is_crossed_together() {
 }
 
 #[test]
-fn with_the_offset_in_the_names_each_pass_of_that_hour_has_a_file_of_its_own() {
+fn names_with_the_offset_give_each_pass_its_own_file() {
     crosses_a_change_of_the_clocks("crossing-dst-back-offset");
 }
 

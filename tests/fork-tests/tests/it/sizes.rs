@@ -19,14 +19,14 @@ fn no_line_is_lost_where_files_are_full() {
 }
 
 #[test]
-fn under_the_write_lock_no_file_is_too_large_and_no_line_is_glued() {
+fn under_the_write_lock_sizes_hold_and_no_line_is_glued() {
     let run = is_right(&["sizes-locked"]);
     assert!(run.count("largest") <= 256 << 10, "{run:?}");
     assert_eq!(run.count("glued"), 0, "{run:?}");
 }
 
 #[test]
-fn threads_that_write_while_another_opens_the_next_file_keep_their_order_and_the_bound() {
+fn threads_keep_order_and_bound_while_one_opens_the_next_file() {
     for scenario in ["sizes-threads", "sizes-threads-locked"] {
         let run = play(&[scenario]);
         run.is_right(17, 1, 2000);
@@ -49,7 +49,7 @@ fn no_line_is_lost_where_files_are_compressed() {
 }
 
 #[test]
-fn files_that_stopped_processes_hold_are_compressed_later_and_no_line_is_lost() {
+fn files_held_by_stopped_processes_are_compressed_later() {
     let run = is_right(&["sizes-gzip-stopped"]);
     assert_eq!(run.count("archives") + 1, run.count("files"), "{run:?}");
 }

@@ -238,7 +238,7 @@ fn a_line_in_the_file_of_the_other_pass_of_an_hour_is_found() {
 }
 
 #[test]
-fn two_lines_mixed_into_each_other_are_two_torn_lines_and_none_lost() {
+fn two_mixed_lines_are_both_torn_and_none_is_lost() {
     let desk = Desk::new(1);
     let (one, two) = (desk.line(START), desk.line(START));
     let mixed = [&one[..60], &two[..70], &one[60..], &two[70..]].concat();
@@ -248,7 +248,7 @@ fn two_lines_mixed_into_each_other_are_two_torn_lines_and_none_lost() {
 }
 
 #[test]
-fn a_line_glued_to_a_piece_of_an_acknowledged_line_is_glued_and_that_one_is_torn() {
+fn a_cut_acknowledged_line_is_torn_and_the_next_one_glued() {
     let desk = Desk::new(1);
     let (one, two) = (desk.line(START), desk.line(START));
     desk.append("app.2026-11-21-08-33-01.log", &[&one[..60], &two[..]].concat());
@@ -297,7 +297,7 @@ fn a_line_that_nobody_wrote_is_found() {
 }
 
 #[test]
-fn a_line_may_be_in_any_period_that_its_write_saw_and_in_no_other() {
+fn a_line_is_only_in_a_period_that_its_write_saw() {
     let second = 1_000_000_000;
     for (name, wrong) in [("00", 1), ("01", 0), ("02", 0), ("03", 0), ("04", 1)] {
         let desk = Desk::new(1);
@@ -310,7 +310,7 @@ fn a_line_may_be_in_any_period_that_its_write_saw_and_in_no_other() {
 }
 
 #[test]
-fn a_line_that_the_timer_stamped_is_in_the_file_of_that_stamp_and_no_other() {
+fn a_line_that_the_timer_stamped_is_only_in_that_stamps_file() {
     let stamped = |stamp: &str, name: &str| {
         let desk = Desk::new(1);
         let id = desk.thread().begin(START + 999_000_000).unwrap();
@@ -365,7 +365,7 @@ fn a_file_that_does_not_belong_there_is_found() {
 
 /// A piece of a line that was refused, and an acknowledged line behind it.
 #[test]
-fn a_piece_of_a_refused_line_is_a_fragment_and_the_line_behind_it_glued() {
+fn a_cut_refused_line_is_a_fragment_and_the_next_one_glued() {
     let desk = Desk::new(1);
     let id = desk.thread().begin(START).unwrap();
     desk.thread().end(id.sequence, None);
@@ -387,7 +387,7 @@ fn a_piece_of_a_line_that_was_written_again_is_a_fragment() {
 }
 
 #[test]
-fn only_lines_up_to_the_second_of_its_deletion_may_be_in_a_deleted_file() {
+fn a_deleted_file_has_only_lines_up_to_the_second_it_went() {
     let second = 1_000_000_000;
     for (after, [removed, unnoticed, lost]) in
         [(0, [1, 0, 0]), (second / 2, [0, 1, 0]), (second - 1, [0, 1, 0]), (second, [0, 0, 1])]
@@ -405,7 +405,7 @@ fn only_lines_up_to_the_second_of_its_deletion_may_be_in_a_deleted_file() {
 }
 
 #[test]
-fn a_file_that_was_moved_away_is_read_where_it_is_and_not_written_for_long() {
+fn a_moved_file_is_read_and_may_not_be_written_for_long() {
     let second = 1_000_000_000;
     let desk = Desk::new(1);
     let room = desk.home.path().join("attic/1");
@@ -420,7 +420,7 @@ fn a_file_that_was_moved_away_is_read_where_it_is_and_not_written_for_long() {
 }
 
 #[test]
-fn lines_that_were_in_a_file_when_it_was_cut_to_nothing_are_not_lost_but_later_ones_are() {
+fn only_lines_after_a_file_was_cut_to_nothing_can_be_lost() {
     let desk = Desk::new(1);
     let _in_it = desk.line(START);
     desk.append("app.2026-11-21-08-33-01.log", b"");
@@ -433,7 +433,7 @@ fn lines_that_were_in_a_file_when_it_was_cut_to_nothing_are_not_lost_but_later_o
 }
 
 #[test]
-fn a_line_may_be_in_the_file_before_only_while_the_right_one_cannot_be_opened() {
+fn a_line_is_in_the_file_before_only_if_its_own_is_obstructed() {
     let second = 1_000_000_000;
     for (seconds, late, misplaced) in [(1, 1, 0), (2 + 10, 1, 0), (2 + 11, 0, 1)] {
         let desk = Desk::new(1);
@@ -592,7 +592,7 @@ fn a_line_in_an_archive_and_in_a_plain_file_beside_it_is_found() {
 }
 
 #[test]
-fn a_line_in_a_file_that_was_taken_away_and_in_its_archive_is_found_unless_both_were_there_for_a_moment() {
+fn a_line_in_a_file_taken_away_and_in_its_archive_is_found() {
     // Where the plain file and its archive are: taken away in one go, or not; what was done; whether a process was
     // killed.
     let cases = [
@@ -690,7 +690,7 @@ fn what_max_total_bytes_removed_is_not_lost_but_a_gap_is() {
 }
 
 #[test]
-fn of_a_thread_of_which_nothing_is_left_no_line_may_be_newer_than_the_oldest_file() {
+fn a_thread_with_no_lines_left_may_have_lost_only_old_ones() {
     for (seconds, lost) in [(0, 0), (1, 0), (2, 1)] {
         let desk = Desk::new(2);
         let other = desk.ground.ledger.thread(1, 0);
@@ -787,7 +787,7 @@ fn limits() -> Limits {
 }
 
 #[test]
-fn a_line_is_in_a_file_of_what_a_stepped_clock_showed_and_in_no_other() {
+fn a_line_is_only_in_a_file_that_a_stepped_clock_showed() {
     let second: u64 = 1_000_000_000;
     // At 08:33:05 of the run the clock is set back by three seconds.
     let step = format!("stepped {} {} -{}\n", START + 4 * second, START + 4 * second + 1000, 3 * second);
@@ -842,7 +842,7 @@ fn a_line_may_be_missing_only_if_a_limit_may_have_removed_it() {
 }
 
 #[test]
-fn a_line_is_refused_only_while_nothing_can_be_opened_or_written() {
+fn a_line_is_refused_only_while_no_open_or_write_succeeds() {
     let second: u64 = 1_000_000_000;
     let window = format!("obstructed {} {}\n", START + 20 * second, START + 30 * second);
     // Writers try again within some seconds.

@@ -167,7 +167,7 @@ fn names_with_dates_of_any_pattern_lead_back_to_their_periods() {
 }
 
 #[test]
-fn with_the_offset_in_the_name_each_pass_of_a_repeated_hour_is_a_period() {
+fn the_offset_in_names_makes_each_pass_a_period() {
     const HOUR: u64 = 3_600_000_000_000;
     let (prefix, suffix) = (String::new(), String::new());
     let pattern = Pattern { prefix, suffix, unit: Unit::Hourly, date: Some("%Y%m%d-%H%z"), zone: Zone::new_york() };

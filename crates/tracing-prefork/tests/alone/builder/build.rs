@@ -42,7 +42,7 @@ fn a_filter_that_calls_statx_invalid_stops_no_build() {
 }
 
 #[test]
-fn the_mode_is_exact_whatever_the_umask_and_the_umask_counts_without_one() {
+fn the_mode_is_exact_and_without_one_the_umask_counts() {
     alone(|_| {
         let directory = tempfile::tempdir().expect("a directory");
         let mode = |name: &str| fs::metadata(directory.path().join(name)).expect("there").permissions().mode() & 0o7777;

@@ -51,7 +51,7 @@ const EVENT: usize = 3 * 1024;
 const ROLLOVER: usize = 8 * 1024;
 
 #[test]
-fn an_event_takes_two_kilobytes_of_stack_and_a_rollover_less_than_eight() {
+fn an_event_takes_2_kilobytes_of_stack_and_a_rollover_below_8() {
     alone(|directory| {
         let ways: [(&str, Options); 9] = [
             ("plain", |builder| builder),
@@ -78,7 +78,8 @@ fn an_event_takes_two_kilobytes_of_stack_and_a_rollover_less_than_eight() {
             std::fs::create_dir_all(logs.path()).expect("an obstacle");
             let failed = bytes_of(|| log(&logs, "a line"));
             let used = format!(
-                "{name}: {whole} and {formatted} for an event, {look} for a look, {rollover} for a rollover, {failed} for a failure"
+                "{name}: {whole} and {formatted} for an event, {look} for a look, {rollover} for a rollover, \
+                 {failed} for a failure"
             );
             eprintln!("{used}");
             if name != "sized" {

@@ -18,7 +18,7 @@ impl Drop for Service {
 }
 
 #[test]
-fn on_sighup_the_service_writes_to_a_new_file_and_no_line_is_lost() {
+fn on_sighup_lines_go_to_a_new_file_and_none_is_lost() {
     let directory = tempfile::tempdir().expect("a directory");
     // Beside the directory of the tests' own programs.
     let program = std::env::current_exe().expect("this program");

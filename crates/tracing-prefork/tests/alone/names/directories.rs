@@ -13,7 +13,7 @@ use crate::common::{DAY, Hand, NOW, alone, dated, eventually, log, read, tree, w
 use crate::interposed::IN_THE_WAY;
 
 #[test]
-fn a_directory_with_a_file_that_is_moved_away_in_the_moment_in_which_another_is_made_costs_no_line() {
+fn a_directory_moved_away_as_a_file_is_made_costs_no_line() {
     alone(|_| {
         let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
         let hand = Hand::at(NOW);
@@ -53,7 +53,7 @@ fn open_again(directory: &Path, closed: &str) {
 }
 
 #[test]
-fn a_foreign_directory_that_is_closed_to_us_is_passed_over_in_silence() {
+fn a_foreign_directory_closed_to_us_is_passed_over_in_silence() {
     alone(|directory| {
         write_files(directory, &["2024/02/app-29.log"]);
         // As at the top of a file system.
@@ -66,7 +66,7 @@ fn a_foreign_directory_that_is_closed_to_us_is_passed_over_in_silence() {
 }
 
 #[test]
-fn a_closed_directory_that_may_hold_log_files_is_reported_and_the_others_are_pruned() {
+fn an_unreadable_directory_is_reported_and_the_others_pruned() {
     alone(|directory| {
         write_files(directory, &["2024/02/app-29.log"]);
         close_to_us(directory, "2023");
@@ -128,7 +128,7 @@ fn ends_well(child: nix::unistd::Pid) {
 }
 
 #[test]
-fn directories_have_the_mode_that_goes_with_the_files_whatever_the_umask() {
+fn directories_have_the_mode_of_their_files_at_any_umask() {
     alone(|home| {
         for (number, (umask, file_mode, expected)) in [
             (0o077, 0o660, 0o770),
@@ -176,7 +176,7 @@ fn two_users_of_one_group_make_directories_for_each_other() {
 }
 
 #[test]
-fn processes_of_two_users_make_the_same_directories_at_the_same_moment() {
+fn two_users_may_make_the_same_directories_at_the_same_moment() {
     alone(|home| {
         let Some(directory) = shared_by_group(home, "logs") else { return };
         for round in 0..30 {

@@ -2,13 +2,12 @@
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use std::fs::{self};
-use std::path::Path;
-use tracing_prefork::{Appender, Builder, Operation, Rotation, Zone};
+use std::fs;
+use tracing_prefork::Rotation;
 
 use crate::common;
-use crate::common::ownership::{age, daily, dated, never, numbered, records, refused};
-use crate::common::{DAY, Hand, NOW, all_names, alone, log, names, operations, read, says, telling, write_files};
+use crate::common::ownership::{daily, dated, never, numbered, records, refused};
+use crate::common::{Hand, NOW, all_names, alone, log, operations, read, says, telling, write_files};
 
 #[test]
 fn a_child_has_the_names_that_its_parent_has_built_with() {
@@ -39,7 +38,7 @@ fn a_child_has_the_names_that_its_parent_has_built_with() {
 }
 
 #[test]
-fn a_program_that_closes_everything_has_its_names_again_within_a_second() {
+fn a_program_that_closes_all_has_its_names_within_a_second() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let built = hand.builder().rotation(Rotation::DAILY).date_format("%Y%m%d").build(directory).expect("builds");
@@ -51,165 +50,6 @@ fn a_program_that_closes_everything_has_its_names_again_within_a_second() {
         log(&built, "a line");
         refused(numbered(), directory, &["max_file_bytes", "%Y%m%d"]);
     });
-}
-
-#[test]
-fn programs_that_only_the_rotation_or_the_zone_tells_apart_leave_files_that_both_could_have_made_alone() {
-    type With = fn(Builder) -> Builder;
-    const HOURS: &str = "%Y-%m-%d-%H";
-    let pairs: [(With, With, u64); 3] = [
-        (
-            |to| to.rotation(Rotation::HOURLY).date_format(HOURS),
-            |to| to.rotation(Rotation::DAILY).date_format(HOURS),
-            1,
-        ),
-        (|to| to.rotation(Rotation::HOURLY), |to| to.rotation(Rotation::HOURLY).zone(Zone::Fixed(14 * 3600)), 1),
-        (|to| to.rotation(Rotation::DAILY), |to| to.rotation(Rotation::WEEKLY), 24),
-    ];
-    for (one, other, hours) in pairs {
-        let directory = tempfile::tempdir().expect("a directory");
-        let hand = Hand::at(NOW);
-        let build = |with: With| {
-            let (told, builder) = telling(with(hand.builder()).max_log_files(1));
-            (told, builder.build(directory.path()).expect("builds"))
-        };
-        let ((told, logs), (others_told, others)) = (build(one), build(other));
-        let (mut alone, mut both) = (0, 0);
-        for turn in 0..29 {
-            hand.set(NOW + turn * hours * 3600, 0);
-            log(&logs, "of the one");
-            log(&others, "of the other");
-            logs.prune().expect("prunes");
-            others.prune().expect("prunes");
-        }
-        // Each name that both have is there still, with all its lines.
-        for turn in 0..29 {
-            let at = common::at(NOW + turn * hours * 3600);
-            let is_of = |logs: &Appender, path: &Path| {
-                (0..9000).any(|hour| logs.path_at(common::at(NOW - 40 * DAY + hour * 3600)) == path)
-            };
-            for (logs, rival) in [(&logs, &others), (&others, &logs)] {
-                let path = logs.path_at(at);
-                if is_of(rival, &path) {
-                    both += 1;
-                    assert!(path.exists(), "{path:?} of {:?}", names(directory.path()));
-                } else {
-                    alone += usize::from(path.exists());
-                }
-            }
-        }
-        assert!(both >= 29, "{both}");
-        assert!(alone <= 2, "{alone}, of {:?}", names(directory.path()));
-        for (told, parts) in [(&told, ["rotation", "app.20"]), (&others_told, ["rotation", "another program"])] {
-            let told = told.lock().expect("unpoisoned");
-            assert_eq!(
-                told.iter().map(|(operation, _)| *operation).collect::<Vec<_>>(),
-                [Operation::Names],
-                "{told:?}"
-            );
-            says(&told[0].1, &parts);
-        }
-        // When the other program has ended, all names are the appender's.
-        drop(others);
-        hand.set(NOW + 28 * hours * 3600 + 60, 0);
-        log(&logs, "which lets go of the file before");
-        common::eventually("only the last file is left", || {
-            logs.prune().expect("prunes");
-            // Those that a zone further east has made are of the future.
-            let files = logs.files().expect("listed").into_iter().filter(|file| file.period.start <= hand.now());
-            files.count() == 1
-        });
-    }
-}
-
-#[test]
-fn files_of_logrotate_are_left_alone_and_reported_once() {
-    for first in [true, false] {
-        let directory = tempfile::tempdir().expect("a directory");
-        let foreign = ["app.log.1", "app.log.2", "app.log.3", "app.log.4"];
-        write_files(directory.path(), &foreign);
-        age(directory.path(), &[("app.log.1", 10), ("app.log.2", 20), ("app.log.3", 30), ("app.log.4", 40)]);
-        if first {
-            write_files(directory.path(), &["app.log"]);
-        }
-        for start in 0..3 {
-            // `app.log`, `app.log.1`: as the files of others are called.
-            let builder = Appender::builder().filename_prefix("app.log").max_file_bytes(1000).max_log_files(2);
-            let (told, builder) = telling(builder.lock_writes(true));
-            let logs = builder.build(directory.path()).expect("builds");
-            (0..50).for_each(|number| log(&logs, &format!("{number:099}")));
-            logs.prune().expect("prunes");
-            for name in foreign {
-                assert_eq!(read(directory.path(), name), "x\n", "{name}");
-            }
-            let own = logs.files().expect("listed");
-            assert!(own.iter().all(|file| file.index == 0 || file.index > 4), "{own:?}");
-            if start == 0 {
-                assert_eq!(operations(&told), [Operation::Names]);
-                says(&told.lock().expect("unpoisoned")[0].1, &["app.log.1", "3 others", "left alone"]);
-            } else {
-                assert_eq!(operations(&told), []);
-            }
-        }
-    }
-}
-
-#[test]
-fn files_of_logrotate_in_a_directory_that_takes_the_place_of_the_old_one_are_left_alone() {
-    /// What comes first after the link was switched.
-    type First = fn(&Appender, &Hand);
-    let firsts: [First; 4] = [
-        |_, hand| hand.set(NOW + 1, 0),
-        |_, hand| hand.set(NOW + 60, 0),
-        |_, _| {},
-        |logs, _| _ = logs.prune().expect("prunes"),
-    ];
-    for (number, first) in firsts.into_iter().enumerate() {
-        let above = tempfile::tempdir().expect("a directory");
-        let [release, next, current] = ["r1", "r2", "cur"].map(|name| above.path().join(name));
-        fs::create_dir(&release).expect("made");
-        std::os::unix::fs::symlink("r1", &current).expect("made");
-        let foreign: Vec<_> = (1..8).map(|number| format!("app.log.{number}")).collect();
-        for (minutes, name) in foreign.iter().enumerate() {
-            write_files(&next, &[name]);
-            age(&next, &[(name, 10 + minutes as u64)]);
-        }
-        write_files(&next, &["app.log"]);
-        let hand = Hand::at(NOW);
-        let clock = hand.clone();
-        let builder = move || {
-            let clock = clock.clone();
-            let builder = Appender::builder().filename_prefix("app.log").clock(move || clock.now());
-            builder.max_file_bytes(100).lock_writes(true)
-        };
-        let line = "x".repeat(99);
-        let before = builder().build(&current).expect("builds");
-        (0..4).for_each(|_| log(&before, &line));
-        let half = "x".repeat(49);
-        log(&before, &half);
-        drop(before);
-        let (told, builder) = telling(builder().max_log_files(3));
-        let logs = builder.build(&current).expect("builds");
-        // Now the fifth file is full. No thread prunes when the link is switched.
-        log(&logs, &half);
-        assert_eq!(names(&release), ["app.log.2", "app.log.3", "app.log.4"]);
-        std::os::unix::fs::symlink("r2", above.path().join("new")).expect("made");
-        fs::rename(above.path().join("new"), &current).expect("switched");
-        first(&logs, &hand);
-        (0..10).for_each(|_| log(&logs, &line));
-        logs.prune().expect("prunes");
-        for name in &foreign {
-            assert_eq!(read(&next, name), "x\n", "{name} after {number}");
-        }
-        let own: Vec<_> = logs.files().expect("listed").iter().map(|file| file.index).collect();
-        assert_eq!(own, [15, 16, 17], "after {number}");
-        let told = told.lock().expect("unpoisoned");
-        let names: Vec<_> = told.iter().filter(|(operation, _)| *operation == Operation::Names).collect();
-        assert_eq!(names.len(), 1, "{told:?}");
-        says(&names[0].1, &["app.log.1", "6 others", "left alone"]);
-        let record = read(&next, &records(&next)[0]);
-        assert_eq!(record.lines().filter(|line| line.starts_with("foreign ")).count(), 7, "{record}");
-    }
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_child_starts_its_own_count_and_writes_to_the_same_file() {
 }
 
 #[test]
-fn the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write() {
+fn the_parent_writes_the_piece_that_a_child_inherits() {
     alone(|directory| {
         let mut logs = daily(&Hand::at(NOW), directory);
         logs.write_all(b"the parent's ").expect("writes");
@@ -79,7 +79,7 @@ fn the_piece_of_a_line_that_a_child_inherits_is_the_parents_to_write() {
 }
 
 #[test]
-fn an_event_in_pieces_that_is_begun_before_a_fork_is_written_by_the_parent_alone() {
+fn an_event_begun_before_a_fork_is_written_by_the_parent_alone() {
     alone(|directory| {
         let logs = daily(&Hand::at(NOW), directory);
         let mut event = Some(logs.make_writer());
@@ -131,7 +131,7 @@ fn an_event_in_pieces_that_is_begun_before_a_fork_is_written_by_the_parent_alone
 }
 
 #[test]
-fn an_appender_keeps_three_descriptors_at_most_however_often_it_rolls_over() {
+fn an_appender_keeps_three_descriptors_at_most() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let before = descriptors().len();
@@ -154,7 +154,7 @@ fn an_appender_keeps_three_descriptors_at_most_however_often_it_rolls_over() {
 }
 
 #[test]
-fn a_child_lets_go_of_the_file_it_inherited_when_it_logs_into_a_later_one() {
+fn a_child_that_rolls_over_lets_go_of_the_files_it_inherited() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
@@ -184,7 +184,7 @@ fn a_program_started_by_exec_finds_no_descriptor_of_ours() {
 }
 
 #[test]
-fn programs_started_while_threads_roll_over_find_no_descriptor_of_ours() {
+fn programs_started_during_rollovers_inherit_no_descriptor() {
     // `Command` uses posix_spawn(3), and so vfork(2), unless it is given something to do before exec.
     alone(|directory| {
         let hand = Hand::at(NOW);
@@ -217,7 +217,7 @@ fn programs_started_while_threads_roll_over_find_no_descriptor_of_ours() {
 }
 
 #[test]
-fn a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_next_owner() {
+fn a_closed_descriptor_is_replaced_and_its_number_left_alone() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
@@ -241,7 +241,7 @@ fn a_descriptor_that_the_program_closed_is_replaced_and_its_number_left_to_the_n
 }
 
 #[test]
-fn a_daemon_that_closed_everything_and_opened_its_own_files_keeps_them() {
+fn a_daemon_that_closed_everything_keeps_its_own_files() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand, directory);
@@ -292,7 +292,7 @@ fn a_changed_working_directory_changes_nothing() {
 }
 
 #[test]
-fn descriptors_that_are_closed_while_no_other_can_be_opened_lose_lines_but_end_nothing() {
+fn closed_descriptors_lose_lines_but_end_nothing() {
     alone(|directory| {
         use nix::sys::resource::{Resource, getrlimit, setrlimit};
         let hand = Hand::at(NOW);
@@ -364,7 +364,7 @@ fn a_log_is_never_one_of_the_three_standard_descriptors() {
 }
 
 #[test]
-fn a_child_forked_by_a_signal_handler_in_the_middle_of_a_write_rolls_over_like_any_other() {
+fn a_child_that_a_handler_forks_during_a_write_rolls_over() {
     alone(|directory| {
         use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
         use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};

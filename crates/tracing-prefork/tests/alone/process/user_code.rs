@@ -44,7 +44,7 @@ fn in_a_child(work: impl FnOnce() -> bool) -> bool {
 }
 
 #[test]
-fn an_error_hook_that_panics_fails_no_event_and_its_report_goes_to_standard_error() {
+fn a_panicking_error_hook_fails_no_event_and_loses_no_report() {
     alone(|directory| {
         let logs_in = directory.join("logs");
         let hand = Hand::at(NOW);
@@ -74,7 +74,7 @@ fn an_error_hook_that_panics_fails_no_event_and_its_report_goes_to_standard_erro
 }
 
 #[test]
-fn a_child_that_the_header_forks_makes_the_file_with_its_first_line() {
+fn a_child_that_the_header_forks_makes_the_file_with_a_header() {
     alone(|directory| {
         static LOGS: OnceLock<Appender> = OnceLock::new();
         static FORKS: AtomicBool = AtomicBool::new(false);
@@ -102,7 +102,7 @@ fn a_child_that_the_header_forks_makes_the_file_with_its_first_line() {
 }
 
 #[test]
-fn a_child_that_the_error_hook_forks_is_told_of_failures_of_its_own() {
+fn a_child_that_the_error_hook_forks_is_told_its_own_failures() {
     alone(|directory| {
         static LOGS: OnceLock<Appender> = OnceLock::new();
         static TOLD: AtomicUsize = AtomicUsize::new(0);
@@ -125,7 +125,7 @@ fn a_child_that_the_error_hook_forks_is_told_of_failures_of_its_own() {
 }
 
 #[test]
-fn on_a_full_disk_a_line_of_the_clock_does_not_wait_for_the_room_that_its_own_thread_makes() {
+fn a_clock_that_logs_on_a_full_disk_does_not_wait_for_room() {
     alone(|directory| {
         static LOGS: OnceLock<Appender> = OnceLock::new();
         static LOGGING: AtomicBool = AtomicBool::new(true);
@@ -184,7 +184,7 @@ fn a_clock_that_logs_ends_nothing() {
 }
 
 #[test]
-fn a_signal_that_a_hook_blocks_stays_blocked_while_another_hook_runs_in_it() {
+fn a_signal_that_a_hook_blocks_stays_blocked_in_another_hook() {
     alone(|directory| {
         static LOGS: OnceLock<Appender> = OnceLock::new();
         static BLOCKED: OnceLock<bool> = OnceLock::new();

@@ -69,7 +69,7 @@ fn daily(hand: &Hand, directory: &Path) -> (Told, Appender) {
 const UNCHANGED: &str = "the first bytes of a database";
 
 #[test]
-fn the_files_of_a_program_that_closed_everything_and_opened_its_own_stay_as_they_are() {
+fn a_program_that_closes_all_and_opens_files_keeps_them() {
     alone(|directory| {
         for (case, step) in [("same-second", 0), ("set-back", -50_i64)] {
             let directory = directory.join(case);
@@ -97,7 +97,7 @@ fn the_files_of_a_program_that_closed_everything_and_opened_its_own_stay_as_they
 }
 
 #[test]
-fn reopen_opens_the_file_again_whose_descriptor_the_program_has_closed_or_says_why_not() {
+fn reopen_opens_the_file_of_a_closed_descriptor_again() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let (told, logs) = daily(&hand, directory);
@@ -135,7 +135,7 @@ fn appenders_never_get_the_number_that_another_one_has_lost() {
 }
 
 #[test]
-fn a_file_that_the_program_puts_at_the_very_number_of_a_log_is_not_overwritten() {
+fn a_file_put_at_the_number_of_a_log_is_not_overwritten() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let (told, logs) = daily(&hand, directory);
@@ -164,7 +164,7 @@ fn a_file_that_the_program_puts_at_the_very_number_of_a_log_is_not_overwritten()
 }
 
 #[test]
-fn a_file_that_has_got_the_inode_and_the_number_of_a_removed_log_is_not_taken_for_it() {
+fn a_file_with_a_removed_logs_inode_and_number_is_left_alone() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let (_told, logs) = daily(&hand, directory);
@@ -219,7 +219,7 @@ fn logs_through_days(hand: &Hand, logs: &Appender, directory: &Path, days: std::
 }
 
 #[test]
-fn after_the_limit_on_numbers_is_lowered_each_line_is_in_the_file_of_its_day_and_no_number_leaks() {
+fn a_lowered_descriptor_limit_misplaces_and_leaks_nothing() {
     alone(|directory| {
         // Low numbers are taken when the appender is built, and free afterwards.
         let taken: Vec<_> = (0..30).map(|_| File::open("/dev/null").expect("opens")).collect();
@@ -260,7 +260,7 @@ fn after_the_limit_on_numbers_is_lowered_each_line_is_in_the_file_of_its_day_and
 }
 
 #[test]
-fn a_child_that_uses_the_descriptors_of_its_parent_leaves_them_as_they_are() {
+fn a_child_with_shared_descriptors_leaves_them_as_they_are() {
     alone(|directory| {
         use nix::libc;
         let hand = Hand::at(NOW);
@@ -356,7 +356,7 @@ fn close_everything_beside_the_housekeeping(directory: &Path, idle: usize, go_on
 const YESTERDAY: &str = "app.2026-11-20.log";
 
 #[test]
-fn a_program_that_closes_everything_while_files_are_pruned_keeps_its_files() {
+fn a_program_that_closes_all_during_pruning_keeps_its_files() {
     alone(|directory| {
         let (idle, hand, gate) = (threads(), Hand::at(NOW), Gate::default());
         let logs = gate.clock(&hand, "log-retention").max_log_files(2).build(directory).expect("builds");
@@ -380,7 +380,7 @@ fn a_program_that_closes_everything_while_files_are_pruned_keeps_its_files() {
 }
 
 #[test]
-fn a_program_that_closes_everything_while_a_directory_is_listed_keeps_its_files() {
+fn a_program_that_closes_all_during_a_listing_keeps_its_files() {
     alone(|directory| {
         // So many that a look at all of them takes some milliseconds.
         let days = (1..=12).flat_map(|month| (1..=28).map(move |day| (month, day)));
@@ -407,7 +407,7 @@ fn a_program_that_closes_everything_while_a_directory_is_listed_keeps_its_files(
 }
 
 #[test]
-fn a_program_that_closes_everything_while_its_hook_runs_keeps_its_files() {
+fn a_program_that_closes_all_during_a_hook_keeps_its_files() {
     alone(|directory| {
         fs::write(directory.join(YESTERDAY), "line\n").expect("written");
         let (idle, hand, gate) = (threads(), Hand::at(NOW), Gate::default());
@@ -477,7 +477,7 @@ fn while_printing(work: impl FnOnce()) -> usize {
 }
 
 #[test]
-fn a_child_that_is_forked_while_a_file_is_opened_finds_closed_what_its_parent_has_closed() {
+fn a_child_forked_during_an_open_finds_closed_numbers_closed() {
     alone(|directory| {
         let (idle, hand) = (threads(), Hand::at(NOW));
         let logs = hand.builder().rotation(Rotation::SECONDLY).max_log_files(2).build(directory).expect("builds");
@@ -554,7 +554,7 @@ mod compressing {
     }
 
     #[test]
-    fn what_a_program_prints_that_has_closed_standard_output_goes_into_no_file() {
+    fn text_for_a_closed_standard_output_goes_into_no_file() {
         alone(|directory| {
             const ROUNDS: u64 = 300;
             let (idle, hand) = (threads(), Hand::at(NOW));
@@ -607,7 +607,7 @@ mod compressing {
     }
 
     #[test]
-    fn a_program_that_closes_everything_before_an_archive_is_written_keeps_its_files() {
+    fn a_program_that_closes_all_before_an_archive_keeps_its_files() {
         alone(|directory| {
             let gate = Gate::default();
             gate.arm();
@@ -616,7 +616,7 @@ mod compressing {
     }
 
     #[test]
-    fn a_program_that_closes_everything_while_an_archive_is_written_keeps_its_files() {
+    fn a_program_that_closes_all_during_an_archive_keeps_its_files() {
         alone(|directory| {
             let is_begun = |(number, path): (RawFd, String)| {
                 let bytes = fs::metadata(format!("/proc/self/fd/{number}")).map_or(0, |found| found.len());

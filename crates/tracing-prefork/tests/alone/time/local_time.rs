@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use time::macros::datetime;
 use tracing_prefork::{Appender, BuildError, Rotation, Zone};
 
-use crate::common::{Hand, NOW, all_names, alone_with, at};
+use crate::common::{Hand, NOW, all_names, alone, alone_with, at};
 
 const ZONEINFO: &str = "/usr/share/zoneinfo";
 
@@ -152,7 +152,7 @@ fn tz_that_names_a_file_without_a_zone_is_an_error() {
 }
 
 #[test]
-fn a_zone_that_there_is_not_is_an_error_that_says_where_it_was_looked_for() {
+fn a_missing_zone_is_an_error_that_says_where_it_was_sought() {
     alone_with(&[("TZDIR", Some("/nowhere/zones"))], |directory| {
         let parts = ["zone \"Mars/Phobos\"", "/nowhere/zones/Mars/Phobos: ", "/usr/share/zoneinfo/Mars/Phobos: "];
         refused(directory, Zone::Named("Mars/Phobos".to_owned()), &parts);
@@ -161,27 +161,29 @@ fn a_zone_that_there_is_not_is_an_error_that_says_where_it_was_looked_for() {
 
 #[test]
 fn a_name_that_leads_out_of_the_database_is_refused() {
-    let directory = tempfile::tempdir().expect("a directory");
-    for name in [
-        "",
-        "/etc/localtime",
-        "../localtime",
-        "Europe/../Europe/Berlin",
-        "Europe//Berlin",
-        "Europe/Berlin/",
-        "Europe/Ber lin",
-        ".",
-    ] {
-        let error = build(Zone::Named(name.to_owned()), directory.path()).expect_err("refused").to_string();
-        assert!(error.contains(&format!("zone {name:?}: this cannot be the name")), "{error}");
-    }
-    // A directory of the database is no zone.
-    let error = build(Zone::Named("Europe".to_owned()), directory.path()).expect_err("refused").to_string();
-    assert!(error.contains("zone \"Europe\": there is no such zone"), "{error}");
+    alone(|_| {
+        let directory = tempfile::tempdir().expect("a directory");
+        for name in [
+            "",
+            "/etc/localtime",
+            "../localtime",
+            "Europe/../Europe/Berlin",
+            "Europe//Berlin",
+            "Europe/Berlin/",
+            "Europe/Ber lin",
+            ".",
+        ] {
+            let error = build(Zone::Named(name.to_owned()), directory.path()).expect_err("refused").to_string();
+            assert!(error.contains(&format!("zone {name:?}: this cannot be the name")), "{error}");
+        }
+        // A directory of the database is no zone.
+        let error = build(Zone::Named("Europe".to_owned()), directory.path()).expect_err("refused").to_string();
+        assert!(error.contains("zone \"Europe\": there is no such zone"), "{error}");
+    });
 }
 
 #[test]
-fn tzdir_comes_before_the_systems_places_and_what_it_lacks_is_found_there() {
+fn tzdir_comes_before_the_places_of_the_system() {
     alone_with(&[("TZ", Some("Europe/Berlin"))], |directory| {
         fs::create_dir(directory.join("Europe")).expect("made");
         fs::copy(format!("{ZONEINFO}/Asia/Kathmandu"), directory.join("Europe/Berlin")).expect("copied");
@@ -271,7 +273,7 @@ fn no_tz_and_no_etc_localtime_is_utc() {
 }
 
 #[test]
-fn etc_localtime_that_names_a_zone_without_data_is_found_elsewhere_or_an_error_but_never_utc() {
+fn etc_localtime_without_zone_data_is_never_taken_for_utc() {
     without_zone_data(None, || {
         std::os::unix::fs::symlink("../usr/share/zoneinfo/Europe/Berlin", "/etc/localtime").expect("a link");
         if cfg!(feature = "bundled-zones") {
@@ -283,7 +285,7 @@ fn etc_localtime_that_names_a_zone_without_data_is_found_elsewhere_or_an_error_b
 }
 
 #[test]
-fn a_zone_without_data_is_bundled_or_its_error_names_the_package() {
+fn a_zone_without_data_is_bundled_or_a_package_is_named() {
     without_zone_data(Some("Asia/Kathmandu"), || {
         if cfg!(feature = "bundled-zones") {
             local_is(Path::new("/"), KATHMANDU);

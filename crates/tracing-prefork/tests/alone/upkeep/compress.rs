@@ -13,7 +13,8 @@ use crate::common::compress::{
     KINDS, TOMORROW, compress, count, daily, decompress, lines, numbered, random, text, with_ending, yesterday,
 };
 use crate::common::{
-    DAY, Hand, NOW, TODAY, a_tick, again, all_names, alone, at, eventually, log, names, operations, telling,
+    DAY, Hand, NOW, TODAY, a_tick, again, all_names, alone, at, directory_in_memory, eventually, log, names,
+    operations, telling,
 };
 
 /// Calls a tool; `None` if it is not installed.
@@ -32,7 +33,7 @@ fn tool(name: &str, arguments: &[&str], file: &Path) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn the_archive_has_the_same_bytes_mode_owner_and_time_and_the_plain_file_is_gone() {
+fn the_archive_has_the_bytes_mode_owner_and_time_of_its_file() {
     alone(|_| {
         for &(kind, ending) in KINDS {
             for content in [String::new(), "one line\n".into(), lines(40_000)] {
@@ -100,7 +101,7 @@ fn a_late_line_becomes_a_further_part_of_the_archive() {
 }
 
 #[test]
-fn the_name_of_the_archive_is_on_the_disk_before_the_plain_file_goes() {
+fn the_archives_name_is_on_the_disk_before_the_plain_file_goes() {
     alone(|_| {
         if let Some(directory) = std::env::var_os("TEST_DIES_IN") {
             compress(&Hand::at(NOW), KINDS[0].0, Path::new(&directory));
@@ -139,7 +140,7 @@ fn the_name_of_the_archive_is_on_the_disk_before_the_plain_file_goes() {
 }
 
 #[test]
-fn a_child_that_is_forked_while_a_file_is_compressed_does_not_keep_its_archive() {
+fn a_child_forked_during_compression_does_not_keep_the_archive() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::{ForkResult, fork, pause};
     alone(|directory| {
@@ -176,7 +177,7 @@ fn a_child_that_is_forked_while_a_file_is_compressed_does_not_keep_its_archive()
 }
 
 #[test]
-fn late_lines_of_another_process_while_the_file_is_being_compressed_are_all_there_once() {
+fn late_lines_during_compression_are_all_there_once() {
     alone(|_| {
         const LATE: &str = "TEST_LATE_LINES_IN";
         let hand = Hand::at(NOW - DAY);
@@ -269,7 +270,7 @@ fn forbid_priorities() {
 }
 
 #[test]
-fn under_a_filter_that_ends_whoever_sets_a_priority_files_are_compressed() {
+fn files_are_compressed_where_setting_a_priority_is_deadly() {
     alone(|directory| {
         let (kind, ending) = KINDS[0];
         let compressed = |name: &str, priority: Option<bool>| {
@@ -312,7 +313,7 @@ fn under_a_filter_that_ends_whoever_sets_a_priority_files_are_compressed() {
 }
 
 #[test]
-fn the_work_is_done_at_the_priority_of_the_program_if_that_is_wanted() {
+fn the_work_may_have_the_priority_of_the_program() {
     alone(|directory| {
         let (kind, _) = KINDS[0];
         let plain = yesterday(directory, &lines(200_000));
@@ -425,7 +426,7 @@ fn victim(directory: &Path, wrapper: &[&str]) -> Command {
 }
 
 #[test]
-fn a_process_killed_at_any_point_of_compressing_and_pruning_leaves_the_file_or_its_archive() {
+fn a_kill_at_any_time_leaves_the_file_or_its_archive() {
     alone(|_| {
         let number = |variable: &str| std::env::var(variable).ok().and_then(|value| value.parse::<u64>().ok());
         if let Some(directory) = std::env::var_os("TEST_DIES_IN") {
@@ -436,7 +437,7 @@ fn a_process_killed_at_any_point_of_compressing_and_pruning_leaves_the_file_or_i
         let kills = number("COMPRESS_KILLS").unwrap_or(60);
         let (mut seed, mut both) = (SystemTime::UNIX_EPOCH.elapsed().map_or(7, |since| since.as_nanos() as u64) | 1, 0);
         for (index, &(kind, ending)) in KINDS.iter().enumerate() {
-            let directory = tempfile::tempdir().expect("a directory");
+            let directory = directory_in_memory();
             let (logs, acknowledged) = (directory.path().join("logs"), directory.path().join("acknowledged"));
             fs::create_dir(&logs).expect("made");
             fs::write(&acknowledged, [0; FILES as usize * 8]).expect("written");
@@ -458,7 +459,7 @@ fn a_process_killed_at_any_point_of_compressing_and_pruning_leaves_the_file_or_i
 }
 
 #[test]
-fn a_process_killed_at_each_system_call_of_compressing_leaves_the_file_or_its_archive() {
+fn a_kill_at_any_system_call_leaves_the_file_or_its_archive() {
     alone(|_| {
         if let Some(directory) = std::env::var_os("TEST_DIES_IN") {
             let hand = Hand::at(NOW);
@@ -486,7 +487,7 @@ fn a_process_killed_at_each_system_call_of_compressing_leaves_the_file_or_its_ar
                 "unlink",
             ] {
                 for when in 1..100 {
-                    let directory = tempfile::tempdir().expect("a directory");
+                    let directory = directory_in_memory();
                     let [fresh, late, same] =
                         ["18", "19", "20"].map(|day| directory.path().join(format!("app.2026-11-{day}.log")));
                     for file in [&late, &same] {

@@ -25,7 +25,7 @@ impl Drop for OnlyAdded {
 }
 
 #[test]
-fn a_directory_to_which_names_can_only_be_added_gets_one_temporary_name_for_each_link() {
+fn an_append_only_directory_gets_one_temporary_name_per_link() {
     alone(|_| {
         let directory = tempfile::tempdir().expect("a directory");
         let only_added = OnlyAdded(directory.path().to_owned());
@@ -59,7 +59,7 @@ fn a_directory_to_which_names_can_only_be_added_gets_one_temporary_name_for_each
 }
 
 #[test]
-fn processes_that_are_started_when_all_files_were_deleted_lead_the_hard_link_to_the_newest_file() {
+fn later_processes_lead_the_hard_link_to_the_newest_file() {
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, fork};
     common::alone(|directory| {

@@ -16,7 +16,9 @@ use tracing_prefork::{Appender, Rotation};
 
 use crate::common;
 use crate::common::hook::{daily, name, note};
-use crate::common::{DAY, Hand, NOW, a_tick, again, all_names, alone, eventually, log, names, write_files};
+use crate::common::{
+    DAY, Hand, NOW, a_tick, again, all_names, alone, directory_in_memory, eventually, log, names, write_files,
+};
 
 #[test]
 fn a_hook_that_fails_is_called_again_by_itself_ever_more_rarely() {
@@ -90,7 +92,7 @@ fn shared<const WORDS: usize>() -> &'static [AtomicU64; WORDS] {
 }
 
 #[test]
-fn of_sixteen_processes_that_roll_over_sixty_times_one_hands_over_each_file_and_all_of_it() {
+fn one_of_sixteen_processes_hands_over_each_file_whole() {
     alone(|home| {
         const PROCESSES: usize = 16;
         const DAYS: u64 = 60;
@@ -195,13 +197,13 @@ fn work_until_killed(home: &Path) {
 }
 
 #[test]
-fn a_process_killed_at_any_point_of_handing_over_has_each_file_handed_over_all_the_same() {
+fn each_file_is_handed_over_although_a_process_is_killed() {
     alone(|_| {
         if let Some(home) = std::env::var_os("TEST_DIES_IN") {
             return work_until_killed(Path::new(&home));
         }
         let kills = std::env::var("HAND_OVER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(40);
-        let home = tempfile::tempdir().expect("a directory");
+        let home = directory_in_memory();
         let (directory, notes) = (home.path().join("logs"), home.path().join("notes"));
         fs::create_dir(&directory).expect("made");
         let files: Vec<String> =

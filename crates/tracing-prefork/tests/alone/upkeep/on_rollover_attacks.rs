@@ -22,7 +22,7 @@ fn settle(usual: usize) {
 }
 
 #[test]
-fn the_file_that_an_idle_parent_has_open_is_handed_over_before_retention_removes_it() {
+fn a_file_open_in_an_idle_parent_is_handed_over_before_it_goes() {
     alone(|home| {
         let (directory, notes) = (home.join("logs"), home.join("notes"));
         let hand = Hand::at(NOW);
@@ -57,7 +57,7 @@ fn the_file_that_an_idle_parent_has_open_is_handed_over_before_retention_removes
 }
 
 #[test]
-fn the_workers_of_a_parent_that_never_logs_hand_over_what_the_program_before_has_left() {
+fn workers_of_a_silent_parent_hand_over_what_was_left() {
     alone(|home| {
         let (directory, notes) = (home.join("logs"), home.join("notes"));
         fs::create_dir(&directory).expect("made");
@@ -82,7 +82,7 @@ fn the_workers_of_a_parent_that_never_logs_hand_over_what_the_program_before_has
 }
 
 #[test]
-fn a_finished_file_is_handed_over_although_the_worker_that_made_the_next_one_has_ended() {
+fn the_end_of_the_worker_that_rolled_over_stops_no_hand_over() {
     alone(|home| {
         let (directory, notes) = (home.join("logs"), home.join("notes"));
         let hand = Hand::at(NOW);
@@ -111,7 +111,7 @@ fn a_finished_file_is_handed_over_although_the_worker_that_made_the_next_one_has
 }
 
 #[test]
-fn nothing_is_removed_unseen_because_the_worker_that_made_the_next_file_has_ended() {
+fn no_file_goes_unseen_when_the_worker_that_rolled_over_ends() {
     alone(|home| {
         let (directory, notes) = (home.join("logs"), home.join("notes"));
         let hand = Hand::at(NOW);
@@ -143,7 +143,7 @@ fn nothing_is_removed_unseen_because_the_worker_that_made_the_next_file_has_ende
 }
 
 #[test]
-fn a_directory_that_cannot_be_read_for_a_moment_has_nothing_handed_over_again() {
+fn a_directory_once_unreadable_has_nothing_handed_over_again() {
     alone(|home| {
         use std::os::unix::fs::PermissionsExt;
         let directory = home.join("logs");
@@ -176,7 +176,7 @@ fn a_directory_that_cannot_be_read_for_a_moment_has_nothing_handed_over_again() 
 }
 
 #[test]
-fn a_child_that_a_hook_forks_and_that_returns_from_it_does_not_hand_over_beside_its_parent() {
+fn a_child_that_a_hook_forks_hands_over_nothing() {
     alone(|home| {
         let (directory, notes) = (home.join("logs"), home.join("notes"));
         fs::create_dir(&directory).expect("made");
@@ -207,7 +207,7 @@ fn a_child_that_a_hook_forks_and_that_returns_from_it_does_not_hand_over_beside_
 }
 
 #[test]
-fn a_clock_that_was_ahead_for_a_moment_does_not_put_off_the_next_look() {
+fn a_clock_ahead_for_a_moment_does_not_put_off_the_next_look() {
     alone(|home| {
         let directory = home.join("logs");
         let hand = Hand::at(NOW);
@@ -271,7 +271,7 @@ fn a_hook_that_no_thread_can_be_started_for_is_reported() {
 }
 
 #[test]
-fn with_max_total_bytes_a_failing_hook_is_called_ever_more_rarely_too() {
+fn a_failing_hook_is_called_rarely_with_max_total_bytes_too() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");
@@ -327,7 +327,7 @@ fn a_round_that_fails_as_a_whole_is_tried_again_within_an_hour() {
 }
 
 #[test]
-fn a_record_that_cannot_be_written_for_a_moment_is_tried_again_within_an_hour() {
+fn an_unwritable_record_is_tried_again_within_an_hour() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");

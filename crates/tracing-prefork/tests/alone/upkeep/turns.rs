@@ -28,7 +28,7 @@ fn noted(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_lock_that_is_removed_while_it_is_held_has_no_file_handed_over_by_two() {
+fn a_lock_removed_while_held_lets_no_two_hand_over_one_file() {
     alone(|home| {
         let (directory, notes) = (home.join("logs"), home.join("notes"));
         fs::create_dir(&directory).expect("made");
@@ -61,7 +61,7 @@ fn a_lock_that_is_removed_while_it_is_held_has_no_file_handed_over_by_two() {
 }
 
 #[test]
-fn a_program_that_opens_and_closes_the_lock_itself_does_not_lose_it() {
+fn opening_and_closing_the_lock_file_does_not_free_the_lock() {
     alone(|home| {
         let (directory, notes) = (home.join("logs"), home.join("notes"));
         fs::create_dir(&directory).expect("made");
@@ -122,7 +122,7 @@ fn give(path: &Path, user: Uid) {
 }
 
 #[test]
-fn a_strangers_record_in_a_sticky_directory_is_neither_believed_nor_written_to() {
+fn a_strangers_record_is_neither_believed_nor_written_to() {
     alone(|home| {
         if !is_root() {
             return;
@@ -146,7 +146,7 @@ fn a_strangers_record_in_a_sticky_directory_is_neither_believed_nor_written_to()
 }
 
 #[test]
-fn hidden_files_that_root_has_left_in_a_services_directory_stop_nothing() {
+fn hidden_files_that_root_has_left_stop_no_service() {
     alone(|home| {
         if !is_root() {
             return;
@@ -181,7 +181,7 @@ fn hidden_files_that_root_has_left_in_a_services_directory_stop_nothing() {
 }
 
 #[test]
-fn hidden_files_that_root_makes_in_a_services_directory_belong_to_the_service() {
+fn hidden_files_that_root_makes_belong_to_the_service() {
     alone(|home| {
         if !is_root() {
             return;
@@ -204,7 +204,7 @@ fn hidden_files_that_root_makes_in_a_services_directory_belong_to_the_service() 
 }
 
 #[test]
-fn a_lock_of_another_user_that_cannot_be_replaced_is_reported_with_the_remedy() {
+fn a_lock_of_another_user_is_reported_with_the_remedy() {
     alone(|home| {
         if !is_root() {
             return;
@@ -280,7 +280,7 @@ fn log_for_days(logs: &Appender, hand: &Hand, days: u64) {
 }
 
 #[test]
-fn files_that_nobody_can_take_the_turn_to_hand_over_go_after_a_day_with_a_report() {
+fn files_go_unseen_after_a_day_where_nobody_gets_the_turn() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");
@@ -333,7 +333,7 @@ fn by_hand_files_go_that_could_not_be_handed_over_for_a_day() {
 }
 
 #[test]
-fn files_that_no_thread_can_be_started_to_hand_over_go_after_a_day_with_a_report() {
+fn files_go_unseen_after_a_day_where_no_thread_can_start() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");
@@ -363,7 +363,7 @@ fn without_threads() {
 
 #[cfg(feature = "gzip")]
 #[test]
-fn by_hand_files_are_compressed_in_place_where_no_thread_can_be_started() {
+fn files_are_compressed_by_hand_where_no_thread_can_start() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");
@@ -379,7 +379,7 @@ fn by_hand_files_are_compressed_in_place_where_no_thread_can_be_started() {
 }
 
 #[test]
-fn somebody_who_has_had_a_turn_for_minutes_is_reported_by_number() {
+fn whoever_has_a_turn_for_minutes_is_reported_by_number() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");

@@ -8,7 +8,7 @@ use crate::common::failures::reporting;
 use crate::common::{DAY, Hand, NOW, alone, limit, limited, read, try_log};
 
 #[test]
-fn after_a_line_in_the_right_file_no_line_of_its_thread_goes_to_the_file_before() {
+fn after_the_right_file_no_line_goes_to_the_file_before() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     alone(|directory| {
         let hand = Hand::at(NOW);
@@ -42,7 +42,7 @@ fn after_a_line_in_the_right_file_no_line_of_its_thread_goes_to_the_file_before(
 }
 
 #[test]
-fn a_line_that_is_lost_is_counted_reported_and_told_to_its_caller() {
+fn a_lost_line_is_counted_and_reported_and_its_caller_told() {
     limited(|directory| {
         let hand = Hand::at(NOW);
         let (reports, builder) = reporting(&hand);

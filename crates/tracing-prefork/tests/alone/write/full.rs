@@ -10,7 +10,7 @@ use crate::common::{
 };
 
 #[test]
-fn what_a_buffer_tries_again_after_a_short_write_is_there_once_and_whole() {
+fn what_a_buffer_tries_again_is_there_once_and_whole() {
     limited(|directory| {
         let hand = Hand::at(NOW);
         let logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
@@ -46,7 +46,7 @@ fn the_piece_of_a_line_survives_a_failure_to_write_its_rest() {
 }
 
 #[test]
-fn nothing_is_glued_to_the_piece_of_a_line_that_a_short_write_has_left() {
+fn nothing_is_glued_to_the_fragment_of_a_short_write() {
     limited(|directory| {
         let hand = Hand::at(NOW);
         let [logs, other] = [(); 2].map(|()| hand.builder().on_error(|_| {}).build(directory).expect("builds"));
@@ -71,7 +71,7 @@ fn nothing_is_glued_to_the_piece_of_a_line_that_a_short_write_has_left() {
 }
 
 #[test]
-fn a_line_that_others_have_glued_to_the_piece_meanwhile_is_separated_from_it() {
+fn a_fragment_of_ours_is_ended_and_one_of_others_left_as_it_is() {
     limited(|directory| {
         // Nobody can be made to write in the microseconds between; but a piece that somebody else has left looks just
         // the same.
@@ -92,7 +92,7 @@ fn a_line_that_others_have_glued_to_the_piece_meanwhile_is_separated_from_it() {
 }
 
 #[test]
-fn on_a_full_disk_the_oldest_files_go_down_to_min_log_files_and_the_line_is_written() {
+fn on_a_full_disk_the_oldest_files_go_down_to_min_log_files() {
     alone(|directory| {
         if !small_disk(directory, "size=400k") {
             return;
@@ -137,7 +137,7 @@ fn on_a_full_disk_the_oldest_files_go_down_to_min_log_files_and_the_line_is_writ
 }
 
 #[test]
-fn a_file_size_limit_removes_no_files_because_that_would_make_no_room() {
+fn a_file_size_limit_removes_no_files() {
     limited(|directory| {
         for locked in [false, true] {
             let hand = Hand::at(NOW);
@@ -164,7 +164,7 @@ fn a_file_size_limit_removes_no_files_because_that_would_make_no_room() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_one_write_is_not_a_full_disk_and_removes_no_file() {
+fn a_limit_on_one_write_is_no_full_disk_and_removes_no_file() {
     alone(|_| {
         if let Some(directory) = std::env::var_os("TEST_WRITES_FALL_SHORT_IN") {
             let directory = std::path::Path::new(&directory);
@@ -177,7 +177,7 @@ fn a_limit_on_the_size_of_one_write_is_not_a_full_disk_and_removes_no_file() {
             assert_eq!(operations(&told), [Operation::Write]);
             return;
         }
-        // The kernel's own limit is 2 GiB (`write(2)`). So that a test can reach it, each write is made to take 50 bytes.
+        // The kernel's own limit is 2 GiB (`write(2)`). So that a test can reach the limit, each write takes 50 bytes.
         let directory = tempfile::tempdir().expect("a directory");
         (11..16)
             .for_each(|day| fs::write(directory.path().join(format!("app.2026-11-{day}.log")), "x\n").expect("made"));
@@ -196,7 +196,7 @@ fn a_limit_on_the_size_of_one_write_is_not_a_full_disk_and_removes_no_file() {
 
 #[cfg(target_pointer_width = "64")]
 #[test]
-fn a_line_that_one_write_cannot_take_is_written_once_and_its_caller_told_why() {
+fn a_line_that_one_write_cannot_take_is_written_only_once() {
     alone(|_| {
         const ONE_WRITE: usize = 2_147_479_552;
         if let Some(directory) = std::env::var_os("TEST_WRITES_ARE_CUT_IN") {
@@ -249,7 +249,7 @@ fn fill(directory: &std::path::Path, inodes: bool) {
 }
 
 #[test]
-fn on_a_disk_that_is_full_at_the_start_room_is_made_as_for_a_line() {
+fn room_is_made_as_for_a_line_on_a_disk_full_at_the_start() {
     alone(|directory| {
         if !small_disk(directory, "size=400k,nr_inodes=40") {
             return;

@@ -13,7 +13,7 @@ use crate::common::{DAY, Hand, NOW, alone, log, names, read, small_disk};
 use crate::interposed::BEFORE_LINK;
 
 #[test]
-fn of_sixteen_processes_that_open_two_hundred_files_at_once_one_writes_each_first_line() {
+fn one_of_sixteen_processes_writes_the_header_of_each_file() {
     alone(|directory| {
         const PROCESSES: usize = 16;
         const DAYS: u64 = 200;
@@ -82,7 +82,7 @@ fn mount_by_fuse(directory: &std::path::Path) -> Option<std::path::PathBuf> {
 }
 
 #[test]
-fn on_a_file_system_in_user_space_lines_of_two_processes_are_whole() {
+fn lines_are_whole_on_a_file_system_in_user_space() {
     alone(|directory| {
         let Some(mount) = mount_by_fuse(directory) else { return };
         let written = std::panic::catch_unwind(|| {
@@ -116,7 +116,7 @@ fn on_a_file_system_in_user_space_lines_of_two_processes_are_whole() {
 }
 
 #[test]
-fn where_links_are_refused_a_file_has_its_mode_and_its_first_line() {
+fn a_file_has_its_mode_and_header_where_linkat_is_refused() {
     alone(|directory| {
         // As some seccomp filters, and FAT, have it.
         common::refuse_system_call(nix::libc::SYS_linkat, nix::errno::Errno::EPERM);
@@ -156,7 +156,7 @@ fn refuse_unnamed_files() {
 }
 
 #[test]
-fn in_a_directory_that_is_closed_for_a_moment_no_file_has_lines_before_its_first() {
+fn no_file_without_its_header_is_made_in_a_closed_directory() {
     alone(|directory| {
         refuse_unnamed_files();
         let refused = Hand::at(NOW).builder().rotation(Rotation::DAILY).header(|_| "# first".into()).build(directory);
@@ -167,7 +167,7 @@ fn in_a_directory_that_is_closed_for_a_moment_no_file_has_lines_before_its_first
 }
 
 #[test]
-fn a_volume_that_is_mounted_while_a_file_is_created_takes_the_file() {
+fn a_volume_mounted_while_a_file_is_created_takes_the_file() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let logs = daily(&hand).build(directory).expect("builds");

@@ -19,7 +19,7 @@ use crate::common::{DAY, Hand, NOW, TODAY, alone, log, operations, read, telling
 
 #[cfg(feature = "gzip")]
 #[test]
-fn the_file_that_a_parent_opened_at_build_and_never_wrote_to_is_compressed_and_handed_over() {
+fn a_parent_that_never_writes_holds_up_no_compression_or_hook() {
     use tracing_prefork::Compression;
     alone(|directory| {
         let hand = Hand::at(NOW);
@@ -48,7 +48,7 @@ fn the_file_that_a_parent_opened_at_build_and_never_wrote_to_is_compressed_and_h
 }
 
 #[test]
-fn a_process_that_may_open_nothing_any_more_writes_to_what_was_opened_at_build() {
+fn a_process_that_may_open_nothing_uses_what_build_opened() {
     alone(|directory| {
         if !Uid::effective().is_root() {
             writeln!(std::io::stderr(), "SKIPPED: only root can drop its rights").expect("told");
@@ -125,7 +125,7 @@ fn building_waits_until_a_file_server_has_given_its_lease_back() {
 }
 
 #[test]
-fn while_a_file_server_keeps_its_lease_the_file_before_takes_the_lines() {
+fn the_file_before_takes_the_lines_while_a_server_has_a_lease() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let (told, builder) = telling(hand.builder().rotation(Rotation::DAILY));

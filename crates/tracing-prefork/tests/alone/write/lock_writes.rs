@@ -41,7 +41,7 @@ fn nothing_is_cut_off_while_somebody_writes_without_the_lock() {
 }
 
 #[test]
-fn a_child_that_can_open_nothing_writes_by_the_descriptor_of_its_parent_while_the_lock_is_stuck() {
+fn a_stuck_lock_stops_no_child_that_can_open_nothing() {
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, fork};
     common::alone(|directory| {

@@ -9,11 +9,10 @@ use crate::common::{DAY, Hand, NOW, TODAY, names, read, try_log};
 
 /// Whoever renews the link takes the last name from the file that it led to.
 #[test]
-fn what_children_of_one_appender_acknowledge_after_the_file_was_deleted_is_there_when_the_hard_link_is_renewed() {
+fn acknowledged_lines_survive_a_renewal_of_the_hard_link() {
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, fork};
-    let _test =
-        "what_children_of_one_appender_acknowledge_after_the_file_was_deleted_is_there_when_the_hard_link_is_renewed";
+    let _test = "acknowledged_lines_survive_a_renewal_of_the_hard_link";
     common::alone(|directory| {
         let hand = Hand::at(NOW);
         let builder = hand.builder().rotation(Rotation::DAILY).latest_hard_link("hard").on_error(|_| {});

@@ -72,7 +72,7 @@ fn empty(descriptor: &mut impl Read) {
 }
 
 #[test]
-fn a_report_to_a_full_pipe_is_not_waited_for_and_comes_when_there_is_room() {
+fn a_report_to_a_full_pipe_comes_later_and_nobody_waits() {
     alone(|directory| {
         let (reader, writer) = pipe().expect("a pipe");
         let mut reader = fs::File::from(reader);
@@ -124,7 +124,7 @@ fn a_report_to_a_terminal_that_takes_nothing_is_not_waited_for() {
 }
 
 #[test]
-fn a_report_to_a_pipe_or_socket_that_nobody_reads_ends_nothing_and_leaves_no_signal() {
+fn a_report_that_nobody_reads_ends_nothing_and_leaves_no_signal() {
     alone(|directory| {
         set_action(Signal::SIGPIPE, SigHandler::SigDfl);
         let (reader, writer) = pipe().expect("a pipe");
@@ -222,7 +222,7 @@ fn alarm_in(microseconds: u64) {
 }
 
 #[test]
-fn a_handler_may_log_and_fork_while_its_thread_puts_a_line_together() {
+fn a_handler_may_log_and_fork_while_a_line_is_put_together() {
     alone(|directory| {
         in_a_storm_of_signals(directory, |logs, number| {
             let mut event = logs.make_writer();

@@ -51,7 +51,7 @@ fn processes_meet_in_one_file_and_the_overshoot_has_a_bound() {
 }
 
 #[test]
-fn max_total_bytes_is_reckoned_each_minute_in_forked_workers_too() {
+fn max_total_bytes_is_reckoned_each_minute_in_workers_too() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");
@@ -76,7 +76,7 @@ fn max_total_bytes_is_reckoned_each_minute_in_forked_workers_too() {
 }
 
 #[test]
-fn the_reckoning_goes_on_after_another_process_was_at_it_in_that_second() {
+fn the_reckoning_goes_on_after_another_process_was_at_it() {
     alone(|home| {
         let directory = home.join("logs");
         fs::create_dir(&directory).expect("made");

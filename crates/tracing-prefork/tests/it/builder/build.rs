@@ -12,7 +12,7 @@ use crate::common::build::builder;
 use crate::common::{Hand, NOW, all_names, refused, says, write_files};
 
 #[test]
-fn a_prefix_suffix_or_link_that_no_file_can_have_is_refused_by_name() {
+fn an_impossible_prefix_suffix_or_link_is_refused_by_name() {
     says(&refused(builder().filename_prefix("")), &["filename_prefix", "\"\"", "empty"]);
     says(&refused(builder().filename_suffix("")), &["filename_suffix", "empty"]);
     says(&refused(builder().filename_prefix("logs/app")), &["filename_prefix", "\"logs/app\"", "`/`"]);
@@ -42,7 +42,7 @@ fn numbers_out_of_range_are_refused_with_the_number() {
 }
 
 #[test]
-fn limits_that_keep_nothing_or_contradict_each_other_are_refused_and_nothing_is_removed() {
+fn limits_that_keep_nothing_or_contradict_are_refused() {
     let refused = |builder: Builder, parts: &[&str]| {
         let directory = tempfile::tempdir().expect("a directory");
         write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log"]);
@@ -132,7 +132,7 @@ fn the_directory_is_made_absolute_at_build() {
 }
 
 #[test]
-fn never_without_prefix_and_suffix_is_dated_by_the_day_it_was_built_as_in_tracing_appender() {
+fn never_without_prefix_and_suffix_is_dated_by_its_build() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let clock = hand.clone();

@@ -83,7 +83,7 @@ where
 }
 
 #[test]
-fn every_unit_with_every_prefix_and_suffix_names_its_file_as_theirs() {
+fn every_unit_prefix_and_suffix_names_files_as_theirs() {
     let mut names = BTreeMap::new();
     for (ours, theirs) in &UNITS {
         for prefix in PARTS {
@@ -140,7 +140,7 @@ fn the_functions_of_rolling_name_their_files_as_theirs() {
 }
 
 #[test]
-fn a_second_build_in_the_same_directory_appends_to_the_file_of_theirs() {
+fn a_build_appends_to_the_file_that_tracing_appender_has_made() {
     for (ours, theirs) in &UNITS {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let both = || {
@@ -172,7 +172,7 @@ fn name_at(rotation: &Rotation, prefix: Option<&str>, suffix: Option<&str>, at: 
 
 /// The names that tracing-appender's documentation and its own tests of `rolling` give.
 #[test]
-fn given_instants_have_the_names_that_tracing_appender_documents() {
+fn instants_have_the_names_that_tracing_appender_documents() {
     let morning = datetime!(2020-02-01 10:01:00 UTC);
     let monday = datetime!(2025-02-17 10:01:00 UTC);
     let new_year = datetime!(2025-01-01 10:01:00 UTC);
@@ -205,7 +205,7 @@ fn given_instants_have_the_names_that_tracing_appender_documents() {
 }
 
 #[test]
-fn a_week_is_named_by_its_sunday_from_the_first_nanosecond_to_the_last() {
+fn a_week_is_named_by_its_sunday_to_the_nanosecond() {
     let name = |at| name_at(&Rotation::WEEKLY, None, None, at);
     let sunday = datetime!(2023-12-31 0:00 UTC);
     assert_eq!(name(sunday - Duration::from_nanos(1)), "2023-12-24");

@@ -60,7 +60,7 @@ fn write_from_threads(threads: u64, lock_writes: bool) {
 }
 
 #[test]
-fn every_line_is_in_the_file_of_its_own_period_although_each_thread_rolls_over_all_the_time() {
+fn every_line_is_in_its_period_although_each_thread_rolls_over() {
     write_from_threads(4, false);
 }
 

@@ -76,7 +76,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn at_any_fixed_offset_the_bytes_are_those_of_the_crate_time(minutes in -1439..1440_i32, instants in prop::collection::vec(instants(), 16)) {
+    fn at_any_fixed_offset_the_bytes_are_those_of_the_crate_time(
+        minutes in -1439..1440_i32,
+        instants in prop::collection::vec(instants(), 16),
+    ) {
         let directory = tempfile::tempdir().expect("a directory");
         let logs = appender(Zone::Fixed(minutes * 60), directory.path());
         for instant in instants {
@@ -105,7 +108,7 @@ fn the_documented_examples() {
 }
 
 #[test]
-fn what_is_cached_for_a_minute_ends_with_it_however_the_clock_moves() {
+fn what_is_cached_for_a_minute_ends_with_that_minute() {
     let directory = tempfile::tempdir().expect("a directory");
     for minutes in [0, 330, -209] {
         let logs = appender(Zone::Fixed(minutes * 60), directory.path());
@@ -163,7 +166,7 @@ impl fmt::Display for MovesOn {
 }
 
 #[test]
-fn at_every_precision_the_reading_that_was_printed_chooses_the_file() {
+fn at_every_precision_the_printed_reading_chooses_the_file() {
     let midnight = NOW - NOW % common::DAY + common::DAY;
     for (precision, digits) in PRECISIONS {
         let directory = tempfile::tempdir().expect("a directory");
@@ -195,7 +198,7 @@ fn at_every_precision_the_reading_that_was_printed_chooses_the_file() {
 }
 
 #[test]
-fn two_layers_of_different_precision_write_each_line_where_its_own_timestamp_says() {
+fn two_layers_write_each_line_where_its_own_timestamp_says() {
     use tracing_subscriber::prelude::*;
     let midnight = NOW - NOW % common::DAY + common::DAY;
     let directory = tempfile::tempdir().expect("a directory");
@@ -285,7 +288,7 @@ fn times(mut line: impl FnMut(), mut first: impl FnMut(), mut second: impl FnMut
 }
 
 #[test]
-fn readings_that_a_console_has_used_cost_the_lines_of_the_file_next_to_nothing() {
+fn readings_for_a_console_hardly_slow_the_lines_of_the_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let logs = Appender::builder().build(directory.path()).expect("builds");
     let line = format!("{}\n", "a line without a timestamp ".repeat(10));
@@ -355,7 +358,7 @@ mod named_zones {
     }
 
     #[test]
-    fn around_every_transition_the_offset_changes_with_the_nanosecond() {
+    fn the_offset_changes_at_the_nanosecond_of_a_transition() {
         let directory = tempfile::tempdir().expect("a directory");
         for name in ZONES {
             let (logs, rules) = zone(name, directory.path());
@@ -378,7 +381,7 @@ mod named_zones {
     }
 
     #[test]
-    fn an_offset_that_is_no_whole_number_of_minutes_is_printed_without_its_seconds() {
+    fn an_offset_with_seconds_is_printed_without_them() {
         // Monrovia was 44 minutes and 30 seconds behind until 1972-01-07.
         let directory = tempfile::tempdir().expect("a directory");
         let (logs, _) = zone("Africa/Monrovia", directory.path());

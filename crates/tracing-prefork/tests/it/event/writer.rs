@@ -91,7 +91,7 @@ fn formatted_text_of_any_length_is_one_write() {
 }
 
 #[test]
-fn a_display_that_fails_is_an_error_and_no_panic_and_what_it_printed_is_a_line() {
+fn a_failing_display_is_an_error_and_its_text_so_far_a_line() {
     struct Fails;
     impl std::fmt::Display for Fails {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -141,7 +141,7 @@ fn formatted_text_is_one_line_through_every_kind_of_handle() {
 }
 
 #[test]
-fn a_buffered_writer_that_cuts_lines_anywhere_still_gives_whole_lines() {
+fn a_buffered_writer_gives_whole_lines_wherever_it_cuts_them() {
     let it = never();
     let mut buffered = BufWriter::with_capacity(100, it.logs.clone());
     let mut expected = String::new();

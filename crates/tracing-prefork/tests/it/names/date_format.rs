@@ -39,7 +39,7 @@ fn formats() -> Vec<(Rotation, &'static str, &'static str)> {
 }
 
 #[test]
-fn names_are_written_in_strftime_and_in_descriptions_of_the_crate_time() {
+fn names_are_written_in_strftime_or_as_the_crate_time_does() {
     for (rotation, format, name) in formats() {
         let directory = tempfile::tempdir().expect("a directory");
         let logs = dated(&Hand::at(NOW), rotation, format).build(directory.path()).expect(format);
@@ -58,7 +58,7 @@ fn a_prefix_and_a_suffix_stand_around_the_whole_date() {
 }
 
 #[test]
-fn every_name_leads_back_to_its_period_so_that_the_oldest_files_go_first() {
+fn every_name_leads_to_its_period_and_the_oldest_files_go() {
     for (rotation, format, _) in formats() {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW);
@@ -92,7 +92,7 @@ fn refused(rotation: Rotation, format: &str) -> String {
 }
 
 #[test]
-fn a_format_that_gives_several_periods_one_name_is_refused_and_says_what_it_lacks() {
+fn a_format_with_one_name_for_several_periods_is_refused() {
     let lacks = |rotation: Rotation, format: &str, what: &str| {
         says(&refused(rotation, format), &["date_format", &format!("{format:?}"), what]);
     };
@@ -185,7 +185,7 @@ mod repeated_hour {
     }
 
     #[test]
-    fn the_two_passes_share_a_file_unless_the_format_shows_the_offset() {
+    fn both_passes_share_a_file_unless_names_show_the_offset() {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::default();
         let logs = log_through_the_hours(&hand, new_york(&hand, Rotation::HOURLY, "%Y-%m-%d-%H"), directory.path());
@@ -223,7 +223,7 @@ mod repeated_hour {
     }
 
     #[test]
-    fn a_day_on_which_the_offset_changes_has_two_files_if_names_show_it() {
+    fn names_with_the_offset_split_the_day_on_which_it_changes() {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::default();
         drop(log_through_the_hours(&hand, new_york(&hand, Rotation::DAILY, "%Y%m%d%z"), directory.path()));
@@ -232,7 +232,7 @@ mod repeated_hour {
     }
 
     #[test]
-    fn pruning_keeps_exactly_the_newest_files_of_a_night_with_a_repeated_hour() {
+    fn pruning_keeps_the_newest_files_of_a_repeated_hour() {
         // What is there at 07:30 UTC, oldest first; a name that the zone does not have at that offset is not ours.
         for (format, ours, foreign) in [
             (
@@ -272,7 +272,7 @@ mod repeated_hour {
     }
 
     #[test]
-    fn in_the_repeated_hour_the_shared_file_is_the_current_one_in_both_passes() {
+    fn the_file_of_a_repeated_hour_is_current_in_both_passes() {
         for now in [datetime!(2024-11-03 05:30 UTC), datetime!(2024-11-03 06:30 UTC)] {
             let directory = tempfile::tempdir().expect("a directory");
             write_files(directory.path(), &["2024-11-03-00", "2024-11-03-01", "2024-11-03-02"]);
@@ -285,7 +285,7 @@ mod repeated_hour {
     }
 
     #[test]
-    fn a_name_that_comes_back_two_hours_later_is_the_same_file_written_on() {
+    fn a_name_that_comes_back_is_the_same_file_written_on() {
         // Troll has 01:00 to 03:00 twice, at +02:00 and then at +00:00.
         let (first, last) = (datetime!(2024-10-26 23:00 UTC), datetime!(2024-10-27 02:59:59 UTC));
         let directory = tempfile::tempdir().expect("a directory");

@@ -37,7 +37,7 @@ fn directories_are_made_when_a_period_needs_them() {
 }
 
 #[test]
-fn pruning_counts_across_directories_and_removes_those_that_it_has_emptied() {
+fn pruning_counts_across_directories_and_removes_empty_ones() {
     let directory = tempfile::tempdir().expect("a directory");
     write_files(
         directory.path(),
@@ -81,7 +81,7 @@ fn pruning_counts_across_directories_and_removes_those_that_it_has_emptied() {
 }
 
 #[test]
-fn files_and_directories_of_others_stay_and_so_do_the_directories_that_they_are_in() {
+fn foreign_files_stay_and_so_do_their_directories() {
     let directory = tempfile::tempdir().expect("a directory");
     let foreign = [
         "2024/02/app-30.log",
@@ -119,7 +119,7 @@ fn files_and_directories_of_others_stay_and_so_do_the_directories_that_they_are_
 }
 
 #[test]
-fn a_rollover_into_another_month_prunes_the_one_before_with_its_directory() {
+fn a_rollover_prunes_the_month_before_with_its_directory() {
     let directory = tempfile::tempdir().expect("a directory");
     // 2026-11-30.
     let hand = Hand::at(NOW + 9 * DAY);
@@ -137,7 +137,7 @@ fn a_rollover_into_another_month_prunes_the_one_before_with_its_directory() {
 }
 
 #[test]
-fn a_file_in_a_directory_is_kept_while_somebody_may_still_write_to_it() {
+fn a_file_in_a_directory_stays_while_somebody_may_write_to_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let build = |second| {
         let builder = dated(&Hand::at(second), Rotation::DAILY, BY_MONTH).max_log_files(1);
@@ -155,7 +155,7 @@ fn a_file_in_a_directory_is_kept_while_somebody_may_still_write_to_it() {
 }
 
 #[test]
-fn links_lead_through_the_directories_and_survive_a_move_of_the_whole() {
+fn links_lead_through_directories_and_survive_their_move() {
     let above = tempfile::tempdir().expect("a directory");
     let directory = above.path().join("logs");
     let hand = Hand::at(NOW);
@@ -180,7 +180,7 @@ fn links_lead_through_the_directories_and_survive_a_move_of_the_whole() {
 }
 
 #[test]
-fn directories_that_are_removed_while_the_process_runs_are_made_again() {
+fn removed_directories_are_made_again_while_the_process_runs() {
     let directory = tempfile::tempdir().expect("a directory");
     let logs_below = directory.path().join("logs");
     let hand = Hand::at(NOW);
@@ -197,7 +197,7 @@ fn directories_that_are_removed_while_the_process_runs_are_made_again() {
 }
 
 #[test]
-fn directories_that_are_removed_in_the_moment_in_which_they_are_made_cost_no_line_and_no_report() {
+fn directories_removed_as_they_are_made_cost_no_line_or_report() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let logs = dated(&hand, Rotation::DAILY, "%Y/%m/%d/app.log").build(directory.path()).expect("builds");
@@ -236,7 +236,7 @@ fn directories_that_are_removed_in_the_moment_in_which_they_are_made_cost_no_lin
 }
 
 #[test]
-fn a_file_in_the_place_of_a_directory_is_reported_and_costs_no_line() {
+fn a_file_in_place_of_a_directory_is_reported_and_costs_no_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let builder = dated(&hand, Rotation::DAILY, BY_MONTH).on_error(|_| {});
@@ -253,7 +253,7 @@ fn a_file_in_the_place_of_a_directory_is_reported_and_costs_no_line() {
 }
 
 #[test]
-fn a_directory_of_the_date_that_is_a_symbolic_link_is_refused_at_build_and_at_the_rollover() {
+fn a_date_directory_that_is_a_symbolic_link_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let elsewhere = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
@@ -283,7 +283,7 @@ fn a_directory_of_the_date_that_is_a_symbolic_link_is_refused_at_build_and_at_th
 }
 
 #[test]
-fn a_directory_that_a_killed_process_has_left_without_its_name_is_cleared_away() {
+fn the_temporary_directory_of_a_killed_process_is_removed() {
     let directory = tempfile::tempdir().expect("a directory");
     let left = [".2026.1f-0000000000000001.prefork.tmp", "2026/.10.1f-0000000000000001.prefork.tmp"];
     for name in left {

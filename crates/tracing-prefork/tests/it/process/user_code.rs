@@ -1,7 +1,7 @@
 //! The user's own code: `on_error`, `header`, `clock` and `on_rollover` may panic, log and fork.
 
 use std::cell::Cell;
-use std::fs::{self};
+use std::fs;
 use std::panic::panic_any;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -38,7 +38,7 @@ fn a_header_that_panics_costs_its_line_alone_and_is_reported() {
 }
 
 #[test]
-fn a_clock_that_panics_is_replaced_by_that_of_the_system_for_that_event() {
+fn the_system_clock_replaces_a_clock_that_panics_at_an_event() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW - 4000 * DAY);
     let broken = Arc::new(AtomicUsize::new(0));
@@ -75,7 +75,7 @@ fn a_clock_that_panics_is_replaced_by_that_of_the_system_for_that_event() {
 }
 
 #[test]
-fn a_clock_that_panics_at_build_is_reported_and_the_system_knows_the_time() {
+fn the_system_clock_replaces_a_clock_that_panics_at_build() {
     let directory = tempfile::tempdir().expect("a directory");
     let first = AtomicBool::new(true);
     let clock = move || if first.swap(false, Relaxed) { panic!("stopped") } else { common::at(NOW) };
@@ -87,7 +87,7 @@ fn a_clock_that_panics_at_build_is_reported_and_the_system_knows_the_time() {
 }
 
 #[test]
-fn a_hook_whose_panic_cannot_be_dropped_is_called_for_each_file_and_reported() {
+fn a_hook_whose_panic_cannot_be_dropped_gets_each_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     for day in 17..=20 {
@@ -223,7 +223,7 @@ fn a_header_is_told_at_once_that_its_own_thread_opens_a_file() {
 }
 
 #[test]
-fn an_error_hook_is_told_at_once_that_its_own_thread_opens_a_file() {
+fn an_error_hook_is_told_that_its_own_thread_opens_a_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let (hand, failed) = (Hand::at(NOW), Failed::default());
     let logs = Arc::new(OnceLock::<Appender>::new());

@@ -41,7 +41,7 @@ fn name(logs: &Appender, time: SystemTime) -> OsString {
 }
 
 #[test]
-fn times_that_are_too_far_away_for_a_date_share_the_file_of_the_first_or_the_last_day() {
+fn times_beyond_all_dates_share_the_first_or_last_days_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let logs = Hand::at(NOW).builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
     let day = Duration::from_secs(24 * 3600);
@@ -96,7 +96,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn periods_partition_time_and_each_has_one_name(minutes in -1439..1440_i32, instants in prop::collection::vec(instants(), 8)) {
+    fn periods_partition_time_and_each_has_one_name(
+        minutes in -1439..1440_i32,
+        instants in prop::collection::vec(instants(), 8),
+    ) {
         let zone = Zone::Fixed(minutes * 60);
         let (_directory, appenders) = appenders(&zone);
         for (rotation, logs) in &appenders {

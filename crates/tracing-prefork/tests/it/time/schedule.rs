@@ -61,7 +61,10 @@ proptest! {
     }
 
     #[test]
-    fn texts_that_are_read_are_written_so_that_they_are_read_again(text in "[0-9wsmhd]{0,2} ?(hour|day|week|month|never|monday|friday)s?( on monday)?( at [0-9]{1,2}:[0-9]{1,2})?") {
+    fn texts_that_are_read_are_written_so_that_they_are_read_again(
+        text in "[0-9wsmhd]{0,2} ?(hour|day|week|month|never|monday|friday)s?( on monday)?\
+                 ( at [0-9]{1,2}:[0-9]{1,2})?",
+    ) {
         if let Ok(rotation) = text.parse::<Rotation>() {
             prop_assert_eq!(rotation.to_string().parse::<Rotation>().expect("read again"), rotation);
         }
@@ -103,7 +106,7 @@ fn rotations_are_written_in_plain_words() {
 }
 
 #[test]
-fn the_names_that_python_gives_to_rotations_are_read_in_any_case() {
+fn the_names_of_rotations_in_python_are_read_in_any_case() {
     let python = [
         ("S", Rotation::SECONDLY),
         ("M", Rotation::MINUTELY),
@@ -223,7 +226,7 @@ fn periods(rotation: Rotation, zone: Zone, from: OffsetDateTime, expected: &[(&s
 }
 
 #[test]
-fn units_below_a_day_count_from_local_midnight_and_the_last_piece_may_be_shorter() {
+fn units_below_a_day_count_from_local_midnight() {
     let hours = Rotation::HOURLY.every(5);
     let (from, end) = (datetime!(2026-11-21 00:00 UTC), datetime!(2026-11-22 05:00 UTC));
     periods(
@@ -304,7 +307,7 @@ fn days_count_from_1970() {
 }
 
 #[test]
-fn what_is_logged_before_the_hour_at_which_days_begin_belongs_to_the_day_before() {
+fn lines_before_the_hour_of_a_new_day_belong_to_the_day_before() {
     let (_directory, logs) = schedule(Rotation::DAILY.at(4, 0), Zone::Utc);
     let file = |instant: OffsetDateTime| logs.path_at(instant.into()).file_name().expect("a name").to_owned();
     assert_eq!(file(datetime!(2026-11-21 03:59 UTC)), "app.2026-11-20.log");
@@ -326,7 +329,7 @@ fn what_is_logged_before_the_hour_at_which_days_begin_belongs_to_the_day_before(
 }
 
 #[test]
-fn weeks_begin_on_their_day_and_count_from_the_first_such_day_of_1970() {
+fn weeks_begin_on_their_day_and_count_from_1970() {
     // Saturday, 2026-11-21: the week that it is in began on these days.
     let begun = [16, 17, 18, 19, 20, 21, 15];
     for ((weekday, _), day) in WEEKDAYS.into_iter().zip(begun) {
@@ -418,7 +421,7 @@ fn every_process_has_the_same_periods_whenever_it_was_started() {
 }
 
 #[test]
-fn the_longest_pieces_of_time_are_accepted_with_a_date_format_too() {
+fn the_longest_periods_are_accepted_with_a_date_format_too() {
     let longest = [
         Rotation::DAILY.every(36_500),
         Rotation::DAILY.every(36_500).at(23, 59),

@@ -82,7 +82,7 @@ fn rotations() -> Vec<Rotation> {
 }
 
 #[test]
-fn around_every_transition_of_every_zone_periods_partition_time_and_each_has_one_name() {
+fn periods_partition_time_around_the_transitions_of_all_zones() {
     let zones = zones();
     assert!(zones.len() > 250, "only {} zones: is tzdata installed?", zones.len());
     let directory = tempfile::tempdir().expect("a directory");

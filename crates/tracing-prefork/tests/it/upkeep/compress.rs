@@ -13,7 +13,7 @@ use crate::common::{DAY, Hand, NOW, TODAY, Told, at, eventually, log, names, ope
 use crate::interposed::at_sync;
 
 #[test]
-fn the_rollover_compresses_the_file_before_in_the_background_once_nobody_has_it_open() {
+fn the_file_before_is_compressed_once_nobody_has_it_open() {
     for &(kind, ending) in KINDS {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW);
@@ -38,7 +38,7 @@ fn the_rollover_compresses_the_file_before_in_the_background_once_nobody_has_it_
 }
 
 #[test]
-fn a_program_that_ends_before_its_period_compresses_what_others_have_left() {
+fn a_short_lived_program_compresses_what_others_have_left() {
     let (kind, ending) = KINDS[0];
     let directory = tempfile::tempdir().expect("a directory");
     let plain = yesterday(directory.path(), "left\n");
@@ -73,7 +73,7 @@ fn a_late_line_takes_no_protection_off_an_archive() {
 }
 
 #[test]
-fn an_archive_stays_with_the_owner_that_it_was_given_to_unless_he_may_not_read_the_late_line() {
+fn an_archive_keeps_its_owner_if_he_may_read_the_late_line() {
     if !nix::unistd::Uid::effective().is_root() {
         writeln!(io::stderr(), "SKIPPED: only root can give files away").expect("told");
         return;
@@ -97,7 +97,7 @@ fn an_archive_stays_with_the_owner_that_it_was_given_to_unless_he_may_not_read_t
 }
 
 #[test]
-fn rights_that_are_taken_while_a_file_is_compressed_or_after_a_crash_are_taken_from_its_archive() {
+fn rights_taken_during_compression_are_taken_from_the_archive() {
     for &(kind, ending) in KINDS {
         let directory = tempfile::tempdir().expect("a directory");
         let plain = yesterday(directory.path(), "on time\n");
@@ -138,7 +138,7 @@ fn rights_that_are_taken_while_a_file_is_compressed_or_after_a_crash_are_taken_f
 }
 
 #[test]
-fn nothing_is_glued_to_the_piece_of_a_line_that_an_archive_ends_in() {
+fn nothing_is_glued_to_the_fragment_that_ends_an_archive() {
     for &(kind, ending) in KINDS {
         let directory = tempfile::tempdir().expect("a directory");
         let plain = yesterday(directory.path(), "whole\na killed writer's pie");
@@ -152,7 +152,7 @@ fn nothing_is_glued_to_the_piece_of_a_line_that_an_archive_ends_in() {
 }
 
 #[test]
-fn what_a_crash_between_the_two_steps_has_left_is_finished_whatever_came_to_it_since() {
+fn a_crash_between_the_two_steps_is_repaired_despite_late_lines() {
     for &(kind, ending) in KINDS {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW);
@@ -199,7 +199,7 @@ fn what_a_crash_between_the_two_steps_has_left_is_finished_whatever_came_to_it_s
 
 #[cfg(all(feature = "gzip", feature = "zstd"))]
 #[test]
-fn what_a_crash_between_the_two_steps_has_left_is_finished_by_a_program_that_compresses_in_another_way() {
+fn another_compression_repairs_a_crash_between_the_two_steps() {
     for (first, second) in [(0, 1), (1, 0)] {
         for late in ["", "late\n"] {
             let directory = tempfile::tempdir().expect("a directory");
@@ -224,7 +224,7 @@ fn what_a_crash_between_the_two_steps_has_left_is_finished_by_a_program_that_com
 
 #[cfg(not(all(feature = "gzip", feature = "zstd")))]
 #[test]
-fn an_archive_that_this_build_cannot_read_is_reported_and_both_stay_as_they_are() {
+fn an_archive_unknown_to_this_build_is_reported_and_both_stay() {
     let (kind, ending) = KINDS[0];
     let other = if ending == ".gz" { ".zst" } else { ".gz" };
     let directory = tempfile::tempdir().expect("a directory");
@@ -240,7 +240,7 @@ fn an_archive_that_this_build_cannot_read_is_reported_and_both_stay_as_they_are(
 }
 
 #[test]
-fn a_file_that_is_moved_away_while_it_is_compressed_leaves_no_archive() {
+fn a_moved_file_leaves_no_archive() {
     for &(kind, ending) in KINDS {
         let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
         let plain = yesterday(directory.path(), "moved\n");
@@ -254,7 +254,7 @@ fn a_file_that_is_moved_away_while_it_is_compressed_leaves_no_archive() {
 }
 
 #[test]
-fn a_file_that_is_deleted_while_it_is_compressed_does_not_come_back_as_an_archive() {
+fn a_deleted_file_does_not_come_back_as_an_archive() {
     let directory = tempfile::tempdir().expect("a directory");
     let plain = yesterday(directory.path(), "deleted\n");
     at_sync(directory.path(), move || fs::remove_file(plain).expect("removed"));
@@ -263,7 +263,7 @@ fn a_file_that_is_deleted_while_it_is_compressed_does_not_come_back_as_an_archiv
 }
 
 #[test]
-fn a_file_that_is_removed_with_its_directory_while_it_is_compressed_is_no_failure() {
+fn a_file_removed_with_its_directory_is_no_failure() {
     let above = tempfile::tempdir().expect("a directory");
     let directory = above.path().join("logs");
     fs::create_dir(&directory).expect("made");
@@ -283,7 +283,7 @@ fn a_file_that_is_removed_with_its_directory_while_it_is_compressed_is_no_failur
 }
 
 #[test]
-fn late_lines_that_are_moved_away_while_they_are_compressed_are_not_in_the_archive() {
+fn late_lines_that_are_moved_away_are_not_in_the_archive() {
     for &(kind, ending) in KINDS {
         let (directory, elsewhere) = (tempfile::tempdir().expect("made"), tempfile::tempdir().expect("made"));
         let plain = yesterday(directory.path(), "on time\n");
@@ -306,7 +306,7 @@ fn late_lines_that_are_moved_away_while_they_are_compressed_are_not_in_the_archi
 }
 
 #[test]
-fn a_late_line_while_its_file_is_compressed_is_in_the_plain_file_alone_until_the_next_round() {
+fn a_late_line_during_compression_waits_in_the_plain_file() {
     let (kind, ending) = KINDS[0];
     let directory = tempfile::tempdir().expect("a directory");
     let plain = yesterday(directory.path(), "on time\n");
@@ -332,7 +332,7 @@ fn a_late_line_while_its_file_is_compressed_is_in_the_plain_file_alone_until_the
 }
 
 #[test]
-fn a_directory_that_is_moved_away_while_a_file_in_it_is_compressed_holds_the_archive_alone() {
+fn a_directory_moved_during_compression_holds_only_the_archive() {
     for &(kind, ending) in KINDS {
         let above = tempfile::tempdir().expect("a directory");
         let (directory, to) = (above.path().join("logs"), above.path().join("moved"));
@@ -366,7 +366,7 @@ fn a_file_that_somebody_has_open_stays_plain_until_they_let_go() {
 }
 
 #[test]
-fn archives_count_and_go_with_their_files_and_those_of_others_are_never_touched() {
+fn archives_are_pruned_with_their_files_and_foreign_ones_stay() {
     let (kind, ending) = KINDS[0];
     let directory = tempfile::tempdir().expect("a directory");
     let foreign =
@@ -401,7 +401,7 @@ fn archives_count_and_go_with_their_files_and_those_of_others_are_never_touched(
 }
 
 #[test]
-fn an_archive_that_cannot_be_read_is_reported_and_both_stay_as_they_are() {
+fn an_unreadable_archive_is_reported_and_both_files_stay() {
     for &(kind, ending) in KINDS {
         let content = lines(500);
         let whole = {
@@ -468,7 +468,7 @@ fn what_a_link_leads_to_stays_plain() {
 }
 
 #[test]
-fn the_work_is_done_at_the_lowest_priority_and_nobody_waits_for_it() {
+fn the_work_has_the_lowest_priority_and_nobody_waits_for_it() {
     let (kind, _) = KINDS[0];
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
@@ -512,7 +512,7 @@ fn the_work_is_done_at_the_lowest_priority_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn temporary_names_of_the_dead_are_cleared_away_and_those_of_the_living_are_not() {
+fn only_temporary_names_of_dead_processes_are_cleared_away() {
     let (kind, ending) = KINDS[0];
     let directory = tempfile::tempdir().expect("a directory");
     let hidden = format!(".app.2026-11-20.log{ending}.{:x}-{:016x}.prefork.tmp", 1, NOW * 1_000_000_000);
@@ -531,7 +531,7 @@ fn temporary_names_of_the_dead_are_cleared_away_and_those_of_the_living_are_not(
 }
 
 #[test]
-fn an_opener_does_not_enter_a_file_that_is_about_to_go_and_the_line_is_kept_elsewhere() {
+fn a_claimed_file_takes_no_line_and_another_file_keeps_it() {
     let (kind, _) = KINDS[0];
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);

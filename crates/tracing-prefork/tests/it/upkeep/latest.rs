@@ -67,7 +67,7 @@ fn the_link_never_goes_back_in_time() {
 }
 
 #[test]
-fn a_link_that_a_wrong_clock_led_far_into_the_future_is_put_right() {
+fn a_link_that_leads_far_into_the_future_is_put_right() {
     let directory = tempfile::tempdir().expect("a directory");
     symlink("app.2036-01-01.log", directory.path().join("latest")).expect("a link");
     daily(&Hand::at(NOW)).latest_symlink("latest").build(directory.path()).expect("builds");
@@ -85,7 +85,7 @@ fn a_dangling_link_or_one_that_leads_elsewhere_is_renewed() {
 }
 
 #[test]
-fn what_is_not_our_link_is_reported_and_left_as_it_is_while_logging_goes_on() {
+fn what_is_not_our_link_is_reported_and_left_as_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("latest"), "precious\n").expect("written");
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -104,7 +104,7 @@ fn what_is_not_our_link_is_reported_and_left_as_it_is_while_logging_goes_on() {
 }
 
 #[test]
-fn a_hard_link_whose_files_were_removed_is_renewed_and_a_foreign_one_is_not() {
+fn a_hard_link_to_removed_files_is_renewed_and_no_foreign_one() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (told, builder) = telling(daily(&hand).latest_hard_link("latest"));
@@ -125,7 +125,7 @@ fn a_hard_link_whose_files_were_removed_is_renewed_and_a_foreign_one_is_not() {
 }
 
 #[test]
-fn a_file_that_a_hard_link_leads_to_keeps_its_name_until_the_link_is_renewed() {
+fn a_file_keeps_its_name_until_its_hard_link_is_renewed() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (told, builder) = telling(daily(&hand).latest_hard_link("latest").max_log_files(1));
@@ -145,7 +145,7 @@ fn a_file_that_a_hard_link_leads_to_keeps_its_name_until_the_link_is_renewed() {
 }
 
 #[test]
-fn links_that_a_clock_led_ahead_lead_to_the_file_that_is_written_a_second_after_it_is_set_back() {
+fn links_lead_back_a_second_after_the_clock_is_set_back() {
     for ahead in [8 * 3600, 20 * 60, 2_303_000_000] {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW + ahead);
@@ -172,7 +172,7 @@ fn links_that_a_clock_led_ahead_lead_to_the_file_that_is_written_a_second_after_
 }
 
 #[test]
-fn links_follow_a_clock_that_is_ahead_for_a_moment_and_set_back_while_the_file_before_is_open() {
+fn links_follow_a_clock_that_was_ahead_for_a_moment() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (told, builder) = telling(hand.builder().rotation(Rotation::HOURLY));
@@ -191,7 +191,7 @@ fn links_follow_a_clock_that_is_ahead_for_a_moment_and_set_back_while_the_file_b
 }
 
 #[test]
-fn a_hard_link_that_a_backup_made_a_file_of_its_own_is_renewed_after_a_day() {
+fn a_hard_link_that_a_backup_copied_is_renewed_after_a_day() {
     let ago = |seconds| SystemTime::now() - Duration::from_secs(seconds);
     let renewed = |content: &str, age, other_name: bool| {
         let directory = tempfile::tempdir().expect("a directory");
@@ -218,7 +218,7 @@ fn a_hard_link_that_a_backup_made_a_file_of_its_own_is_renewed_after_a_day() {
 }
 
 #[test]
-fn a_file_that_is_compressed_away_before_the_link_is_there_is_no_failure() {
+fn a_file_compressed_before_the_link_is_there_is_no_failure() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let tomorrow = directory.path().join("app.2026-11-22.log");
@@ -245,7 +245,7 @@ fn a_file_that_is_compressed_away_before_the_link_is_there_is_no_failure() {
 }
 
 #[test]
-fn a_file_that_a_process_with_another_clock_prunes_before_the_link_is_there_is_no_failure() {
+fn a_file_pruned_before_the_link_is_there_is_no_failure() {
     for ahead in [2 * 3600, 3 * DAY] {
         let directory = tempfile::tempdir().expect("a directory");
         let (hand, path) = (Hand::at(NOW), directory.path().to_owned());
@@ -274,7 +274,7 @@ fn a_file_that_a_process_with_another_clock_prunes_before_the_link_is_there_is_n
 }
 
 #[test]
-fn temporary_names_that_a_killed_process_has_left_go_while_neither_retention_nor_compression_is_on() {
+fn temporary_names_go_without_retention_or_compression_too() {
     let directory = tempfile::tempdir().expect("a directory");
     let (hand, started) = (Hand::at(NOW), NOW - NOW % 60);
     let builder = hand.builder().rotation(Rotation::MINUTELY).latest_symlink("latest").latest_hard_link("hard");
@@ -302,7 +302,7 @@ fn a_day_later(directory: &Path) -> (Vec<Operation>, String) {
 }
 
 #[test]
-fn a_hard_link_whose_file_was_moved_or_deleted_is_renewed_by_a_process_that_is_started_later() {
+fn a_later_process_renews_a_hard_link_whose_file_has_gone() {
     for moved in [true, false] {
         let directory = tempfile::tempdir().expect("a directory");
         if !knows_births(directory.path()) {
@@ -326,7 +326,7 @@ fn a_hard_link_whose_file_was_moved_or_deleted_is_renewed_by_a_process_that_is_s
 }
 
 #[test]
-fn a_file_of_somebody_else_under_a_hard_links_name_is_left_alone_also_with_the_inode_of_the_last_log() {
+fn a_foreign_file_stays_even_with_the_inode_of_the_last_log() {
     let directory = tempfile::tempdir().expect("a directory");
     leave_a_hard_link(directory.path());
     let link = directory.path().join("latest");

@@ -2,7 +2,7 @@
 //! failed.
 
 use std::cell::Cell;
-use std::fs::{self};
+use std::fs;
 use std::io::{self};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
@@ -14,7 +14,7 @@ use crate::common::hook::{Given, RECORD, all, daily, given, name};
 use crate::common::{DAY, Hand, NOW, a_tick, eventually, log, names, operations, read, telling, write_files};
 
 #[test]
-fn the_rollover_hands_over_the_file_before_beside_the_events_once_nobody_has_it_open() {
+fn the_file_before_is_handed_over_once_nobody_has_it_open() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (sender, receiver) = channel();
@@ -50,7 +50,7 @@ fn the_rollover_hands_over_the_file_before_beside_the_events_once_nobody_has_it_
 }
 
 #[test]
-fn by_hand_a_process_lets_go_of_its_own_file_of_a_period_that_has_ended() {
+fn by_hand_a_process_hands_over_its_own_file_of_a_past_period() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (given, builder) = given(daily(&hand));
@@ -65,7 +65,7 @@ fn by_hand_a_process_lets_go_of_its_own_file_of_a_period_that_has_ended() {
 }
 
 #[test]
-fn the_first_time_all_finished_files_of_the_pattern_are_given_oldest_first() {
+fn at_first_all_finished_files_are_handed_over_oldest_first() {
     let directory = tempfile::tempdir().expect("a directory");
     write_files(
         directory.path(),
@@ -81,7 +81,7 @@ fn the_first_time_all_finished_files_of_the_pattern_are_given_oldest_first() {
 }
 
 #[test]
-fn a_process_whose_file_is_there_already_hands_over_what_one_before_it_has_left() {
+fn a_process_hands_over_what_the_one_before_it_has_left() {
     let directory = tempfile::tempdir().expect("a directory");
     write_files(directory.path(), &["app.2026-11-20.log", "app.2026-11-21.log"]);
     let (given, builder) = given(daily(&Hand::at(NOW)));
@@ -127,7 +127,7 @@ fn late_lines_have_the_file_handed_over_once_more() {
 }
 
 #[test]
-fn a_hook_that_fails_or_panics_is_reported_and_called_again_and_the_others_are_not_held_up() {
+fn a_failing_hook_is_called_again_and_holds_up_no_other_file() {
     let directory = tempfile::tempdir().expect("a directory");
     write_files(directory.path(), &["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"]);
     let works = Arc::new(AtomicBool::new(false));
@@ -197,7 +197,7 @@ fn a_hook_may_log_and_take_the_file_away() {
 }
 
 #[test]
-fn a_hook_that_takes_its_time_holds_up_neither_events_nor_pruning_nor_other_appenders() {
+fn a_slow_hook_holds_up_no_event_pruning_or_other_appender() {
     let directory = tempfile::tempdir().expect("a directory");
     let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
     write_files(directory.path(), &old);
@@ -231,7 +231,7 @@ fn a_hook_that_takes_its_time_holds_up_neither_events_nor_pruning_nor_other_appe
 }
 
 #[test]
-fn the_record_forgets_what_is_gone_and_says_nothing_where_it_is_damaged() {
+fn the_record_forgets_gone_files_and_ignores_damaged_entries() {
     let directory = tempfile::tempdir().expect("a directory");
     let record = directory.path().join(RECORD);
     let days = |month: u32| (1..=28).map(move |day| format!("app.2025-{month:02}-{day:02}.log"));

@@ -2,7 +2,7 @@
 //! directories that cannot be read.
 
 use std::cell::Cell;
-use std::fs::{self};
+use std::fs;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn a_record_that_begins_with_a_byte_order_mark_ends_no_program() {
 }
 
 #[test]
-fn retention_waits_for_a_hook_a_day_at_most_where_nothing_rolls_over_by_time() {
+fn retention_waits_for_a_hook_a_day_at_most_without_rotation() {
     let directory = tempfile::tempdir().expect("a directory");
     let builder = Appender::builder().filename_prefix("app").filename_suffix("log").rotation(Rotation::NEVER);
     let old: Vec<_> = (0..10).map(|i| if i == 0 { "app.log".to_owned() } else { format!("app.{i}.log") }).collect();
@@ -50,7 +50,7 @@ fn retention_waits_for_a_hook_a_day_at_most_where_nothing_rolls_over_by_time() {
 }
 
 #[test]
-fn a_program_that_was_stopped_for_a_weekend_hands_over_before_it_prunes() {
+fn a_program_stopped_for_days_hands_over_before_it_prunes() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW - 3 * DAY);
     {
@@ -76,7 +76,7 @@ fn a_program_that_was_stopped_for_a_weekend_hands_over_before_it_prunes() {
 }
 
 #[test]
-fn two_appenders_that_reach_one_directory_by_two_paths_do_not_hand_over_at_the_same_time() {
+fn appenders_on_two_paths_do_not_hand_over_at_the_same_time() {
     let home = tempfile::tempdir().expect("a directory");
     let (one, other) = (home.path().join("one"), home.path().join("other"));
     fs::create_dir(&one).expect("made");
@@ -127,7 +127,7 @@ fn retention_goes_on_where_the_record_cannot_be_read() {
 }
 
 #[test]
-fn a_hundred_appenders_with_slow_hooks_do_not_stand_in_the_way_of_another() {
+fn many_appenders_with_slow_hooks_do_not_hold_up_another() {
     let home = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (go, wait) = channel::<()>();
@@ -163,7 +163,7 @@ fn a_hundred_appenders_with_slow_hooks_do_not_stand_in_the_way_of_another() {
 }
 
 #[test]
-fn a_hook_that_hangs_is_reported_before_files_go_that_it_has_not_had() {
+fn a_hanging_hook_is_reported_before_unseen_files_go() {
     let directory = tempfile::tempdir().expect("a directory");
     let old = ["app.2026-11-18.log", "app.2026-11-19.log", "app.2026-11-20.log"];
     write_files(directory.path(), &old);
@@ -198,7 +198,7 @@ fn a_hook_that_hangs_is_reported_before_files_go_that_it_has_not_had() {
 
 #[cfg(feature = "gzip")]
 #[test]
-fn a_file_that_cannot_be_compressed_is_handed_over_before_retention_removes_it() {
+fn a_file_that_cannot_be_compressed_is_handed_over_all_the_same() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     write_files(directory.path(), &["app.2026-11-18.log", "app.2026-11-18.log.gz"]);
@@ -218,7 +218,7 @@ fn a_file_that_cannot_be_compressed_is_handed_over_before_retention_removes_it()
 }
 
 #[test]
-fn an_hourly_and_a_daily_appender_of_one_prefix_do_not_forget_each_others_files() {
+fn appenders_of_one_prefix_do_not_forget_each_others_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let hours: Vec<_> = (0..3).flat_map(|d| (0..24).map(move |h| format!("app.2026-11-1{d}-{h:02}.log"))).collect();
     write_files(directory.path(), &hours.iter().map(String::as_str).collect::<Vec<_>>());
@@ -316,7 +316,7 @@ fn a_hook_may_rename_and_remove_and_take_the_directory_away() {
 }
 
 #[test]
-fn late_lines_while_the_hook_is_at_work_are_handed_over_again_whatever_the_tick() {
+fn late_lines_during_the_hook_are_handed_over_again() {
     let directory = tempfile::tempdir().expect("a directory");
     let (today, yesterday) = (Hand::at(NOW), Hand::at(NOW - DAY));
     let late = Arc::new(Mutex::new(None::<String>));

@@ -53,7 +53,7 @@ fn a_file_of_a_year_that_no_event_is_in_is_not_counted() {
 }
 
 #[test]
-fn appenders_of_one_directory_keep_to_their_own_files_whatever_their_settings() {
+fn appenders_of_one_directory_keep_to_their_own_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     // As many as there are, two with the same prefix and another period each, in one process.
@@ -105,7 +105,7 @@ fn files_that_are_not_of_the_pattern_are_never_touched() {
 }
 
 #[test]
-fn a_rollover_prunes_and_nothing_of_the_current_or_a_later_period_goes() {
+fn a_rollover_prunes_only_files_before_the_current_period() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log", "app.2027-01-01.log"]);
@@ -131,7 +131,7 @@ fn set_modified(path: &Path, time: SystemTime) {
 }
 
 #[test]
-fn files_of_the_future_take_no_place_and_no_bytes_and_go_a_day_after_their_last_line_reported_once() {
+fn files_of_the_future_do_not_count_and_go_after_a_day() {
     let future: Vec<_> = (0..15).map(|minute| format!("app.2027-11-21-08-{:02}.log", minute + 33)).collect();
     let past: Vec<_> = (0..15).map(|minute| format!("app.2026-11-21-08-{:02}.log", minute + 10)).collect();
     for bytes in [false, true] {
@@ -165,7 +165,7 @@ fn files_of_the_future_take_no_place_and_no_bytes_and_go_a_day_after_their_last_
 }
 
 #[test]
-fn an_age_counts_from_the_end_of_the_period_or_the_last_line_whichever_is_later() {
+fn an_age_counts_from_the_later_of_period_end_and_last_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let files = ["app.2026-11-01.log", "app.2026-11-02.log", "app.2026-11-15.log"];
@@ -182,7 +182,7 @@ fn an_age_counts_from_the_end_of_the_period_or_the_last_line_whichever_is_later(
 }
 
 #[test]
-fn the_log_of_a_boot_before_the_clock_was_set_is_as_old_as_its_discovery() {
+fn a_log_from_before_the_clock_was_set_ages_from_its_discovery() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(30);
     let builder = || hand.builder().rotation(Rotation::DAILY).max_age(Duration::from_secs(10 * DAY));
@@ -206,7 +206,7 @@ fn the_log_of_a_boot_before_the_clock_was_set_is_as_old_as_its_discovery() {
 }
 
 #[test]
-fn a_file_that_somebody_may_still_write_to_stays_until_they_let_go() {
+fn a_file_stays_while_somebody_may_still_write_to_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let yesterday = Hand::at(NOW - DAY);
     let idle = daily(&yesterday, 1, directory.path());
@@ -221,7 +221,7 @@ fn a_file_that_somebody_may_still_write_to_stays_until_they_let_go() {
 }
 
 #[test]
-fn a_file_that_an_idle_process_holds_goes_a_day_after_its_period_and_its_last_line() {
+fn a_file_held_idle_goes_a_day_after_its_period_and_last_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let idle = daily(&Hand::at(NOW - 3 * DAY), 1, directory.path());
     writeln!(&idle, "the last line").expect("writes");

@@ -19,7 +19,7 @@ fn hold(path: &Path) -> File {
 }
 
 #[test]
-fn appenders_that_only_the_date_format_or_the_rotation_tells_apart_do_not_wait_for_each_other() {
+fn appenders_of_different_names_do_not_wait_for_each_other() {
     let formats = [
         (Rotation::DAILY, "%Y/%m/app-%d.log"),
         (Rotation::DAILY, "%Y/%m/error-%d.log"),
@@ -47,7 +47,7 @@ fn appenders_that_only_the_date_format_or_the_rotation_tells_apart_do_not_wait_f
 }
 
 #[test]
-fn the_same_names_written_in_another_way_have_the_same_hidden_files() {
+fn the_same_names_in_other_words_have_the_same_hidden_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     drop(dated(&hand, Rotation::DAILY, "%Y-%m-%d").max_log_files(1).build(directory.path()).expect("builds"));
@@ -140,7 +140,7 @@ fn a_record_of_a_gigabyte_is_set_aside_and_reported() {
 
 #[cfg(feature = "gzip")]
 #[test]
-fn a_panic_in_the_thread_of_the_housekeeping_is_counted_and_old_files_go_all_the_same() {
+fn a_panic_of_the_housekeeping_is_counted_and_old_files_go() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let clock = hand.clone();

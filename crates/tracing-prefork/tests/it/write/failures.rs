@@ -12,7 +12,7 @@ use crate::common::failures::reporting;
 use crate::common::{DAY, Hand, NOW, names, operations, read, telling, try_log};
 
 #[test]
-fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_ever_more_rarely() {
+fn the_file_before_takes_the_lines_until_the_next_can_be_opened() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (reports, builder) = reporting(&hand);
@@ -46,7 +46,7 @@ fn a_file_that_cannot_be_opened_keeps_the_one_before_and_is_tried_again_ever_mor
 }
 
 #[test]
-fn the_file_before_is_the_latest_one_also_when_a_late_line_has_opened_an_older_one_again() {
+fn the_file_before_is_the_latest_one_despite_late_lines() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
@@ -110,7 +110,7 @@ fn a_directory_that_was_removed_is_made_again() {
 
 /// Another program moves the directory away each time that the appender is about to do something.
 #[test]
-fn a_directory_that_goes_when_the_housekeeping_is_about_to_begin_is_no_failure_of_it() {
+fn a_directory_that_goes_before_housekeeping_is_no_failure() {
     let above = tempfile::tempdir().expect("a directory");
     let directory = above.path().join("logs");
     let hand = Hand::at(NOW);
@@ -137,7 +137,7 @@ fn a_directory_that_goes_when_the_housekeeping_is_about_to_begin_is_no_failure_o
 }
 
 #[test]
-fn a_hook_that_logs_to_the_same_appender_neither_recurses_nor_blocks() {
+fn an_error_hook_that_logs_to_its_appender_does_not_recurse() {
     static LOGS: OnceLock<Appender> = OnceLock::new();
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);

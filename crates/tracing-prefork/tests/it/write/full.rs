@@ -1,6 +1,6 @@
 //! Disks, quotas and file sizes that are full, and the pieces of lines that they leave.
 
-use std::fs::{self};
+use std::fs;
 use tracing_prefork::Rotation;
 
 use crate::common::{DAY, Hand, NOW, names, read, try_log};

@@ -44,7 +44,7 @@ fn nothing_is_acknowledged_into_a_nameless_file_for_long() {
 }
 
 #[test]
-fn a_file_that_loses_its_name_while_the_path_is_closed_is_let_go_within_a_second() {
+fn a_nameless_file_is_let_go_even_while_its_path_is_obstructed() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let logs = hand.builder().on_error(|_| {}).build(directory.path()).expect("builds");

@@ -82,7 +82,7 @@ fn a_header_that_leaves_no_room_for_a_line_is_refused() {
 }
 
 #[test]
-fn a_header_that_grows_beyond_the_limit_is_left_out_and_reported() {
+fn a_header_beyond_the_limit_is_left_out_and_reported() {
     for locked in [false, true] {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW);
@@ -104,7 +104,7 @@ fn a_header_that_grows_beyond_the_limit_is_left_out_and_reported() {
 }
 
 #[test]
-fn a_line_that_does_not_fit_behind_the_header_has_a_file_to_itself() {
+fn a_line_too_long_to_follow_a_header_has_a_file_to_itself() {
     for locked in [false, true] {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW);
@@ -123,7 +123,7 @@ fn a_line_that_does_not_fit_behind_the_header_has_a_file_to_itself() {
 }
 
 #[test]
-fn a_directory_that_is_removed_in_the_moment_in_which_a_file_is_created_costs_no_report() {
+fn a_directory_removed_as_a_file_is_created_costs_no_report() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let logs = daily(&hand).build(directory.path()).expect("builds");

@@ -3,7 +3,7 @@
 
 use nix::errno::Errno;
 use nix::libc;
-use std::fs::{self};
+use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::sync::mpsc;
@@ -66,7 +66,7 @@ fn without_locks(work: impl FnOnce() + Send, beside: impl FnOnce()) {
 }
 
 #[test]
-fn lines_of_a_process_that_gets_no_lease_are_there_although_another_process_prunes_its_file() {
+fn a_process_without_a_lease_keeps_its_lines_despite_pruning() {
     let directory = tempfile::tempdir().expect("a directory");
     let directory = directory.path();
     let (told, builder) = telling(Hand::at(NOW).builder().rotation(Rotation::DAILY));
@@ -128,7 +128,7 @@ fn a_pruner_that_gets_no_lock_removes_nothing_and_says_so() {
 }
 
 #[test]
-fn the_file_that_a_parent_opened_at_build_and_never_wrote_to_is_pruned() {
+fn a_parent_that_never_writes_holds_up_no_pruning() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let idle = daily(&hand, directory.path());
@@ -144,7 +144,7 @@ fn the_file_that_a_parent_opened_at_build_and_never_wrote_to_is_pruned() {
 
 #[cfg(feature = "gzip")]
 #[test]
-fn by_hand_a_process_lets_go_of_the_ended_file_that_it_wrote_last() {
+fn by_hand_a_process_lets_go_of_the_past_file_it_wrote_last() {
     use tracing_prefork::Compression;
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);

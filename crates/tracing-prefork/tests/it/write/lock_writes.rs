@@ -52,7 +52,7 @@ fn the_piece_that_a_killed_writer_has_left_is_a_line_of_its_own() {
 }
 
 #[test]
-fn a_lock_that_does_not_come_free_is_reported_once_and_lines_go_on_without_it() {
+fn a_stuck_lock_is_reported_once_and_lines_go_on_without_it() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (told, logs) = locking(&hand, directory.path());
@@ -72,7 +72,7 @@ fn a_lock_that_does_not_come_free_is_reported_once_and_lines_go_on_without_it() 
 }
 
 #[test]
-fn while_the_lock_is_stuck_and_the_file_cannot_be_opened_lines_go_on_by_the_open_descriptor() {
+fn a_stuck_lock_and_an_obstructed_path_stop_no_line() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (told, logs) = locking(&hand, directory.path());

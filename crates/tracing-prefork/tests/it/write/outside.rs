@@ -69,7 +69,7 @@ fn a_file_that_was_removed_is_made_again_in_the_next_second() {
 }
 
 #[test]
-fn a_look_that_another_thread_prevents_is_made_up_for_at_the_next_event() {
+fn a_look_that_another_thread_prevents_comes_at_the_next_event() {
     let ((entered, enters), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel::<()>());
     let (entered, goes_on) = (Mutex::new(entered), Mutex::new(goes_on));
     // Whoever makes yesterday's file stops in the middle of it. Meanwhile nobody else may exchange files.
@@ -105,7 +105,7 @@ fn a_look_that_another_thread_prevents_is_made_up_for_at_the_next_event() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_by_seconds_does_not_keep_a_removed_file_from_being_noticed() {
+fn a_removed_file_is_noticed_after_the_clock_was_set_back() {
     for back in [1, 5, 30, 59, 61, 3600] {
         let mut scene = Scene::new(|builder| builder);
         fs::remove_file(scene.path(TODAY)).expect("removed");
@@ -143,7 +143,7 @@ fn no_line_is_lost_when_a_file_is_renamed() {
 }
 
 #[test]
-fn a_file_that_is_moved_does_not_grow_beyond_what_a_file_may_have_although_the_second_lasts() {
+fn a_moved_file_does_not_outgrow_the_limit_within_the_second() {
     const LARGEST: u64 = 64 * 1024;
     let scene = Scene::new(|builder| builder.max_file_bytes(LARGEST).latest_hard_link("hard"));
     fs::rename(scene.path(TODAY), scene.path("moved")).expect("renamed");
@@ -172,7 +172,7 @@ fn after_a_truncation_lines_begin_at_the_beginning() {
 }
 
 #[test]
-fn a_file_whose_name_has_gone_to_a_directory_is_written_on_as_long_as_it_has_another() {
+fn a_renamed_file_takes_lines_while_a_directory_has_its_name() {
     let mut scene = Scene::new(|builder| builder);
     fs::rename(scene.path(TODAY), scene.path("moved")).expect("renamed");
     fs::create_dir(scene.path(TODAY)).expect("in the way");
@@ -192,7 +192,7 @@ fn a_file_whose_name_has_gone_to_a_directory_is_written_on_as_long_as_it_has_ano
 }
 
 #[test]
-fn lines_are_refused_rather_than_written_into_a_file_that_has_no_name() {
+fn lines_are_refused_if_their_file_has_no_name() {
     let mut scene = Scene::new(|builder| builder);
     fs::remove_file(scene.path(TODAY)).expect("removed");
     fs::create_dir(scene.path(TODAY)).expect("in the way");
@@ -207,7 +207,7 @@ fn lines_are_refused_rather_than_written_into_a_file_that_has_no_name() {
 }
 
 #[test]
-fn lines_are_refused_rather_than_written_into_a_file_that_only_the_hard_link_names() {
+fn lines_are_refused_if_only_the_hard_link_names_their_file() {
     let mut scene = Scene::new(|builder| builder.latest_hard_link("hard"));
     fs::remove_file(scene.path(TODAY)).expect("removed");
     fs::create_dir(scene.path(TODAY)).expect("in the way");
@@ -262,7 +262,7 @@ fn a_directory_that_was_removed_or_renamed_is_made_again() {
 }
 
 #[test]
-fn the_file_before_a_boundary_is_not_looked_after_once_it_is_over() {
+fn nobody_looks_after_a_file_whose_period_is_over() {
     let mut scene = Scene::new(|builder| builder);
     scene.second += DAY;
     scene.hand.set(scene.second, 0);
@@ -281,7 +281,7 @@ fn leads_to_today(scene: &Scene, link: &str) -> bool {
 }
 
 #[test]
-fn links_that_were_removed_or_replaced_are_put_right_in_the_next_second() {
+fn removed_or_replaced_links_are_put_right_within_a_second() {
     let mut scene = Scene::new(|builder| builder.latest_symlink("soft").latest_hard_link("hard"));
     for link in ["soft", "hard"] {
         fs::remove_file(scene.path(link)).expect("removed");
@@ -316,7 +316,7 @@ fn links_that_were_removed_or_replaced_are_put_right_in_the_next_second() {
 }
 
 #[test]
-fn links_lead_to_the_file_that_was_made_in_place_of_a_removed_one() {
+fn links_lead_to_the_file_that_replaces_a_removed_one() {
     let mut scene = Scene::new(|builder| builder.latest_symlink("soft").latest_hard_link("hard"));
     fs::remove_file(scene.path(TODAY)).expect("removed");
     scene.next_second();
@@ -347,7 +347,7 @@ fn reopen_does_it_at_once_and_reports_nothing() {
 }
 
 #[test]
-fn reopen_after_a_boundary_opens_the_file_of_the_new_period_or_says_why_not() {
+fn reopen_after_a_boundary_opens_the_file_of_the_new_period() {
     const TOMORROW: &str = "app.2026-11-22.log";
     let scene = Scene::new(|builder| builder.latest_symlink("soft"));
     let link = || fs::read_link(scene.path("soft")).expect("a link");

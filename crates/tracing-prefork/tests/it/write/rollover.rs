@@ -74,7 +74,7 @@ fn open_files(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_clock_that_is_slewed_to_and_fro_over_a_boundary_rolls_over_once() {
+fn a_clock_slewed_to_and_fro_over_a_boundary_rolls_over_once() {
     // The boundaries of seconds, and of hours.
     for (rotation, period) in [(Rotation::SECONDLY, 1), (Rotation::HOURLY, 3600)] {
         let directory = tempfile::tempdir().expect("a directory");
@@ -102,7 +102,7 @@ fn a_clock_that_is_slewed_to_and_fro_over_a_boundary_rolls_over_once() {
 }
 
 #[test]
-fn threads_that_see_a_clock_on_either_side_of_a_boundary_roll_over_once() {
+fn threads_on_both_sides_of_a_boundary_roll_over_once() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     // Each reading is up to 5 ms before or after the instant that is set.
@@ -133,7 +133,7 @@ fn threads_that_see_a_clock_on_either_side_of_a_boundary_roll_over_once() {
 }
 
 #[test]
-fn files_that_a_step_back_has_opened_again_are_let_go_when_the_clock_has_gone_on() {
+fn files_opened_by_a_step_back_are_let_go_when_time_goes_on() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
@@ -177,7 +177,7 @@ fn a_fixed_zone_shifts_names_boundaries_and_timestamps() {
 }
 
 #[test]
-fn the_timestamp_that_a_line_shows_chooses_its_file_although_the_boundary_passed_meanwhile() {
+fn the_timestamp_of_a_line_chooses_its_file_across_a_boundary() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     // Each reading moves the clock on by 0.4 s: what is read for one event is never what is read for the next.
@@ -205,7 +205,7 @@ fn the_timestamp_that_a_line_shows_chooses_its_file_although_the_boundary_passed
 }
 
 #[test]
-fn a_reading_that_went_to_another_writer_does_not_choose_the_file() {
+fn a_reading_for_another_writer_does_not_choose_the_file() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let mut logs = hand.builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");

@@ -15,7 +15,7 @@ fn size(directory: &Path, name: &str) -> u64 {
 }
 
 #[test]
-fn finished_files_share_what_the_current_one_leaves_of_max_total_bytes() {
+fn finished_files_share_the_bytes_that_the_current_one_leaves() {
     // The limits of all and of one, the bytes of each finished file, and how many of those are kept.
     let cases = [
         (100, 100, 100, 0),
@@ -99,7 +99,7 @@ fn under_the_write_lock_no_file_is_larger_than_it_may_be() {
 
 /// Somebody else fills each file in the moment in which it is made.
 #[test]
-fn a_line_that_finds_one_file_after_the_other_full_is_counted_once() {
+fn a_line_that_finds_several_files_full_is_counted_once() {
     for locked in [false, true] {
         let directory = tempfile::tempdir().expect("a directory");
         let place = directory.path().to_owned();
@@ -118,7 +118,7 @@ fn a_line_that_finds_one_file_after_the_other_full_is_counted_once() {
 }
 
 #[test]
-fn a_thread_that_is_kept_from_running_in_the_middle_of_a_rollover_lets_no_file_grow_beyond_the_bound() {
+fn a_thread_stuck_in_a_rollover_lets_no_file_outgrow_the_bound() {
     const MAX: u64 = 32_768;
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
@@ -181,7 +181,7 @@ fn numbered_names_are_read_strictly() {
 }
 
 #[test]
-fn a_file_that_never_rolls_over_by_time_is_numbered_too_and_its_old_ones_go() {
+fn a_file_that_never_rolls_over_by_time_is_numbered_and_pruned() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let logs = hand.builder().max_file_bytes(20_000).max_log_files(3).build(directory.path()).expect("builds");
@@ -264,7 +264,7 @@ fn a_file_of_no_bytes_is_refused() {
 }
 
 #[test]
-fn a_clock_that_was_ahead_for_a_moment_does_not_put_off_the_reckoning() {
+fn a_clock_ahead_for_a_moment_does_not_put_off_the_reckoning() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = three_old_files(directory.path());
     let logs = hand.builder().rotation(Rotation::DAILY).max_total_bytes(4000).build(directory.path()).expect("builds");
@@ -281,7 +281,7 @@ fn a_clock_that_was_ahead_for_a_moment_does_not_put_off_the_reckoning() {
 }
 
 #[test]
-fn numbers_that_lie_far_from_the_others_or_beyond_all_are_not_taken_for_files_of_ours() {
+fn stray_numbers_are_not_taken_for_files_of_ours() {
     let endings: &[&str] = if cfg!(feature = "gzip") { &["", ".gz", ".zst"] } else { &[""] };
     for number in ["4294967294", "4294967295", "18446744073709551616", "1000000000", "20261121"] {
         for ending in endings {

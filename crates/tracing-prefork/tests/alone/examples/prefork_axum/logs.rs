@@ -158,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn the_check_passes_whole_lines_with_or_without_the_unanswered_one() {
+    fn the_check_lets_the_unanswered_line_be_there_or_not() {
         assert_eq!(checked(line(1, "a") + &line(1, "b")), Ok(()));
         assert_eq!(checked(line(1, "a") + &line(1, "c") + &line(1, "b")), Ok(()));
     }
 
     #[test]
-    fn the_check_finds_what_is_lost_doubled_torn_misplaced_or_not_ours() {
+    fn the_check_finds_lost_doubled_torn_misplaced_or_foreign_lines() {
         let finds = |text: String, finding: &str| {
             let found = checked(text).expect_err(finding);
             assert!(found.contains(finding), "{finding} expected: {found}");
