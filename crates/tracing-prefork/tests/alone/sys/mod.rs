@@ -1,1 +1,2 @@
+mod closing_all;
 mod descriptors;
