@@ -8,7 +8,6 @@ use harness::limited::Limits;
 use harness::line::Sizes;
 use harness::report::Report;
 use std::fs::{self};
-use std::io::Write;
 use std::time::{Duration, SystemTime};
 
 #[test]
