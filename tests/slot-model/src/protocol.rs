@@ -10,11 +10,12 @@
 
 use crate::process::Process;
 use crate::sys::seat::{self, SHARED};
+use crate::sys::sync::{Broken, set_broken};
 use crate::sys::{self, FileId, Kernel, Opened, WriteMode};
 use crate::time::calendar::Span;
 use crate::time::clock::Second;
-use crate::write::slots::{Rolling, Slots};
-use crate::write::sync::{Broken, set_broken};
+use crate::write::rolling::Rolling;
+use crate::write::slots::Slots;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
@@ -430,7 +431,7 @@ mod broken_on_purpose {
     #[test]
     #[should_panic(expected = "two threads roll over at once")]
     fn a_right_to_roll_over_that_everybody_is_given() {
-        FENCED.with(Broken::Rolling).run([(1, |logs| logs.log(2)), (2, |logs| logs.log(3))], |_| ());
+        FENCED.with(Broken::Turns).run([(1, |logs| logs.log(2)), (2, |logs| logs.log(3))], |_| ());
     }
 
     #[test]

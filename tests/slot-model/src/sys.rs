@@ -1,8 +1,17 @@
 //! Descriptors, files and the kernel's barriers, as far as the protocol sees them.
 
 pub(crate) mod seat;
+pub(crate) mod sync;
+#[allow(dead_code, reason = "the model needs less of it than the library")]
+#[path = "../../../crates/tracing-prefork/src/sys/turn.rs"]
+mod turn;
+#[path = "../../../crates/tracing-prefork/src/sys/zero_is_empty.rs"]
+mod zero_is_empty;
 
-use crate::write::sync::{Broken, is_broken};
+pub(crate) use turn::{Taken, Turn};
+pub(crate) use zero_is_empty::{ZeroIsEmpty, fork_wiped};
+
+use self::sync::{Broken, is_broken};
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicBool, AtomicUsize, fence};
 use std::cell::{Cell, RefCell};
@@ -14,6 +23,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteMode {
@@ -106,35 +116,24 @@ pub(crate) fn remove_all_names(removed: bool) {
     NAMELESS.set(removed);
 }
 
+/// Whoever waits lets the others go on.
+pub(crate) fn wait<T>(_bound: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..320 {
+        let got = ask();
+        if got.is_some() {
+            return got;
+        }
+        loom::thread::yield_now();
+    }
+    None
+}
+
 /// There are no leases here.
 pub(crate) fn unshare(_file: BorrowedFd<'_>) {}
 
 pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(0)
 }
-
-/// A type for which memory full of zeros is a value.
-///
-/// # Safety
-///
-/// As in the library.
-pub(crate) unsafe trait ZeroIsEmpty {}
-
-/// As in the library; that the fields are such values too is checked there.
-macro_rules! fork_wiped {
-    ($(#[$attribute:meta])* $visible:vis struct $name:ident {
-        $($(#[$of_field:meta])* $field_visible:vis $field:ident: $type:ty,)*
-    }) => {
-        $(#[$attribute])*
-        $visible struct $name {
-            $($(#[$of_field])* $field_visible $field: $type,)*
-        }
-
-        // SAFETY: the atomics of `sync`, for which zero is a value, and arrays of them.
-        unsafe impl crate::sys::ZeroIsEmpty for $name {}
-    };
-}
-pub(crate) use fork_wiped;
 
 #[derive(Debug)]
 pub(crate) struct ForkWiped<T: ZeroIsEmpty>(Box<T>);

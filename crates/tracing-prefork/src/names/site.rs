@@ -4,15 +4,12 @@ use crate::names::ownership;
 use crate::names::pattern::Pattern;
 use crate::names::presence::Presence;
 use crate::process::Process;
-use crate::process::patience::wait;
 use crate::report::{Counters, Operation, Reporter};
-use crate::sys::{self, Creation, ForkWiped, Mode, fork_wiped};
+use crate::sys::{self, Creation, ForkWiped, Mode, Turn};
 use crate::time::clock::Clock;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::Duration;
 
 #[derive(Debug)]
@@ -25,15 +22,8 @@ pub(crate) struct Site {
     pub(crate) mode: Option<Mode>,
     pub(crate) process: Arc<Process>,
     pub(crate) reporter: Arc<Reporter>,
-    pub(crate) renewing: ForkWiped<Renewing>,
-}
-
-fork_wiped! {
-    #[derive(Debug)]
-    pub(crate) struct Renewing {
-        /// The thread that makes the record of the names again; 0 for none.
-        thread: AtomicUsize,
-    }
+    /// The turn of the thread that makes the record of the names again.
+    pub(crate) renewing: ForkWiped<Turn>,
 }
 
 impl Site {
@@ -81,28 +71,6 @@ impl Site {
 
     /// The same, but waits for another thread, for so long at most.
     pub(crate) fn wait_for_record(&self, patience: Duration) {
-        wait(patience, || (self.look_at_record() || self.renewing.is_at_it_here()).then_some(()));
-    }
-}
-
-impl Renewing {
-    fn try_take(&self) -> Option<RenewingTurn<'_>> {
-        let taken = self.thread.compare_exchange(0, sys::this_thread(), Acquire, Relaxed);
-        // Not `then_some`: what is made gives the turn back when it goes.
-        taken.is_ok().then(|| RenewingTurn(self))
-    }
-
-    /// Whether it is this very thread: a signal handler, or the user's code, calls the appender meanwhile.
-    fn is_at_it_here(&self) -> bool {
-        self.thread.load(Relaxed) == sys::this_thread()
-    }
-}
-
-/// The right to make the record again, until it is dropped.
-struct RenewingTurn<'a>(&'a Renewing);
-
-impl Drop for RenewingTurn<'_> {
-    fn drop(&mut self) {
-        self.0.thread.store(0, Release);
+        sys::wait(patience, || (self.look_at_record() || self.renewing.is_taken_here()).then_some(()));
     }
 }

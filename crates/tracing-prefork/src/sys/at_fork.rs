@@ -1,7 +1,8 @@
 //! What happens in a child at the moment of a fork that libc knows of.
 
 use super::fork::{LIBC_FORKS, OPENERS, SHARED, Shared, shared};
-use super::fork_wiped::{ZeroIsEmpty, map, wipe_on_fork};
+use super::fork_wiped::{map, wipe_on_fork};
+use super::zero_is_empty::ZeroIsEmpty;
 use super::{job_lock, seat, standard};
 use nix::libc;
 use std::io;

@@ -5,54 +5,15 @@
 //! there, whatever kind of fork it was and whatever moment it struck, and nobody has to be told.
 
 use super::fork::libc_forks;
+use super::zero_is_empty::ZeroIsEmpty;
 use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap_anonymous, munmap};
 use std::ffi::c_void;
 use std::io;
 use std::num::NonZeroUsize;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
-
-/// A type for which memory full of zeros is a value: its empty one.
-///
-/// # Safety
-///
-/// All-zero bytes must be a valid value, and the type must have nothing to drop.
-pub(crate) unsafe trait ZeroIsEmpty: Sync {}
-
-macro_rules! zero_is_empty {
-    ($($atomic:ty),*) => {
-        // SAFETY: integers and booleans, for which zero is a value, and which have nothing to drop.
-        $(unsafe impl ZeroIsEmpty for $atomic {})*
-    };
-}
-zero_is_empty!(AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize);
-
-// SAFETY: each element is such a value.
-unsafe impl<T: ZeroIsEmpty, const N: usize> ZeroIsEmpty for [T; N] {}
-
-/// Declares a struct for which memory full of zeros is the empty value. It demands that of each field.
-macro_rules! fork_wiped {
-    ($(#[$attribute:meta])* $visible:vis struct $name:ident {
-        $($(#[$of_field:meta])* $field_visible:vis $field:ident: $type:ty,)*
-    }) => {
-        $(#[$attribute])*
-        $visible struct $name {
-            $($(#[$of_field])* $field_visible $field: $type,)*
-        }
-
-        // SAFETY: zero is the empty value of each field, as `demand` has the compiler check.
-        #[allow(unsafe_code, reason = "the macro demands what makes it safe")]
-        unsafe impl $crate::sys::ZeroIsEmpty for $name {}
-
-        const _: fn() = || {
-            fn demand<T: $crate::sys::ZeroIsEmpty>() {}
-            $(demand::<$type>();)*
-        };
-    };
-}
-pub(crate) use fork_wiped;
 
 /// A `T` that starts empty and is empty again in every forked child.
 ///

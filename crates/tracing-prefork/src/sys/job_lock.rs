@@ -11,6 +11,7 @@ use super::numbers;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::ofd;
 use super::own_file::OwnFile;
+use super::patience::Patience;
 use super::seat::this_thread;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -24,7 +25,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 /// The lock behind which one process at a time, and one thread in it, prunes the files of a pattern, compresses them,
@@ -51,6 +51,9 @@ pub(crate) struct JobLock {
 /// The bytes of the lock's file that the two locks are on.
 const POSIX_BYTE: u8 = 0;
 const OPEN_FILE_BYTE: i64 = 1;
+
+/// So long somebody else is waited for.
+const BOUND: Duration = Duration::from_secs(5);
 
 /// Which locks threads of this process have in hand.
 static IN_HAND: [Word; 1024] = [const { Word::free() }; 1024];
@@ -303,15 +306,13 @@ impl JobLock {
 
     /// Takes it, waiting up to about five seconds for somebody else. This thread itself is not waited for.
     pub(crate) fn take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
-        let mut taken = Self::try_take(path, creation)?;
-        for _ in 1..500 {
-            if taken.as_ref().map_or_else(|refused| refused.holder == Holder::ThisThread, |_| true) {
-                break;
+        let mut patience = Patience::of(BOUND);
+        loop {
+            match Self::try_take(path, creation)? {
+                Err(refused) if refused.holder != Holder::ThisThread && patience.goes_on() => {}
+                taken => return Ok(taken),
             }
-            thread::sleep(Duration::from_millis(10));
-            taken = Self::try_take(path, creation)?;
         }
-        Ok(taken)
     }
 
     /// Notes that this thread does the work, until what is returned is dropped.

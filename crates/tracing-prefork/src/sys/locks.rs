@@ -4,11 +4,10 @@ use super::lock_outcome::LockOutcome;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::ofd;
 use super::own_file::OwnFile;
+use super::patience::{MOMENT, wait};
 use nix::libc;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::thread;
-use std::time::Duration;
 
 /// The byte of a log file that stands for its lease: far behind every line, so that it meets nobody's lock on a part
 /// of the file. A lock may lie beyond the end (`fcntl(2)`).
@@ -77,14 +76,8 @@ pub(crate) fn share(file: impl AsFd, write_mode: WriteMode) -> LockOutcome {
 /// The same, but waits, 10 ms at most, for whoever keeps it away for a moment: a pruner that removes the name, or a
 /// writer that cuts a piece off.
 pub(crate) fn share_patiently(file: impl AsFd, write_mode: WriteMode) -> LockOutcome {
-    for attempt in 0..39 {
-        match share(&file, write_mode) {
-            LockOutcome::Busy if attempt < 30 => thread::yield_now(),
-            LockOutcome::Busy => thread::sleep(Duration::from_millis(1)),
-            outcome => return outcome,
-        }
-    }
-    share(file, write_mode)
+    let ask = || Some(share(&file, write_mode)).filter(|outcome| *outcome != LockOutcome::Busy);
+    wait(MOMENT, ask).unwrap_or(LockOutcome::Busy)
 }
 
 /// Gives a lease back, also for copies of `file` in forked children.

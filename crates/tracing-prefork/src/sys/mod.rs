@@ -19,6 +19,7 @@ mod ofd;
 mod open;
 mod own_file;
 mod path;
+mod patience;
 mod positioned;
 mod priority;
 mod processor;
@@ -26,8 +27,11 @@ mod replaced;
 pub(crate) mod seat;
 mod standard;
 mod stderr;
+pub(crate) mod sync;
 mod tail;
+mod turn;
 mod unnamed;
+mod zero_is_empty;
 
 pub(crate) use at_fork::watch_forks;
 pub(crate) use closed::{Directory, FinishedFile, open_to_read, read, set_modified, unlink};
@@ -36,7 +40,7 @@ pub(crate) use directories::make_directories;
 pub(crate) use entries::{Entry, entries};
 pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
 pub(crate) use fork::{generation, libc_knows, shares_descriptors};
-pub(crate) use fork_wiped::{ForkWiped, ZeroIsEmpty, fork_wiped};
+pub(crate) use fork_wiped::ForkWiped;
 pub(crate) use hidden::{
     add_to, has_other_names, make_ours, may_be_ours, may_replace, open_or_create, other_than_file, overwrite,
     write_whole,
@@ -47,13 +51,15 @@ pub(crate) use lock_outcome::LockOutcome;
 pub(crate) use locks::{Claim, Unlocked, WriteLock, WriteMode, has_leases, is_claimed, share_patiently, unshare};
 pub(crate) use own_file::{OwnFile, Reader};
 pub(crate) use path::LogPath;
+pub(crate) use patience::{MOMENT, PATIENCE, Patience, wait};
 pub(crate) use priority::{Priority, at_priority};
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
 pub(crate) use replaced::Replaced;
-pub(crate) use seat::this_thread;
 pub(crate) use stderr::write_to_stderr;
 pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
+pub(crate) use turn::{Taken, Turn};
 pub(crate) use unnamed::{Unnamed, free_bytes};
+pub(crate) use zero_is_empty::{ZeroIsEmpty, fork_wiped};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow};

@@ -1,6 +1,7 @@
 //! A path made, opened and compared without an allocation: on the stack, or, if it is long, in a page of its own.
 
-use super::fork_wiped::{ZeroIsEmpty, map};
+use super::fork_wiped::map;
+use super::zero_is_empty::ZeroIsEmpty;
 use nix::sys::mman::munmap;
 use std::ffi::{CStr, OsStr};
 use std::io::{self, Write};

@@ -13,6 +13,7 @@
 
 use super::fork;
 use super::identity::{FileId, Status};
+use super::patience::wait;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::Mode;
@@ -21,7 +22,6 @@ use std::os::fd::{BorrowedFd, IntoRawFd, RawFd};
 use std::path::Path;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::thread;
 use std::time::Duration;
 
 const STANDARD: Range<RawFd> = 0..3;
@@ -36,6 +36,9 @@ const MARK: OFlag = OFlag::O_RDONLY;
 
 /// So many plugs are made at once: a thread of the program that closes them again and again stops no thread of ours.
 const PLUGS: usize = 8;
+
+/// So long a thread that closes the plugs is waited for.
+const BOUND: Duration = Duration::from_millis(100);
 
 /// A plug has been made. Never taken back: the kernel copies the descriptors for a forked child before it copies the
 /// memory, so that the child can have plugs of which the memory says that they are closed.
@@ -83,18 +86,12 @@ pub(super) fn fill() -> nix::Result<Filled> {
 /// unless it is kept from running.
 fn enter() -> nix::Result<&'static AtomicU32> {
     let openers = fork::openers();
-    for attempt in 0..130 {
+    let try_enter = || {
         let found = openers.load(Acquire);
-        if found & CLOSING == 0 && openers.compare_exchange(found, found + 1, SeqCst, Relaxed).is_ok() {
-            return Ok(openers);
-        }
-        if attempt < 30 {
-            thread::yield_now();
-        } else {
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-    Err(Errno::EBUSY)
+        let entered = found & CLOSING == 0 && openers.compare_exchange(found, found + 1, SeqCst, Relaxed).is_ok();
+        entered.then_some(openers)
+    };
+    wait(BOUND, try_enter).ok_or(Errno::EBUSY)
 }
 
 impl Drop for Filled {

@@ -3,7 +3,7 @@
 
 use crate::names::listing::Disputed;
 use crate::names::site::Site;
-use crate::process::{patience, user_code};
+use crate::process::user_code;
 use crate::report::{Error, Operation};
 use crate::sys::{self, Holder, JobLock, Refused};
 use crate::upkeep::hook::Round;
@@ -296,7 +296,7 @@ impl Upkeep {
             return Ok(0);
         }
         let error = |path: &Path, error| self.site.reporter.error(job.operation(), path, error);
-        self.site.wait_for_record(patience::PATIENCE);
+        self.site.wait_for_record(sys::PATIENCE);
         let path = self.lock_path(job);
         let turn = match JobLock::take(&path, self.site.creation()) {
             Ok(Err(Refused { holder: Holder::ThisThread, .. })) => return Err(error(&path, user_code::called_back())),

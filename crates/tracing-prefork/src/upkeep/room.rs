@@ -1,10 +1,9 @@
 //! Room on a disk that has none: the oldest files go, as far as the options allow.
 
 use crate::names::site::Site;
-use crate::process::patience::{PATIENCE, wait};
 use crate::process::user_code;
 use crate::report::Operation;
-use crate::sys::{self, Holder, JobLock, Refused};
+use crate::sys::{self, Holder, JobLock, PATIENCE, Refused};
 use crate::upkeep::job::Job;
 use crate::upkeep::{Upkeep, prune};
 use std::num::NonZeroUsize;
@@ -58,7 +57,7 @@ impl Upkeep {
             Err(error) => Some(Err(error)),
         };
         // A pruner that has been stopped is waited for once, not at each line.
-        let lock = if stuck.load(Relaxed) { ask() } else { wait(PATIENCE, ask) };
+        let lock = if stuck.load(Relaxed) { ask() } else { sys::wait(PATIENCE, ask) };
         stuck.store(lock.is_none(), Relaxed);
         match lock {
             Some(Ok(lock)) if !waited => self.remove_oldest(keep, Some(lock)),

@@ -7,8 +7,8 @@
 //! (`membarrier(2)`). Where the kernel has no such call, each writer issues the barrier itself.
 
 use crate::sys::seat::{self, SEATS, SHARED};
+use crate::sys::sync::{AtomicBool, AtomicU64, compiler_fence, fence};
 use crate::sys::{self, fork_wiped};
-use crate::write::sync::{AtomicBool, AtomicU64, compiler_fence, fence};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 /// The low 16 bits of a count are the writes under way, the others those that are done: lowering it adds this. So the

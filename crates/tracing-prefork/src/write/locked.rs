@@ -3,11 +3,10 @@
 //! A write falls short when a disk, a quota or a file-size limit is full, and a writer that is killed may leave a piece
 //! of its line. What is written next must not be glued to that.
 
-use crate::process::patience::{PATIENCE, wait};
 use crate::report::Operation;
-use crate::sys::{self, Unlocked, WriteLock, WriteMode};
+use crate::sys::{self, PATIENCE, Taken, Unlocked, WriteLock, WriteMode};
 use crate::write::log::Log;
-use crate::write::pin::{Pin, Turn};
+use crate::write::pin::Pin;
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -122,11 +121,11 @@ impl Log {
 
     /// The right to use the write lock, among the threads of this process; `None` if another thread stays in the middle
     /// of a write.
-    fn turn<'a>(&self, pin: &Pin<'a>) -> Option<Turn<'a>> {
+    fn turn<'a>(&self, pin: &Pin<'a>) -> Option<Taken<'a>> {
         let stuck = &self.state.turn_stuck;
         // The thread that has the turn may be waiting for the lock.
         let patience = if stuck.load(Relaxed) { Duration::ZERO } else { 2 * PATIENCE };
-        let turn = wait(patience, || pin.try_turn());
+        let turn = sys::wait(patience, || pin.try_turn());
         stuck.store(turn.is_none(), Relaxed);
         turn
     }
@@ -139,7 +138,7 @@ impl Log {
         let is_stuck_file = || stuck_file != 0 && inode(file) == stuck_file;
         let ask = || WriteLock::try_take(file).transpose();
         let asked = match ask() {
-            None if !is_stuck_file() => wait(PATIENCE, ask),
+            None if !is_stuck_file() => sys::wait(PATIENCE, ask),
             asked => asked,
         };
         let error = match asked {

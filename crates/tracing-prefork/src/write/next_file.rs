@@ -2,13 +2,12 @@
 
 use crate::names::listing;
 use crate::names::pattern::LAST_INDEX;
-use crate::process::patience::MOMENT;
 use crate::report::Operation;
 use crate::sys::{self, Opened};
 use crate::write::log::Log;
 use crate::write::pin::Pin;
+use crate::write::rolling::Rolling;
 use crate::write::size_limit::TRIES;
-use crate::write::slots::Rolling;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -79,7 +78,7 @@ impl Log {
         }
         // 2. No thread writes to the full file while the next one is opened.
         rolling.set_full(at);
-        self.site.wait_for_record(MOMENT);
+        self.site.wait_for_record(sys::MOMENT);
         let attempt = self.state.retry.begin();
         let next = self.open_next(&rolling, at, index, length);
         // 3. Who takes the lines now?

@@ -1,12 +1,12 @@
 //! A slot that a writer holds: what it is told of the file, and one write.
 
-use crate::sys::{Descriptor, fork_wiped};
+use crate::sys::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
+use crate::sys::{Descriptor, Taken, Turn, fork_wiped};
 use crate::time::clock::Second;
 use crate::write::in_flight::Entered;
-use crate::write::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 
 fork_wiped! {
     #[derive(Debug)]
@@ -21,8 +21,8 @@ fork_wiped! {
         pub(super) status: AtomicU32,
         /// The second of the event for which the lease was asked for last, if there is none.
         pub(super) asked: AtomicI64,
-        /// A thread of this process writes under the write lock, which all threads share.
-        pub(super) turn: AtomicBool,
+        /// The turn of the thread that writes under the write lock, which all threads of this process share.
+        pub(super) turn: Turn,
     }
 }
 
@@ -113,9 +113,8 @@ impl<'a> Pin<'a> {
     }
 
     /// The right to use the write lock, among the threads of this process; `None` if another has it.
-    pub(crate) fn try_turn(&self) -> Option<Turn<'a>> {
-        let turn = &self.bounds.turn;
-        (!turn.swap(true, Acquire)).then(|| Turn(turn))
+    pub(crate) fn try_turn(&self) -> Option<Taken<'a>> {
+        self.bounds.turn.try_take()
     }
 
     /// One `write(2)`; returns how much of the line went in.
@@ -142,15 +141,5 @@ impl<'a> Pin<'a> {
     #[inline]
     pub(crate) fn bytes(&self) -> &AtomicU64 {
         self.entered.bytes()
-    }
-}
-
-/// See [`Pin::try_turn`].
-#[derive(Debug)]
-pub(crate) struct Turn<'a>(&'a AtomicBool);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.store(false, Release);
     }
 }

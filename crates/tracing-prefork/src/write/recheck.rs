@@ -5,10 +5,9 @@
 //! every event would cost more than the event itself.
 
 use crate::Error;
-use crate::process::patience::{PATIENCE, wait};
 use crate::process::user_code;
 use crate::report::Operation;
-use crate::sys;
+use crate::sys::{self, PATIENCE};
 use crate::upkeep::job::Job;
 use crate::upkeep::schedule::GRACE;
 use crate::write::log::Log;
@@ -107,7 +106,7 @@ impl Log {
     pub(crate) fn reopen(self: &Arc<Self>) -> Result<(), Error> {
         let at = self.site.clock.exact_second();
         self.state.retry.succeeded();
-        let looked = wait(PATIENCE, || match self.look_and_open(at) {
+        let looked = sys::wait(PATIENCE, || match self.look_and_open(at) {
             Ok(Look::Busy) if self.slots.are_in_use_here() => Some(Err(user_code::called_back())),
             Ok(Look::Busy) => None,
             looked => Some(looked),

@@ -2,12 +2,11 @@
 
 use crate::names::presence::Presence;
 use crate::process::Fork;
-use crate::process::patience::MOMENT;
 use crate::report::Operation;
-use crate::sys::{self};
+use crate::sys;
 use crate::write::log::Log;
-use crate::write::slots::Rolling;
-use std::io::{self};
+use crate::write::rolling::Rolling;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -58,7 +57,7 @@ impl Log {
     /// come of it. `false`: somebody still writes to that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
         // Before a line goes to a file of others in a directory that has been put in the place of ours.
-        self.site.wait_for_record(MOMENT);
+        self.site.wait_for_record(sys::MOMENT);
         let attempt = self.state.retry.begin();
         let filled = self.open_with_room(at, 0).map(|(file, index)| self.install(rolling, at, index, file));
         self.state.retry.end(attempt, at, filled.as_ref().err());

@@ -15,17 +15,15 @@
 //! that nobody will finish, no period that belongs to another descriptor table. The child opens its file anew.
 
 use crate::process::Process;
-use crate::sys::{self, Descriptor, FileId, ForkWiped, Opened, WriteMode, fork_wiped};
-use crate::time::calendar::Span;
+use crate::sys::sync::{AtomicU64, AtomicUsize};
+use crate::sys::{Descriptor, ForkWiped, Turn, WriteMode, fork_wiped};
 use crate::time::clock::Second;
 use crate::write::in_flight::InFlight;
-use crate::write::pin::{Bounds, FULL, LEFT, LOCKED, Pin, UNLEASED};
-use crate::write::sync::{AtomicBool, AtomicU64, AtomicUsize, this_thread, thread};
+use crate::write::pin::{Bounds, FULL, LEFT, Pin};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 fork_wiped! {
     /// A count that threads add to while others read the slots: on a cache line of its own.
@@ -40,13 +38,11 @@ fork_wiped! {
     /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
     #[derive(Debug)]
     pub(crate) struct State {
-        bounds: [Bounds; 2],
+        pub(super) bounds: [Bounds; 2],
         /// The slot that was filled last, or that is left.
-        latest: AtomicUsize,
-        /// A thread rolls over, or lets a file go.
-        rolling: AtomicBool,
-        /// Which one, while it is at it.
-        roller: AtomicUsize,
+        pub(super) latest: AtomicUsize,
+        /// The turn of the thread that rolls over, or lets a file go.
+        pub(super) roller: Turn,
         /// Bytes written since the size of the file was looked at.
         pub(crate) bytes: SharedBytes,
         pub(crate) in_flight: InFlight,
@@ -57,7 +53,7 @@ fork_wiped! {
 pub(crate) struct Slots {
     pub(crate) state: ForkWiped<State>,
     /// Not wiped: a child has its parent's descriptors, and puts its own files onto the same numbers.
-    descriptors: [Descriptor; 2],
+    pub(super) descriptors: [Descriptor; 2],
     pub(crate) write_mode: WriteMode,
     process: Arc<Process>,
     /// Whether there are such locks as leases here. Not set while the appender is built.
@@ -153,24 +149,14 @@ impl Slots {
         }
     }
 
-    /// The right to exchange files, or `None` if another thread is at it. Never waited for.
-    pub(crate) fn try_roll(&self) -> Option<Rolling<'_>> {
-        let state = &*self.state;
-        // Not `then_some`: a `Rolling` that is made releases the right when it goes.
-        (!state.rolling.swap(true, Acquire)).then(|| {
-            state.roller.store(this_thread(), Relaxed);
-            Rolling { slots: self, state }
-        })
-    }
-
     /// Whether it is this very thread that rolls over or writes: it has called the user's code meanwhile.
     pub(crate) fn are_in_use_here(&self) -> bool {
-        self.state.roller.load(Relaxed) == this_thread() || self.state.in_flight.has_this_thread()
+        self.state.roller.is_taken_here() || self.state.in_flight.has_this_thread()
     }
 }
 
 impl State {
-    fn slot_of(&self, at: i64) -> Option<usize> {
+    pub(super) fn slot_of(&self, at: i64) -> Option<usize> {
         let latest = self.latest.load(Relaxed) & 1;
         let holds = |slot: &usize| {
             let bounds = &self.bounds[*slot];
@@ -181,7 +167,7 @@ impl State {
 
     /// The slot that takes the lines of `at`: the open one with the latest period that has begun by then, or else with
     /// the earliest of those that have not. Of two with the same period, the one that was filled last.
-    fn nearest(&self, at: i64) -> usize {
+    pub(super) fn nearest(&self, at: i64) -> usize {
         let latest = self.latest.load(Relaxed) & 1;
         let rank = |slot: usize| {
             let bounds = &self.bounds[slot];
@@ -193,7 +179,7 @@ impl State {
 
     /// The slot that a file is put into next: a closed one, or else the one with the earlier period. Of two that are
     /// alike, the one that was not filled last.
-    fn next_slot(&self) -> usize {
+    pub(super) fn next_slot(&self) -> usize {
         let latest = self.latest.load(Relaxed) & 1;
         let rank = |slot: usize| {
             let bounds = &self.bounds[slot];
@@ -202,196 +188,5 @@ impl State {
         let (last, other) = (rank(latest), rank(latest ^ 1));
         let is_earlier = last.0 && other.0 && last.1 < other.1;
         if is_earlier || !last.0 && other.0 { latest } else { latest ^ 1 }
-    }
-}
-
-/// The right to exchange files.
-#[derive(Debug)]
-pub(crate) struct Rolling<'a> {
-    slots: &'a Slots,
-    state: &'a State,
-}
-
-impl Rolling<'_> {
-    pub(crate) fn has(&self, at: i64) -> bool {
-        self.state.bounds.iter().any(|bounds| bounds.open.load(Relaxed) && bounds.contain(Second::exact(at)))
-    }
-
-    /// Whether nothing is open yet: at build, and at the first event of a forked child.
-    pub(crate) fn nothing_open(&self) -> bool {
-        self.state.bounds.iter().all(|bounds| !bounds.open.load(Relaxed))
-    }
-
-    /// Whether `at` lies behind every period that is open, so that the newest file begins.
-    pub(crate) fn is_forward(&self, at: i64) -> bool {
-        self.state.bounds.iter().all(|bounds| !bounds.open.load(Relaxed) || bounds.end.load(Relaxed) <= at)
-    }
-
-    /// The file that is open for `at`.
-    pub(crate) fn file(&self, at: i64) -> Option<FileId> {
-        self.state.slot_of(at).map(|slot| self.slots.descriptors[slot].installed())
-    }
-
-    /// Whether the descriptors of all open slots lead to their files. Not if the program has closed one.
-    pub(crate) fn are_intact(&self) -> bool {
-        let mut slots = self.state.bounds.iter().zip(&self.slots.descriptors);
-        slots.all(|(bounds, descriptor)| !bounds.open.load(Relaxed) || descriptor.is_intact())
-    }
-
-    /// Has the file that is open for `at` take no more lines.
-    pub(crate) fn set_full(&self, at: i64) {
-        if let Some(slot) = self.state.slot_of(at) {
-            self.state.bounds[slot].status.fetch_or(FULL, Relaxed);
-        }
-    }
-
-    /// Has the file that is open for `at` take lines again, if it `is_last` and no line has gone to a later one
-    /// meanwhile.
-    pub(crate) fn set_not_full(&self, at: i64, is_last: impl FnOnce(u32) -> bool) {
-        let Some(slot) = self.state.slot_of(at) else { return };
-        let bounds = &self.state.bounds[slot];
-        bounds.status.fetch_and(!LEFT, Relaxed);
-        if is_last(bounds.index.load(Relaxed)) {
-            let _ = bounds.status.fetch_update(Relaxed, Relaxed, |care| (care & LEFT == 0).then_some(care & !FULL));
-        }
-    }
-
-    pub(crate) fn is_full(&self, at: i64) -> bool {
-        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.load(Relaxed) & FULL != 0)
-    }
-
-    /// How large the file is that is open for `at`, and which of the period's files.
-    pub(crate) fn size(&self, at: i64) -> Option<(u64, u32)> {
-        let slot = self.state.slot_of(at)?;
-        let size = sys::size(self.slots.descriptors[slot].borrow()?).ok()?;
-        Some((size, self.state.bounds[slot].index.load(Relaxed)))
-    }
-
-    /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there,
-    /// and nothing has changed.
-    pub(crate) fn install(&self, span: Span, index: u32, opened: Opened) -> bool {
-        self.install_as(0, span, index, opened)
-    }
-
-    /// The same with a file that takes no lines before [`set_not_full`](Self::set_not_full) says so.
-    pub(crate) fn install_full(&self, span: Span, index: u32, opened: Opened) -> bool {
-        self.install_as(FULL, span, index, opened)
-    }
-
-    fn install_as(&self, care: u32, span: Span, index: u32, opened: Opened) -> bool {
-        let slot = self.state.next_slot();
-        if !self.close(slot) {
-            return false;
-        }
-        let first = self.nothing_open();
-        let bounds = &self.state.bounds[slot];
-        self.slots.descriptors[slot].install(opened.file);
-        let locked = if self.slots.write_mode == WriteMode::Locked { LOCKED } else { 0 };
-        let unleased = if opened.leased { 0 } else { UNLEASED };
-        bounds.status.store(care | locked | unleased | u32::from(opened.torn), Relaxed);
-        bounds.asked.store(i64::MIN, Relaxed);
-        bounds.index.store(index, Relaxed);
-        self.state.bytes.count.store(0, Relaxed);
-        bounds.start.store(span.start, Relaxed);
-        bounds.end.store(span.end, Relaxed);
-        bounds.open.store(true, Release);
-        self.state.latest.store(slot, Relaxed);
-        if first {
-            // What the other descriptor still leads to was inherited through a fork.
-            self.slots.descriptors[slot ^ 1].release();
-        }
-        true
-    }
-
-    /// Lets go of a file whose period `now` is `grace` seconds or more away from, in either direction, or in whose
-    /// place another has been opened; not of the one that takes the lines of `at`.
-    pub(crate) fn let_go_of_ended(&self, at: i64, now: i64, grace: i64) {
-        let kept = self.state.slot_of(at).unwrap_or_else(|| self.state.nearest(now));
-        let slot = kept ^ 1;
-        let bounds = &self.state.bounds[slot];
-        if !bounds.open.load(Relaxed) {
-            return;
-        }
-        let (start, end) = (bounds.start.load(Relaxed), bounds.end.load(Relaxed));
-        let far = now >= end.saturating_add(grace) || now < start.saturating_sub(grace);
-        let replaced = self.state.bounds[kept].start.load(Relaxed) == start;
-        if (far || replaced) && self.close(slot) {
-            self.state.latest.store(kept, Relaxed);
-            self.slots.descriptors[slot].release();
-        }
-    }
-
-    /// Gives back the leases on files whose period has been over for `grace` seconds. They stay open, and the next line
-    /// takes the lease again.
-    pub(crate) fn give_leases_back(&self, at: i64, grace: i64) {
-        for (slot, bounds) in self.state.bounds.iter().enumerate() {
-            let ended = at >= bounds.end.load(Relaxed).saturating_add(grace);
-            if !bounds.open.load(Relaxed) || !ended || !self.close(slot) {
-                continue;
-            }
-            if let Some(file) = self.slots.descriptors[slot].borrow() {
-                bounds.asked.store(i64::MIN, Relaxed);
-                bounds.status.fetch_or(UNLEASED, Relaxed);
-                sys::unshare(file);
-            }
-            bounds.open.store(true, Release);
-        }
-    }
-
-    /// Whether the file that is open for `at` has a lease.
-    pub(crate) fn is_leased(&self, at: i64) -> bool {
-        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.load(Relaxed) & UNLEASED == 0)
-    }
-
-    /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there.
-    /// If somebody stays in the middle of a write, the next look does it.
-    pub(crate) fn abandon_nameless(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) {
-        let Some(slot) = self.state.slot_of(at) else { return };
-        let descriptor = &self.slots.descriptors[slot];
-        if !descriptor.has_name(is_named) && self.drain(slot) {
-            descriptor.release();
-        }
-    }
-
-    /// Closes both slots, so that the next event opens its file anew. Says whether one was open and is not any more.
-    pub(crate) fn forget(&self) -> bool {
-        let was_open = |slot: usize| self.state.bounds[slot].open.load(Relaxed);
-        [0, 1].into_iter().filter(|slot| was_open(*slot) && self.close(*slot)).count() > 0
-    }
-
-    /// [`close`](Self::close) where others write without a pause: gives those that are at it 30 ms to finish.
-    fn drain(&self, slot: usize) -> bool {
-        let open = &self.state.bounds[slot].open;
-        open.store(false, SeqCst);
-        let unused = (0..320).any(|turn| {
-            match turn {
-                0 => {}
-                1..20 => thread::yield_now(),
-                _ => thread::sleep(Duration::from_micros(100)),
-            }
-            self.state.in_flight.is_unused(slot)
-        });
-        if !unused {
-            open.store(true, Release);
-        }
-        unused
-    }
-
-    /// Closes a slot for new pins. If it is pinned still, opens it again and says `false`.
-    fn close(&self, slot: usize) -> bool {
-        let bounds = &self.state.bounds[slot];
-        let was_open = bounds.open.swap(false, SeqCst);
-        let unused = self.state.in_flight.is_unused(slot);
-        if !unused {
-            bounds.open.store(was_open, Release);
-        }
-        unused
-    }
-}
-
-impl Drop for Rolling<'_> {
-    fn drop(&mut self) {
-        self.state.roller.store(0, Relaxed);
-        self.state.rolling.store(false, Release);
     }
 }

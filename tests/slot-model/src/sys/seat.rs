@@ -1,6 +1,6 @@
 //! A few seats, which the test gives out.
 
-use crate::write::sync::{Broken, is_broken};
+use super::sync::{Broken, is_broken};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
@@ -33,6 +33,11 @@ fn given() -> Given {
 
 pub(crate) fn number_of_this_thread() -> usize {
     given().number
+}
+
+/// Never 0.
+pub(super) fn this_thread() -> usize {
+    number_of_this_thread() + 1
 }
 
 pub(crate) fn of_this_thread(_may_allocate: impl FnOnce() -> bool) -> usize {

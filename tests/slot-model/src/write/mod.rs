@@ -6,6 +6,8 @@ pub(crate) mod in_flight;
 #[path = "../../../../crates/tracing-prefork/src/write/pin.rs"]
 pub(crate) mod pin;
 #[allow(dead_code, reason = "the model needs less of it than the library")]
+#[path = "../../../../crates/tracing-prefork/src/write/rolling.rs"]
+pub(crate) mod rolling;
+#[allow(dead_code, reason = "the model needs less of it than the library")]
 #[path = "../../../../crates/tracing-prefork/src/write/slots.rs"]
 pub(crate) mod slots;
-pub(crate) mod sync;

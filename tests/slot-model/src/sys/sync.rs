@@ -1,4 +1,4 @@
-//! Loom's atomics, and its way of waiting, in the place of the standard library's.
+//! Loom's atomics in the place of the standard library's.
 
 use crate::sys;
 use loom::sync::atomic as loomed;
@@ -17,8 +17,8 @@ pub(crate) enum Broken {
     Counts,
     /// Lowering a count publishes nothing.
     Releases,
-    /// The right to roll over is given to everybody.
-    Rolling,
+    /// A turn is given to each thread that asks.
+    Turns,
     /// Two threads have the same seat.
     Seats,
 }
@@ -45,20 +45,6 @@ pub(crate) fn fence(order: Ordering) {
 /// Keeps nothing in order but what the compiler does; and that is where the kernel's barrier may interrupt a thread.
 pub(crate) fn compiler_fence(_order: Ordering) {
     sys::may_be_interrupted();
-}
-
-/// Whoever waits lets the others go on.
-pub(crate) mod thread {
-    pub(crate) use loom::thread::yield_now;
-
-    pub(crate) fn sleep(_duration: std::time::Duration) {
-        yield_now();
-    }
-}
-
-/// The model has no use for who rolls over.
-pub(crate) fn this_thread() -> usize {
-    1
 }
 
 /// An atomic whose memory may be all zero, as that of a page fresh from the kernel: it is made when it is touched
@@ -94,6 +80,11 @@ macro_rules! atomic {
             }
 
             #[track_caller]
+            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                self.get().swap(value, order)
+            }
+
+            #[track_caller]
             pub(crate) fn compare_exchange(
                 &self,
                 current: $value,
@@ -101,7 +92,10 @@ macro_rules! atomic {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$value, $value> {
-                self.get().compare_exchange(current, new, success, failure)
+                let outcome = self.get().compare_exchange(current, new, success, failure);
+                // The turn to roll over is the only word of its size that is exchanged.
+                let given = is_broken(Broken::Turns) && size_of::<$value>() == size_of::<usize>();
+                if given { Ok(current) } else { outcome }
             }
 
             #[track_caller]
@@ -128,18 +122,11 @@ macro_rules! atomic {
 }
 
 atomic!(AtomicBool, bool, false);
+atomic!(AtomicI32, i32, 0);
 atomic!(AtomicI64, i64, 0);
 atomic!(AtomicU32, u32, 0);
 atomic!(AtomicU64, u64, 0);
 atomic!(AtomicUsize, usize, 0);
-
-impl AtomicBool {
-    #[track_caller]
-    pub(crate) fn swap(&self, value: bool, order: Ordering) -> bool {
-        let found = self.get().swap(value, order);
-        found && !(is_broken(Broken::Rolling) && order == Ordering::Acquire)
-    }
-}
 
 #[allow(dead_code, reason = "the model has no files that are full")]
 impl AtomicU32 {
