@@ -1,6 +1,6 @@
-//! The slot protocol under a model checker: `slots.rs`, `rolling.rs`, `pin.rs`, `in_flight.rs`, `turn.rs` and
-//! `zero_is_empty.rs` of `tracing-prefork`, as they are, with other modules in the place of those that they use. Every interleaving of a few threads is run, with every value
-//! that the memory model of C11 lets a load return.
+//! The slot protocol under a model checker: `slots.rs`, `rolling.rs`, `pin.rs`, `status.rs`, `in_flight.rs`, `turn.rs`
+//! and `zero_is_empty.rs` of `tracing-prefork`, as they are. Other modules stand in the place of those that they use.
+//! Every interleaving of a few threads is run, with every value that the memory model of C11 lets a load return.
 //!
 //! ```sh
 //! cargo test --release -p slot-model

@@ -14,7 +14,7 @@ use crate::sys::sync::{Broken, set_broken};
 use crate::sys::{self, FileId, Kernel, Opened, WriteMode};
 use crate::time::calendar::Span;
 use crate::time::clock::Second;
-use crate::write::rolling::Rolling;
+use crate::write::rolling::{Rolling, Takes};
 use crate::write::slots::Slots;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
@@ -141,7 +141,7 @@ impl Logs {
             under_lock: UnsafeCell::new(0),
         };
         for period in [0, 1] {
-            logs.roll(|rolling| assert!(rolling.install(span(period), 0, file(period))));
+            logs.roll(|rolling| assert!(rolling.install(span(period), 0, file(period), Takes::Lines)));
             drop(logs.slots.pin(time(period)).expect("open").try_turn());
         }
         logs
@@ -160,7 +160,8 @@ impl Logs {
     /// Through the slot of its period, if it is open.
     fn try_log(&self, period: usize) -> bool {
         sys::may_be_interrupted();
-        let Some(pin) = self.slots.pin(time(period)) else {
+        let pinned = self.slots.pin_plain(time(period)).or_else(|| self.slots.pin(time(period)));
+        let Some(pin) = pinned else {
             sys::may_be_interrupted();
             return false;
         };
@@ -179,7 +180,7 @@ impl Logs {
         }
         self.roll(|rolling| {
             if !rolling.has(time(period).at) {
-                rolling.install(span(period), 0, file(period));
+                rolling.install(span(period), 0, file(period), Takes::Lines);
             }
         });
         if !self.try_log(period) {
@@ -245,7 +246,7 @@ fn two_rollovers_to_different_periods() {
 #[test]
 fn a_file_that_is_full_and_the_next_of_its_period() {
     let move_on: fn(&Logs) = |logs| {
-        logs.roll(|rolling| rolling.install(span(1), 1, file(1)));
+        logs.roll(|rolling| rolling.install(span(1), 1, file(1), Takes::Lines));
         logs.let_go(0);
     };
     for setup in BOTH {
@@ -274,7 +275,7 @@ fn letting_go_waits_for_a_late_line_and_a_rollover_for_both() {
 fn a_slot_that_could_not_be_closed_is_open_again() {
     let roll: fn(&Logs) = |logs| {
         logs.roll(|rolling| {
-            let installed = rolling.install(span(2), 0, file(2));
+            let installed = rolling.install(span(2), 0, file(2), Takes::Lines);
             // Nobody else changes a slot meanwhile, so this is not a matter of luck.
             assert_eq!(logs.try_log(0), !installed);
             assert_eq!(logs.try_log(2), installed);
@@ -293,7 +294,7 @@ fn a_slot_that_could_not_be_closed_is_open_again() {
 fn nothing_is_exchanged_when_the_kernel_refuses_its_barriers() {
     let setup = Setup { refuses: true, ..EXPEDITED };
     let roll: fn(&Logs) = |logs| {
-        let installed = logs.roll(|rolling| rolling.install(span(2), 0, file(2)));
+        let installed = logs.roll(|rolling| rolling.install(span(2), 0, file(2), Takes::Lines));
         assert_eq!(installed, Some(false));
     };
     // Setting up rolls over before the kernel has agreed.
@@ -364,17 +365,17 @@ fn the_turn_to_write_under_the_lock_is_one_threads_at_a_time() {
 
 #[test]
 fn a_tear_that_comes_while_another_is_mended_is_not_forgotten() {
-    let tear: fn(&Logs) = |logs| logs.slots.pin(time(1)).expect("open").tear();
+    let tear: fn(&Logs) = |logs| logs.slots.pin(time(1)).expect("open").status().tear();
     let mend: fn(&Logs) = |logs| {
         let pin = logs.slots.pin(time(1)).expect("open");
-        let torn = pin.torn();
+        let torn = pin.status().torn();
         // Nothing was torn when this mended the file, so a tear must stay.
         if torn == 0 {
-            pin.mended(torn);
+            pin.status().mended(torn);
         }
     };
     FENCED.run([(1, tear), (2, mend)], |logs| {
-        assert!(logs.slots.pin(time(1)).expect("open").needs_care());
+        assert!(logs.slots.pin(time(1)).expect("open").status().needs_care());
     });
 }
 
@@ -387,7 +388,7 @@ fn a_rollover_right_after_a_refused_barrier_relies_on_time() {
     let setup = Setup { refuses: true, ..EXPEDITED };
     let roll_twice: fn(&Logs) = |logs| {
         for _ in 0..2 {
-            logs.roll(|rolling| rolling.install(span(2), 0, file(2)));
+            logs.roll(|rolling| rolling.install(span(2), 0, file(2), Takes::Lines));
         }
     };
     setup.run([(1, TRY_LATE), (2, roll_twice)], |_| ());

@@ -99,7 +99,7 @@ impl Log {
             if let Some(file) = pin.file()
                 && !self.end_own(file, line, &outcome)
             {
-                pin.tear();
+                pin.status().tear();
             }
             drop(pin);
             return self.whole(outcome, line, at);
@@ -129,11 +129,13 @@ impl Log {
         let (mut pinned, mut tries) = (Some(pin), 0..TRIES);
         while let Some(pin) = pinned {
             let is_open = match self.lease(&pin, at) {
-                Lease::Held if !pin.needs_care() => return self.write(pin, line, at),
-                Lease::Missing if pin.is_only_unleased() => match self.write_without_lease(pin, line, at) {
-                    Some(after_write) => return after_write,
-                    None => self.open_anew(at),
-                },
+                Lease::Held if !pin.status().needs_care() => return self.write(pin, line, at),
+                Lease::Missing if !pin.status().needs_more_than_lease() => {
+                    match self.write_without_lease(pin, line, at) {
+                        Some(after_write) => return after_write,
+                        None => self.open_anew(at),
+                    }
+                }
                 Lease::Lost => {
                     pin.cancel();
                     self.open_anew(at)
@@ -180,7 +182,7 @@ impl Log {
             return self.write_with_own_descriptor(line, at);
         }
         if pin.file().is_none_or(|file| !self.end_own(file, line, &outcome)) {
-            pin.tear();
+            pin.status().tear();
         }
         drop(pin);
         self.whole(outcome, line, at)

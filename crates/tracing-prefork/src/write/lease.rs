@@ -15,6 +15,7 @@ use crate::time::clock::Second;
 use crate::write::log::Log;
 use crate::write::pin::Pin;
 use crate::write::recheck::Look;
+use crate::write::status::UNLEASED;
 use crate::write::unwritten::Unwritten;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub(crate) enum Lease {
 impl Log {
     /// Takes the lease on the file of a slot that has none.
     pub(crate) fn lease(&self, pin: &Pin<'_>, at: i64) -> Lease {
-        if !pin.is_unleased() {
+        if !pin.status().has(UNLEASED) {
             return Lease::Held;
         }
         let lease = match pin.file() {
@@ -41,7 +42,7 @@ impl Log {
             _ => Lease::Missing,
         };
         if lease == Lease::Held {
-            pin.set_leased();
+            pin.status().clear(UNLEASED);
         }
         lease
     }

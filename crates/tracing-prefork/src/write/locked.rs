@@ -7,6 +7,7 @@ use crate::report::Operation;
 use crate::sys::{self, PATIENCE, Taken, Unlocked, WriteLock, WriteMode};
 use crate::write::log::Log;
 use crate::write::pin::Pin;
+use crate::write::status::FULL;
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -26,11 +27,11 @@ impl Log {
         at: i64,
         limited: bool,
     ) -> Option<io::Result<usize>> {
-        if limited && pin.is_full() {
+        if limited && pin.status().has(FULL) {
             return None;
         }
         let Some(file) = pin.file() else { return Some(Err(Errno::EBADF.into())) };
-        let torn = pin.torn();
+        let torn = pin.status().torn();
         let turn = self.turn(pin);
         let lock = turn.is_some().then(|| self.lock(file)).flatten();
         let Some(lock) = lock else {
@@ -46,7 +47,7 @@ impl Log {
             Ok(size) => size,
             Err(error) => return Some(Err(error)),
         };
-        pin.mended(torn);
+        pin.status().mended(torn);
         match self.slots.write_mode {
             WriteMode::Locked => self.write_under_lock(file, &lock, size, line, limited),
             // The lock was for the piece alone.

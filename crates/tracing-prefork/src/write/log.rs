@@ -51,22 +51,29 @@ fork_wiped! {
 }
 
 impl Log {
-    /// The event path. Appends a line to the file of its second; if that is not `known`, to that of now.
+    /// The event path. Appends a line to the file of its second. If that second is not `known`, it is that of now.
     pub(crate) fn put(self: &Arc<Self>, line: &[u8], known: Option<Second>) -> Result<(), Unwritten> {
         let now = known.unwrap_or_else(|| self.site.clock.rough_second());
         if self.state.seconds.is_new(now.at) {
             self.each_second(now.at);
         }
+        let Some(pin) = self.slots.pin_plain(now) else { return self.put_elsewhere(line, known, now) };
+        let outcome = pin.append(line);
+        self.after_write(pin, outcome, line, now.at)
+    }
+
+    /// The line of a slot that needs care, or of the other slot, or of none.
+    #[cold]
+    fn put_elsewhere(self: &Arc<Self>, line: &[u8], known: Option<Second>, now: Second) -> Result<(), Unwritten> {
         match self.slots.pin(now) {
             Some(pin) => self.write(pin, line, now.at),
             None => self.write_at_boundary(line, known),
         }
     }
 
-    /// One event, one `write(2)`.
-    #[inline(always)]
+    /// Writes a line to a slot, whatever that takes.
     pub(crate) fn write(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        if pin.needs_care() {
+        if pin.status().needs_care() {
             return self.write_with_care(pin, line, at);
         }
         let outcome = pin.append(line);

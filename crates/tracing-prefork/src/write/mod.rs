@@ -18,4 +18,5 @@ pub(crate) mod room;
 pub(crate) mod seconds;
 pub(crate) mod size_limit;
 pub(crate) mod slots;
+pub(crate) mod status;
 pub(crate) mod unwritten;

@@ -6,8 +6,9 @@ use crate::report::Operation;
 use crate::sys::{self, Opened};
 use crate::write::log::Log;
 use crate::write::pin::Pin;
-use crate::write::rolling::Rolling;
+use crate::write::rolling::{Rolling, Takes};
 use crate::write::size_limit::TRIES;
+use crate::write::status::FULL;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -53,7 +54,7 @@ impl Log {
         self.slots.state.bytes.count.store(0, Relaxed);
         let size = pin.file().and_then(|file| sys::size(file).ok());
         if size.is_some_and(|size| !self.has_room(size, 0)) {
-            pin.set_full();
+            pin.status().set(FULL);
         }
     }
 
@@ -126,9 +127,9 @@ impl Log {
     pub(crate) fn install(&self, rolling: &Rolling<'_>, at: i64, index: u32, file: Opened) -> bool {
         let span = self.site.pattern.calendar().span(at);
         if self.size_limit.is_none() {
-            return rolling.install(span, index, file);
+            return rolling.install(span, index, file, Takes::Lines);
         }
-        let installed = rolling.install_full(span, index, file);
+        let installed = rolling.install(span, index, file, Takes::NoLinesYet);
         if installed {
             self.set_last(at);
             self.take_lines(rolling, at);

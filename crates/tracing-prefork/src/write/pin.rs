@@ -1,9 +1,10 @@
 //! A slot that a writer holds: what it is told of the file, and one write.
 
-use crate::sys::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
+use crate::sys::sync::{AtomicI64, AtomicU32, AtomicU64};
 use crate::sys::{Descriptor, Taken, Turn, fork_wiped};
 use crate::time::clock::Second;
 use crate::write::in_flight::Entered;
+use crate::write::status::Status;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,30 +12,17 @@ use std::sync::atomic::Ordering::Relaxed;
 fork_wiped! {
     #[derive(Debug)]
     pub(super) struct Bounds {
-        pub(super) open: AtomicBool,
+        pub(super) status: Status,
         pub(super) start: AtomicI64,
         pub(super) end: AtomicI64,
         /// Which of the period's files it is.
         pub(super) index: AtomicU32,
-        /// Whether a write takes more than one system call: the flags below, and how many times the file has been found
-        /// to end in what may be a piece of a line since it was last known not to.
-        pub(super) status: AtomicU32,
         /// The second of the event for which the lease was asked for last, if there is none.
         pub(super) asked: AtomicI64,
         /// The turn of the thread that writes under the write lock, which all threads of this process share.
         pub(super) turn: Turn,
     }
 }
-
-/// Each write goes under the write lock.
-pub(super) const LOCKED: u32 = 1 << 31;
-/// The file takes no more lines: the period's next one is being opened, or is there.
-pub(super) const FULL: u32 = 1 << 30;
-/// A line has gone to a later file of the period.
-pub(super) const LEFT: u32 = 1 << 29;
-/// The file is open without a lease.
-pub(super) const UNLEASED: u32 = 1 << 28;
-pub(super) const FLAGS: u32 = LOCKED | FULL | LEFT | UNLEASED;
 
 impl Bounds {
     #[inline]
@@ -52,25 +40,9 @@ pub(crate) struct Pin<'a> {
 }
 
 impl<'a> Pin<'a> {
-    /// Whether a write takes more than one system call.
-    #[inline]
-    pub(crate) fn needs_care(&self) -> bool {
-        self.bounds.status.load(Relaxed) != 0
-    }
-
-    /// Whether the file is open without a lease.
-    pub(crate) fn is_unleased(&self) -> bool {
-        self.bounds.status.load(Relaxed) & UNLEASED != 0
-    }
-
-    /// Whether the lease is all that a write needs care for.
-    pub(crate) fn is_only_unleased(&self) -> bool {
-        self.bounds.status.load(Relaxed) == UNLEASED
-    }
-
-    /// Notes that the file has a lease.
-    pub(crate) fn set_leased(&self) {
-        self.bounds.status.fetch_and(!UNLEASED, Relaxed);
+    /// What a write to the slot's file takes.
+    pub(crate) fn status(&self) -> &'a Status {
+        &self.bounds.status
     }
 
     /// Whether the lease has not been asked for yet at an event of that second.
@@ -84,32 +56,6 @@ impl<'a> Pin<'a> {
     /// Whether the slot's file is ours and has a name still.
     pub(crate) fn has_name(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> bool {
         self.descriptor.has_name(is_named)
-    }
-
-    /// Whether the file may end in a piece of a line; a number that changes each time it is said to.
-    pub(crate) fn torn(&self) -> u32 {
-        self.bounds.status.load(Relaxed) & !FLAGS
-    }
-
-    /// Has the file take no more lines. It is the slot's file as long as this pin is there.
-    pub(crate) fn set_full(&self) {
-        self.bounds.status.fetch_or(FULL, Relaxed);
-    }
-
-    /// Whether the line is for the period's next file.
-    pub(crate) fn is_full(&self) -> bool {
-        self.bounds.status.load(Relaxed) & FULL != 0
-    }
-
-    /// Notes that the file may end in a piece of a line.
-    pub(crate) fn tear(&self) {
-        let _ = self.bounds.status.fetch_update(Relaxed, Relaxed, |care| Some((care + 1) & !FLAGS | care & FLAGS));
-    }
-
-    /// Notes that it does not, unless it has been said to again since `torn` was read.
-    pub(crate) fn mended(&self, torn: u32) {
-        let flags = self.bounds.status.load(Relaxed) & FLAGS;
-        let _ = self.bounds.status.compare_exchange(torn | flags, flags, Relaxed, Relaxed);
     }
 
     /// The right to use the write lock, among the threads of this process; `None` if another has it.

@@ -3,14 +3,22 @@
 use crate::sys::{self, FileId, Opened, Taken, WriteMode};
 use crate::time::calendar::Span;
 use crate::time::clock::Second;
-use crate::write::pin::{FULL, LEFT, LOCKED, UNLEASED};
 use crate::write::slots::{Slots, State};
+use crate::write::status::{FULL, LEFT, LOCKED, TORN, UNLEASED};
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// Writers that are at it have so much time to finish.
 const DRAINED: Duration = Duration::from_millis(30);
+
+/// Whether a file takes lines as soon as it is in its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Lines,
+    /// Not before [`Rolling::set_not_full`] says so.
+    NoLinesYet,
+}
 
 /// The right to exchange files, until this is dropped.
 #[derive(Debug)]
@@ -32,17 +40,17 @@ impl Slots {
 
 impl Rolling<'_> {
     pub(crate) fn has(&self, at: i64) -> bool {
-        self.state.bounds.iter().any(|bounds| bounds.open.load(Relaxed) && bounds.contain(Second::exact(at)))
+        self.state.bounds.iter().any(|bounds| bounds.status.is_open() && bounds.contain(Second::exact(at)))
     }
 
     /// Whether nothing is open yet: at build, and at the first event of a forked child.
     pub(crate) fn nothing_open(&self) -> bool {
-        self.state.bounds.iter().all(|bounds| !bounds.open.load(Relaxed))
+        self.state.bounds.iter().all(|bounds| !bounds.status.is_open())
     }
 
     /// Whether `at` lies behind every period that is open, so that the newest file begins.
     pub(crate) fn is_forward(&self, at: i64) -> bool {
-        self.state.bounds.iter().all(|bounds| !bounds.open.load(Relaxed) || bounds.end.load(Relaxed) <= at)
+        self.state.bounds.iter().all(|bounds| !bounds.status.is_open() || bounds.end.load(Relaxed) <= at)
     }
 
     /// The file that is open for `at`.
@@ -53,13 +61,13 @@ impl Rolling<'_> {
     /// Whether the descriptors of all open slots lead to their files. Not if the program has closed one.
     pub(crate) fn are_intact(&self) -> bool {
         let mut slots = self.state.bounds.iter().zip(&self.slots.descriptors);
-        slots.all(|(bounds, descriptor)| !bounds.open.load(Relaxed) || descriptor.is_intact())
+        slots.all(|(bounds, descriptor)| !bounds.status.is_open() || descriptor.is_intact())
     }
 
     /// Has the file that is open for `at` take no more lines.
     pub(crate) fn set_full(&self, at: i64) {
         if let Some(slot) = self.state.slot_of(at) {
-            self.state.bounds[slot].status.fetch_or(FULL, Relaxed);
+            self.state.bounds[slot].status.set(FULL);
         }
     }
 
@@ -68,14 +76,14 @@ impl Rolling<'_> {
     pub(crate) fn set_not_full(&self, at: i64, is_last: impl FnOnce(u32) -> bool) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let bounds = &self.state.bounds[slot];
-        bounds.status.fetch_and(!LEFT, Relaxed);
+        bounds.status.clear(LEFT);
         if is_last(bounds.index.load(Relaxed)) {
-            let _ = bounds.status.fetch_update(Relaxed, Relaxed, |care| (care & LEFT == 0).then_some(care & !FULL));
+            bounds.status.clear_full_unless_left();
         }
     }
 
     pub(crate) fn is_full(&self, at: i64) -> bool {
-        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.load(Relaxed) & FULL != 0)
+        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.has(FULL))
     }
 
     /// How large the file is that is open for `at`, and which of the period's files.
@@ -85,37 +93,33 @@ impl Rolling<'_> {
         Some((size, self.state.bounds[slot].index.load(Relaxed)))
     }
 
-    /// Rolls over: `file` of the period `span` takes the place of the older file. `false`: somebody still writes there,
+    /// Rolls over: a file of the period `span` takes the place of the older file. `false`: somebody still writes there,
     /// and nothing has changed.
-    pub(crate) fn install(&self, span: Span, index: u32, opened: Opened) -> bool {
-        self.install_as(0, span, index, opened)
-    }
-
-    /// The same with a file that takes no lines before [`set_not_full`](Self::set_not_full) says so.
-    pub(crate) fn install_full(&self, span: Span, index: u32, opened: Opened) -> bool {
-        self.install_as(FULL, span, index, opened)
-    }
-
-    fn install_as(&self, care: u32, span: Span, index: u32, opened: Opened) -> bool {
+    pub(crate) fn install(&self, span: Span, index: u32, opened: Opened, takes: Takes) -> bool {
+        // 1. Nobody may write to the file that goes.
         let slot = self.state.next_slot();
         if !self.close(slot) {
             return false;
         }
-        let first = self.nothing_open();
-        let bounds = &self.state.bounds[slot];
+        // 2. The new file takes its place.
+        let nothing_open = self.nothing_open();
         self.slots.descriptors[slot].install(opened.file);
-        let locked = if self.slots.write_mode == WriteMode::Locked { LOCKED } else { 0 };
-        let unleased = if opened.leased { 0 } else { UNLEASED };
-        bounds.status.store(care | locked | unleased | u32::from(opened.torn), Relaxed);
-        bounds.asked.store(i64::MIN, Relaxed);
-        bounds.index.store(index, Relaxed);
         self.state.bytes.count.store(0, Relaxed);
+        // 3. Its period, and then what a write to it takes: from there on writers pin the slot.
+        let bounds = &self.state.bounds[slot];
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
-        bounds.open.store(true, Release);
+        bounds.index.store(index, Relaxed);
+        bounds.asked.store(i64::MIN, Relaxed);
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let flags = flag(takes == Takes::NoLinesYet, FULL)
+            | flag(self.slots.write_mode == WriteMode::Locked, LOCKED)
+            | flag(!opened.leased, UNLEASED)
+            | flag(opened.torn, TORN);
+        bounds.status.open(flags);
         self.state.latest.store(slot, Relaxed);
-        if first {
-            // What the other descriptor still leads to was inherited through a fork.
+        // 4. At the first file of a forked child, the other descriptor leads to a file of the parent.
+        if nothing_open {
             self.slots.descriptors[slot ^ 1].release();
         }
         true
@@ -127,7 +131,7 @@ impl Rolling<'_> {
         let kept = self.state.slot_of(at).unwrap_or_else(|| self.state.nearest(now));
         let slot = kept ^ 1;
         let bounds = &self.state.bounds[slot];
-        if !bounds.open.load(Relaxed) {
+        if !bounds.status.is_open() {
             return;
         }
         let (start, end) = (bounds.start.load(Relaxed), bounds.end.load(Relaxed));
@@ -144,21 +148,21 @@ impl Rolling<'_> {
     pub(crate) fn give_leases_back(&self, at: i64, grace: i64) {
         for (slot, bounds) in self.state.bounds.iter().enumerate() {
             let ended = at >= bounds.end.load(Relaxed).saturating_add(grace);
-            if !bounds.open.load(Relaxed) || !ended || !self.close(slot) {
+            if !bounds.status.is_open() || !ended || !self.close(slot) {
                 continue;
             }
             if let Some(file) = self.slots.descriptors[slot].borrow() {
                 bounds.asked.store(i64::MIN, Relaxed);
-                bounds.status.fetch_or(UNLEASED, Relaxed);
+                bounds.status.set(UNLEASED);
                 sys::unshare(file);
             }
-            bounds.open.store(true, Release);
+            bounds.status.open_again();
         }
     }
 
     /// Whether the file that is open for `at` has a lease.
     pub(crate) fn is_leased(&self, at: i64) -> bool {
-        self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.load(Relaxed) & UNLEASED == 0)
+        self.state.slot_of(at).is_some_and(|slot| !self.state.bounds[slot].status.has(UNLEASED))
     }
 
     /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there.
@@ -173,30 +177,28 @@ impl Rolling<'_> {
 
     /// Closes both slots, so that the next event opens its file anew. Says whether one was open and is not any more.
     pub(crate) fn forget(&self) -> bool {
-        let was_open = |slot: usize| self.state.bounds[slot].open.load(Relaxed);
+        let was_open = |slot: usize| self.state.bounds[slot].status.is_open();
         [0, 1].into_iter().filter(|slot| was_open(*slot) && self.close(*slot)).count() > 0
     }
 
     /// [`close`](Self::close) where others write without a pause: gives those that are at it 30 ms to finish.
     fn drain(&self, slot: usize) -> bool {
-        let open = &self.state.bounds[slot].open;
-        open.store(false, SeqCst);
         let is_unused = || self.state.in_flight.is_unused(slot).then_some(());
-        let unused = sys::wait(DRAINED, is_unused).is_some();
-        if !unused {
-            open.store(true, Release);
-        }
-        unused
+        self.close_if(slot, || sys::wait(DRAINED, is_unused).is_some())
     }
 
     /// Closes a slot for new pins. If it is pinned still, opens it again and says `false`.
     fn close(&self, slot: usize) -> bool {
+        self.close_if(slot, || self.state.in_flight.is_unused(slot))
+    }
+
+    fn close_if(&self, slot: usize, is_unused: impl FnOnce() -> bool) -> bool {
         let bounds = &self.state.bounds[slot];
-        let was_open = bounds.open.swap(false, SeqCst);
-        let unused = self.state.in_flight.is_unused(slot);
-        if !unused {
-            bounds.open.store(was_open, Release);
+        let was_open = bounds.status.close();
+        let is_unused = is_unused();
+        if !is_unused && was_open {
+            bounds.status.open_again();
         }
-        unused
+        is_unused
     }
 }

@@ -5,7 +5,7 @@ use crate::process::Fork;
 use crate::report::Operation;
 use crate::sys;
 use crate::write::log::Log;
-use crate::write::rolling::Rolling;
+use crate::write::rolling::{Rolling, Takes};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -84,7 +84,7 @@ impl Log {
         self.slots.built(sys::has_leases(opened.file.borrow()));
         let created = opened.created;
         if let Some(rolling) = self.slots.try_roll() {
-            rolling.install(self.site.pattern.calendar().span(at), index, opened);
+            rolling.install(self.site.pattern.calendar().span(at), index, opened, Takes::Lines);
             self.set_last(at);
         }
         self.site.counters().rollovers.fetch_add(1, Relaxed);

@@ -19,10 +19,11 @@ use crate::sys::sync::{AtomicU64, AtomicUsize};
 use crate::sys::{Descriptor, ForkWiped, Turn, WriteMode, fork_wiped};
 use crate::time::clock::Second;
 use crate::write::in_flight::InFlight;
-use crate::write::pin::{Bounds, FULL, LEFT, Pin};
+use crate::write::pin::{Bounds, Pin};
+use crate::write::status::{FULL, LEFT};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 fork_wiped! {
@@ -82,25 +83,24 @@ impl Slots {
 
     /// Whether a file is open that could take a line.
     pub(crate) fn is_open(&self) -> bool {
-        self.state.bounds.iter().any(|bounds| bounds.open.load(Relaxed))
+        self.state.bounds.iter().any(|bounds| bounds.status.is_open())
     }
 
-    /// The slot whose period `now` lies in, held until the pin is dropped. A second that may be behind must lie so far
-    /// inside that the true one does too.
+    /// The slot that was filled last, held until the pin is dropped, if the slot's period contains `now` and a write to
+    /// the slot is one system call. A second that may lag must lie so far inside the period that the true one does too.
     #[inline(always)]
+    pub(crate) fn pin_plain(&self, now: Second) -> Option<Pin<'_>> {
+        let state = &*self.state;
+        self.pin_if(state, state.latest.load(Relaxed) & 1, |bounds| bounds.status.is_plain() && bounds.contain(now))
+    }
+
+    /// The slot whose period contains `now`, whatever a write to it takes. At a boundary that may be the other one: the
+    /// line may be one of the period before.
     pub(crate) fn pin(&self, now: Second) -> Option<Pin<'_>> {
         let state = &*self.state;
         let latest = state.latest.load(Relaxed) & 1;
-        match self.pin_if(state, latest, |bounds| bounds.contain(now)) {
-            None => self.pin_other(state, latest ^ 1, now),
-            pinned => pinned,
-        }
-    }
-
-    /// At a boundary: the line may be one of the period before.
-    #[cold]
-    fn pin_other<'a>(&'a self, state: &'a State, slot: usize, now: Second) -> Option<Pin<'a>> {
-        self.pin_if(state, slot, |bounds| bounds.contain(now))
+        let wanted = |bounds: &Bounds| bounds.status.is_open() && bounds.contain(now);
+        [latest, latest ^ 1].into_iter().find_map(|slot| self.pin_if(state, slot, wanted))
     }
 
     /// For when the file of `at` cannot be opened: an open slot whose file has a name, that of the file before if it is
@@ -108,16 +108,17 @@ impl Slots {
     pub(crate) fn pin_any(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> Option<Pin<'_>> {
         let state = &*self.state;
         let best = state.nearest(at);
-        let pin = |slot: usize| self.pin_if(state, slot, |_| self.descriptors[slot].has_name(&is_named));
+        let has_name = |slot: usize| self.descriptors[slot].has_name(&is_named);
+        let pin = |slot: usize| self.pin_if(state, slot, |bounds| bounds.status.is_open() && has_name(slot));
         pin(best).or_else(|| pin(best ^ 1))
     }
 
     #[inline(always)]
-    fn pin_if<'a>(&'a self, state: &'a State, slot: usize, wanted: impl Fn(&Bounds) -> bool) -> Option<Pin<'a>> {
+    fn pin_if<'a>(&'a self, state: &'a State, slot: usize, is_wanted: impl Fn(&Bounds) -> bool) -> Option<Pin<'a>> {
         let entered = state.in_flight.enter(slot, || self.process.may_allocate());
         let bounds = &state.bounds[slot];
-        // Pinned and open: from here on nobody changes the bounds or the file.
-        if bounds.open.load(Acquire) && wanted(bounds) {
+        // If the slot is pinned and open, nobody changes the bounds or the file from here on.
+        if is_wanted(bounds) {
             return Some(Pin { entered, bounds, descriptor: &self.descriptors[slot] });
         }
         entered.cancel();
@@ -145,7 +146,7 @@ impl Slots {
         let state = &*self.state;
         let Some(bounds) = state.slot_of(at).map(|slot| &state.bounds[slot]) else { return };
         if bounds.index.load(Relaxed) < index {
-            bounds.status.fetch_or(FULL | LEFT, Relaxed);
+            bounds.status.set(FULL | LEFT);
         }
     }
 
@@ -160,7 +161,7 @@ impl State {
         let latest = self.latest.load(Relaxed) & 1;
         let holds = |slot: &usize| {
             let bounds = &self.bounds[*slot];
-            bounds.open.load(Relaxed) && bounds.contain(Second::exact(at))
+            bounds.status.is_open() && bounds.contain(Second::exact(at))
         };
         [latest, latest ^ 1].into_iter().find(holds)
     }
@@ -172,7 +173,7 @@ impl State {
         let rank = |slot: usize| {
             let bounds = &self.bounds[slot];
             let start = bounds.start.load(Relaxed);
-            (bounds.open.load(Relaxed), start <= at, if start <= at { start } else { start.saturating_neg() })
+            (bounds.status.is_open(), start <= at, if start <= at { start } else { start.saturating_neg() })
         };
         if rank(latest) >= rank(latest ^ 1) { latest } else { latest ^ 1 }
     }
@@ -183,7 +184,7 @@ impl State {
         let latest = self.latest.load(Relaxed) & 1;
         let rank = |slot: usize| {
             let bounds = &self.bounds[slot];
-            (bounds.open.load(Relaxed), bounds.start.load(Relaxed))
+            (bounds.status.is_open(), bounds.start.load(Relaxed))
         };
         let (last, other) = (rank(latest), rank(latest ^ 1));
         let is_earlier = last.0 && other.0 && last.1 < other.1;

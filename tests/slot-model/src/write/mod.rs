@@ -11,3 +11,6 @@ pub(crate) mod rolling;
 #[allow(dead_code, reason = "the model needs less of it than the library")]
 #[path = "../../../../crates/tracing-prefork/src/write/slots.rs"]
 pub(crate) mod slots;
+#[allow(dead_code, reason = "the model needs less of it than the library")]
+#[path = "../../../../crates/tracing-prefork/src/write/status.rs"]
+pub(crate) mod status;
