@@ -1,10 +1,9 @@
-//! What becomes of a line that its slot cannot take: at a boundary, after a failure, behind a fragment.
+//! What becomes of a line that its slot cannot take: at a boundary, after a failure, without a lease, under the lock.
 
-use crate::report::Operation;
-use crate::sys::{self, Opened};
+use crate::sys::Opened;
 use crate::time::clock::Second;
-use crate::upkeep::room::Wanted;
 use crate::write::lease::Lease;
+use crate::write::locked::{Appended, IfFull};
 use crate::write::log::Log;
 use crate::write::pin::Pin;
 use crate::write::rollover::{Rolled, copy_of};
@@ -15,36 +14,127 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// So many short writes in a row are tried again: a disk that is full says so by then.
-const SHORT_WRITES: u32 = 2;
-
-/// The most bytes that one write takes, less than a page of 64 KiB: the kernel's limit is INT_MAX, rounded down to a
-/// page (`write(2)`), so 2 147 479 552 bytes where a page has 4 KiB.
-const ONE_WRITE: usize = 0x7fff_0000;
+/// What has become of a line that was for a slot.
+enum InSlot {
+    /// The line has come to its end: it is in the file, or lost.
+    Settled(Result<(), Unwritten>),
+    /// The file has been removed, or is about to be. The line is in no file that has a name.
+    Removed,
+    /// The file has no room for the line (`max_file_bytes`).
+    NoRoom,
+}
 
 impl Log {
     /// A boundary is near, or the file of this event is not open: finds the exact time if it is not `known`, rolls over
     /// if need be, and appends.
     #[cold]
     pub(crate) fn write_at_boundary(self: &Arc<Self>, line: &[u8], known: Option<Second>) -> Result<(), Unwritten> {
+        // 1. The exact second may lie in a slot.
         let now = known.unwrap_or_else(|| Second::exact(self.site.clock.exact_second()));
         let at = now.at;
         if let Some(pin) = self.slots.pin(now) {
             return self.write(pin, line, at);
         }
+        // 2. Roll over.
         let rolled = self.roll_over(at);
-        let after_write = match (self.slots.pin(now), &rolled) {
+        // 3. Write the line.
+        let written = match (self.slots.pin(now), &rolled) {
             (Some(pin), _) => self.write(pin, line, at),
-            // Another thread is rolling over, or the slot is still in use: not waited for.
+            // Another thread is rolling over, or a writer is in the slot. This thread does not wait.
             (None, Ok(_)) => self.write_with_own_descriptor(line, at),
             (None, Err(error)) => self.write_to_any_open_file(line, at, copy_of(error)),
         };
+        // 4. The work that follows a rollover does not keep the line back.
         match rolled {
             Ok(Rolled::Forward) => self.file_was_opened(at),
             Ok(Rolled::Back) => self.upkeep.earlier_file_was_opened(self.current(at)),
             Ok(Rolled::No) | Err(_) => {}
         }
-        after_write
+        written
+    }
+
+    /// Appends to a slot that needs care. If that slot's file is full or has been removed, appends to the slot that
+    /// takes its place.
+    #[cold]
+    pub(crate) fn write_with_care(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+        let (mut pinned, mut tries) = (Some(pin), 0..TRIES);
+        while let Some(pin) = pinned {
+            let is_another_open = match self.try_slot(pin, line, at) {
+                InSlot::Settled(outcome) => return outcome,
+                InSlot::Removed => self.open_anew(at),
+                InSlot::NoRoom => self.move_on(at, line.len()),
+            };
+            if tries.next().is_none() || !is_another_open {
+                break;
+            }
+            pinned = self.slots.pin(Second::exact(at));
+        }
+        self.write_with_own_descriptor(line, at)
+    }
+
+    /// Appends to this very slot, if its file takes the line.
+    fn try_slot(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> InSlot {
+        // 1. A file with a lease stays where it is.
+        let lease = self.lease(&pin, at);
+        if lease == Lease::Lost {
+            pin.cancel();
+            return InSlot::Removed;
+        }
+        // 2. Append, in one system call if that is all.
+        let in_one_call = !pin.status().needs_more_than_lease();
+        let appended = if in_one_call {
+            Appended::Tried(pin.append(line))
+        } else {
+            self.write_to_slot(&pin, line, at, IfFull::Refuse)
+        };
+        // 3. Did the line go in, and has the file a name still?
+        match appended {
+            Appended::NoRoom => {
+                pin.cancel();
+                InSlot::NoRoom
+            }
+            Appended::Tried(Ok(_)) if lease == Lease::Missing && !pin.has_name(|file| self.upkeep.keeps_name(file)) => {
+                pin.cancel();
+                InSlot::Removed
+            }
+            Appended::Tried(outcome) if in_one_call => InSlot::Settled(self.after_write(pin, outcome, line, at)),
+            Appended::Tried(Ok(length)) if length == line.len() => InSlot::Settled(Ok(())),
+            Appended::Tried(outcome) => InSlot::Settled(self.write_failed(pin, outcome, line, at)),
+        }
+    }
+
+    /// A write to a slot failed or fell short.
+    #[cold]
+    pub(crate) fn write_failed(
+        self: &Arc<Self>,
+        pin: Pin<'_>,
+        outcome: io::Result<usize>,
+        line: &[u8],
+        at: i64,
+    ) -> Result<(), Unwritten> {
+        // 1. The program has closed the descriptor, as a daemon does on its way, and may have the number for something
+        //    else.
+        if !pin.is_intact() {
+            drop(pin);
+            self.site.counters().lines_failed.fetch_add(1, Relaxed);
+            let lost = self.slots.try_roll().is_some_and(|rolling| rolling.forget());
+            if lost {
+                self.report_lost_descriptor(at);
+            }
+            return self.write_with_own_descriptor(line, at);
+        }
+        // 2. A piece of the line may be in the file. If it cannot be ended here, the next line ends it.
+        self.end_own_in_slot(&pin, line, &outcome);
+        drop(pin);
+        // 3. Try again, or report the loss.
+        self.settle(outcome, line, at)
+    }
+
+    /// Ends the piece of a line that a write to a slot has left, or notes that there may be one.
+    fn end_own_in_slot(&self, pin: &Pin<'_>, line: &[u8], outcome: &io::Result<usize>) {
+        if pin.file().is_none_or(|file| !self.end_own(file, line, outcome)) {
+            pin.status().tear();
+        }
     }
 
     /// Opens the file of `at` for this one line.
@@ -61,60 +151,58 @@ impl Log {
                 Ok(opened) => opened,
                 Err(error) => return self.write_to_any_open_file(line, at, error),
             };
+            // The last try takes a file even if it is full, or has been removed.
             let is_last = tries.next().is_none();
-            let outcome = self.write_to(opened.file.borrow(), line, opened.torn, at, !is_last);
+            let if_full = if is_last { IfFull::Append } else { IfFull::Refuse };
+            let appended = self.write_to(opened.file.borrow(), line, opened.torn, at, if_full);
             let is_gone = !opened.leased && !self.upkeep.keeps_name(opened.file.borrow());
-            match outcome {
-                Some(outcome) if is_last || !is_gone => {
-                    self.site.counters().lines_apart.fetch_add(1, Relaxed);
-                    self.slots.leave_behind(at, index);
-                    return self.whole(outcome, line, at);
-                }
-                _ => {}
+            if let Appended::Tried(outcome) = appended
+                && (is_last || !is_gone)
+            {
+                self.site.counters().lines_apart.fetch_add(1, Relaxed);
+                self.slots.leave_behind(at, index);
+                return self.settle(outcome, line, at);
             }
         }
     }
 
     /// Opens a file for one line. After that the thread's next line must not go to the file before.
-    fn open_apart(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
+    pub(crate) fn open_apart(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
         let opened = self.open_for(at, length)?;
         self.state.retry.succeeded();
         Ok(opened)
     }
 
-    fn write_without_limit(&self, opened: &Opened, line: &[u8], at: i64) -> io::Result<usize> {
-        self.write_to(opened.file.borrow(), line, opened.torn, at, false).unwrap_or(Ok(0))
+    /// The file of `at` cannot be opened, for the reason that `error` says. A line in the file before it, or in a file
+    /// that was inherited through a fork, is better than a lost line. This is the last resort: it leads nowhere else.
+    fn write_to_any_open_file(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
+        let outcome = match self.slots.pin_any(at, |file| self.upkeep.keeps_name(file)) {
+            Some(pin) => self.write_to_any_slot(pin, line, at, error),
+            None => self.write_to_inherited_file(line, at, error),
+        };
+        self.settle(outcome, line, at)
     }
 
-    /// The file of `at` cannot be opened: a line in the file before it, or in one that was inherited through a fork, is
-    /// better than a lost one. This is the last resort: it leads nowhere else.
-    fn write_to_any_open_file(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
-        if let Some(pin) = self.slots.pin_any(at, |file| self.upkeep.keeps_name(file)) {
-            let lease = self.lease(&pin, at);
-            let outcome = match lease {
-                Lease::Held | Lease::Missing => self.write_to_slot(&pin, line, at, false).unwrap_or(Ok(0)),
-                Lease::Lost => Err(error),
-            };
-            let outcome = self.unless_gone(lease, pin.file(), outcome);
-            if let Some(file) = pin.file()
-                && !self.end_own(file, line, &outcome)
-            {
-                pin.status().tear();
-            }
-            drop(pin);
-            return self.whole(outcome, line, at);
-        }
-        self.site.counters().lines_apart.fetch_add(1, Relaxed);
-        let inherited = self.slots.inherited(|file| self.upkeep.keeps_name(file));
-        let inherited = inherited.map(|file| (file, self.take_lease(file, at)));
-        let outcome = match inherited {
-            None | Some((_, Lease::Lost)) => Err(error),
-            Some((file, lease)) => {
-                let outcome = self.write_to(file, line, true, at, false).unwrap_or(Err(error));
-                self.unless_gone(lease, Some(file), outcome)
-            }
+    fn write_to_any_slot(&self, pin: Pin<'_>, line: &[u8], at: i64, error: io::Error) -> io::Result<usize> {
+        let lease = self.lease(&pin, at);
+        let outcome = match lease {
+            Lease::Held | Lease::Missing => self.write_to_slot(&pin, line, at, IfFull::Append).outcome(),
+            Lease::Lost => Err(error),
         };
-        self.whole(outcome, line, at)
+        let outcome = self.unless_gone(lease, pin.file(), outcome);
+        self.end_own_in_slot(&pin, line, &outcome);
+        outcome
+    }
+
+    fn write_to_inherited_file(&self, line: &[u8], at: i64, error: io::Error) -> io::Result<usize> {
+        self.site.counters().lines_apart.fetch_add(1, Relaxed);
+        let Some(file) = self.slots.inherited(|file| self.upkeep.keeps_name(file)) else { return Err(error) };
+        let lease = self.take_lease(file, at);
+        if lease == Lease::Lost {
+            return Err(error);
+        }
+        let outcome = self.write_to(file, line, true, at, IfFull::Append).outcome();
+        self.unless_gone(lease, Some(file), outcome)
     }
 
     /// What has come of a write, unless the line has gone with its file.
@@ -122,146 +210,4 @@ impl Log {
         let is_gone = lease == Lease::Missing && !file.is_some_and(|file| self.upkeep.keeps_name(file));
         if is_gone { outcome.and(Err(io::ErrorKind::NotFound.into())) } else { outcome }
     }
-
-    /// Appends to a slot that needs care, or to the one that comes next if that is full.
-    #[cold]
-    pub(crate) fn write_with_care(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        let (mut pinned, mut tries) = (Some(pin), 0..TRIES);
-        while let Some(pin) = pinned {
-            let is_open = match self.lease(&pin, at) {
-                Lease::Held if !pin.status().needs_care() => return self.write(pin, line, at),
-                Lease::Missing if !pin.status().needs_more_than_lease() => {
-                    match self.write_without_lease(pin, line, at) {
-                        Some(after_write) => return after_write,
-                        None => self.open_anew(at),
-                    }
-                }
-                Lease::Lost => {
-                    pin.cancel();
-                    self.open_anew(at)
-                }
-                lease => match self.write_to_slot(&pin, line, at, true) {
-                    Some(Ok(_)) if lease == Lease::Missing && !pin.has_name(|file| self.upkeep.keeps_name(file)) => {
-                        pin.cancel();
-                        self.open_anew(at)
-                    }
-                    Some(Ok(length)) if length == line.len() => return Ok(()),
-                    Some(outcome) => return self.write_failed(pin, outcome, line, at),
-                    None => {
-                        pin.cancel();
-                        self.move_on(at, line.len())
-                    }
-                },
-            };
-            if tries.next().is_none() || !is_open {
-                break;
-            }
-            pinned = self.slots.pin(Second::exact(at));
-        }
-        self.write_with_own_descriptor(line, at)
-    }
-
-    /// A write to a slot failed or fell short.
-    #[cold]
-    pub(crate) fn write_failed(
-        self: &Arc<Self>,
-        pin: Pin<'_>,
-        outcome: io::Result<usize>,
-        line: &[u8],
-        at: i64,
-    ) -> Result<(), Unwritten> {
-        // The program closed what it does not own, as a daemon does on its way, and may have the number for something
-        // else.
-        if !pin.is_intact() {
-            drop(pin);
-            self.site.counters().lines_failed.fetch_add(1, Relaxed);
-            let lost = self.slots.try_roll().is_some_and(|rolling| rolling.forget());
-            if lost {
-                self.report_lost_descriptor(at);
-            }
-            return self.write_with_own_descriptor(line, at);
-        }
-        if pin.file().is_none_or(|file| !self.end_own(file, line, &outcome)) {
-            pin.status().tear();
-        }
-        drop(pin);
-        self.whole(outcome, line, at)
-    }
-
-    /// If the disk is full, removes old files, as far as `min_log_files` allows, until there is room for the line.
-    /// Whole lines that are in the file already are not written again.
-    fn make_room_for(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
-        if !self.upkeep.makes_room_for_lines() {
-            return outcome;
-        }
-        let (mut begin, mut outcome, mut short_writes) = (0, outcome, 0);
-        loop {
-            let rest = &line[begin..];
-            match &outcome {
-                // It does not say why: no room, a file-size limit, or a limit on one write. So it is tried again before
-                // a file goes.
-                Ok(written) if *written < rest.len() && short_writes < SHORT_WRITES && !is_cut(rest, *written) => {
-                    short_writes += 1;
-                    begin += rest[..*written].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
-                }
-                Err(error) if sys::is_want_of_room(error) && self.upkeep.no_room(Wanted::Line) => short_writes = 0,
-                Ok(written) => return Ok(begin + written),
-                // The caller is told that the lines before `begin` are in the file, and does not try them again.
-                Err(_) => return if begin > 0 { Ok(begin) } else { outcome },
-            }
-            outcome = self.try_again(&line[begin..], at);
-        }
-    }
-
-    fn try_again(&self, line: &[u8], at: i64) -> io::Result<usize> {
-        let (opened, _) = self.open_apart(at, line.len())?;
-        self.write_without_limit(&opened, line, at)
-    }
-
-    /// What cuts a write to a regular file: a full disk, a quota or a file-size limit, or the kernel's limit of 2 GiB
-    /// (`write(2)`).
-    fn fell_short(&self, line: &[u8], written: usize) -> io::Error {
-        let kind = io::ErrorKind::WriteZero;
-        if !self.site.process.may_allocate() {
-            return kind.into();
-        }
-        let why = if is_cut(line, written) {
-            "one write takes no more (write(2)), and the option lock_writes is off, or a process writes without it"
-        } else {
-            "the disk, a quota or the file-size limit is full"
-        };
-        io::Error::new(kind, format!("{written} of {} bytes went in: {why}", line.len()))
-    }
-
-    /// If a line has not been written whole, counts and reports it, and tells its caller.
-    fn whole(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        let (error, written) = match self.make_room_for(outcome, line, at) {
-            Ok(written) if written == line.len() => return Ok(()),
-            Ok(written) => (self.fell_short(line, written), written),
-            Err(error) => (error, 0),
-        };
-        let counters = self.site.counters();
-        let lines = line[written..].iter().filter(|&&byte| byte == b'\n').count().max(1);
-        counters.lines_failed.fetch_add(1, Relaxed);
-        counters.lines_lost.fetch_add(lines as u64, Relaxed);
-        counters.bytes_lost.fetch_add((line.len() - written) as u64, Relaxed);
-        let copy = copy_of(&error);
-        self.report_at(Operation::Write, at, error);
-        Err(Unwritten { error: copy, written })
-    }
-
-    /// Counts and reports a line that could not be put together, of which so many bytes are known.
-    pub(crate) fn refuse(&self, error: io::Error, bytes: usize) -> io::Error {
-        let counters = self.site.counters();
-        counters.lines_lost.fetch_add(1, Relaxed);
-        counters.bytes_lost.fetch_add(bytes as u64, Relaxed);
-        let copy = copy_of(&error);
-        self.report_at(Operation::Write, self.site.clock.exact_second(), error);
-        copy
-    }
-}
-
-/// Whether the first line is longer than what one write takes. Trying again would leave another piece of it.
-fn is_cut(lines: &[u8], written: usize) -> bool {
-    written >= ONE_WRITE && !lines[..written].contains(&b'\n')
 }

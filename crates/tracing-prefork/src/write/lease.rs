@@ -16,7 +16,6 @@ use crate::write::log::Log;
 use crate::write::pin::Pin;
 use crate::write::recheck::Look;
 use crate::write::status::UNLEASED;
-use crate::write::unwritten::Unwritten;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -70,21 +69,6 @@ impl Log {
                 Lease::Missing
             }
         }
-    }
-
-    /// Appends to a slot that has no lease and needs no other care. `None`: the line has gone with its file.
-    pub(crate) fn write_without_lease(
-        self: &Arc<Self>,
-        pin: Pin<'_>,
-        line: &[u8],
-        at: i64,
-    ) -> Option<Result<(), Unwritten>> {
-        let outcome = pin.append(line);
-        if outcome.is_ok() && !pin.has_name(|file| self.upkeep.keeps_name(file)) {
-            pin.cancel();
-            return None;
-        }
-        Some(self.after_write(pin, outcome, line, at))
     }
 
     /// Opens the file of `at` anew if its path leads to another, or to none. Says whether one has been opened.

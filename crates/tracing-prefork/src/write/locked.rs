@@ -17,23 +17,43 @@ use std::time::Duration;
 /// To be reported: somebody else has held the lock for that long. No errno has this value.
 const HELD: i32 = -1;
 
-impl Log {
-    /// Appends to a slot that needs care, and returns how much of the line went in; `None` if the file is to be
-    /// `limited` and has no room.
-    pub(crate) fn write_to_slot(
-        &self,
-        pin: &Pin<'_>,
-        line: &[u8],
-        at: i64,
-        limited: bool,
-    ) -> Option<io::Result<usize>> {
-        if limited && pin.status().has(FULL) {
-            return None;
+/// What a write does with a file that has no room for the line (`max_file_bytes`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IfFull {
+    Refuse,
+    Append,
+}
+
+/// What has come of a line.
+#[derive(Debug)]
+pub(crate) enum Appended {
+    /// So many bytes of the line are in the file; or an error, and none.
+    Tried(io::Result<usize>),
+    /// The file has no room, and the caller wants it refused ([`IfFull::Refuse`]). Nothing was written.
+    NoRoom,
+}
+
+impl Appended {
+    pub(crate) fn outcome(self) -> io::Result<usize> {
+        match self {
+            Self::Tried(outcome) => outcome,
+            Self::NoRoom => Ok(0),
         }
-        let Some(file) = pin.file() else { return Some(Err(Errno::EBADF.into())) };
+    }
+}
+
+impl Log {
+    /// Appends to a slot that needs care.
+    pub(crate) fn write_to_slot(&self, pin: &Pin<'_>, line: &[u8], at: i64, if_full: IfFull) -> Appended {
+        if if_full == IfFull::Refuse && pin.status().has(FULL) {
+            return Appended::NoRoom;
+        }
+        let Some(file) = pin.file() else { return Appended::Tried(Err(Errno::EBADF.into())) };
         let torn = pin.status().torn();
+        // 1. The turn among the threads of this process, and then the lock among all processes.
         let turn = self.turn(pin);
-        let lock = turn.is_some().then(|| self.lock(file)).flatten();
+        let lock = turn.as_ref().and_then(|_| self.lock(file));
+        // 2. Without the lock, the line goes to the file all the same.
         let Some(lock) = lock else {
             let outcome = match self.slots.write_mode {
                 WriteMode::Locked => write_without_lock(file, line),
@@ -41,47 +61,44 @@ impl Log {
             };
             drop(turn);
             self.report_lock(at);
-            return Some(outcome);
+            return Appended::Tried(outcome);
         };
+        // 3. With the lock, nobody else ends the same piece of a line.
         let size = match end_of_others(file) {
             Ok(size) => size,
-            Err(error) => return Some(Err(error)),
+            Err(error) => return Appended::Tried(Err(error)),
         };
         pin.status().mended(torn);
+        // 4. The line.
         match self.slots.write_mode {
-            WriteMode::Locked => self.write_under_lock(file, &lock, size, line, limited),
+            WriteMode::Locked => self.write_under_lock(file, &lock, size, line, if_full),
             // The lock was for the piece alone.
             WriteMode::Unlocked => {
                 drop((lock, turn));
-                Some(pin.append(line))
+                Appended::Tried(pin.append(line))
             }
         }
     }
 
-    /// Appends to a file that only this thread has open; returns the same.
-    pub(crate) fn write_to(
-        &self,
-        file: BorrowedFd<'_>,
-        line: &[u8],
-        torn: bool,
-        at: i64,
-        limited: bool,
-    ) -> Option<io::Result<usize>> {
-        let outcome = match self.slots.write_mode {
-            WriteMode::Unlocked if !torn => sys::append(file, line),
+    /// Appends to a file that only this thread has open.
+    pub(crate) fn write_to(&self, file: BorrowedFd<'_>, line: &[u8], torn: bool, at: i64, if_full: IfFull) -> Appended {
+        let appended = match self.slots.write_mode {
+            WriteMode::Unlocked if !torn => Appended::Tried(sys::append(file, line)),
             WriteMode::Unlocked => {
                 let _lock = self.lock(file);
-                end_of_others(file).and_then(|_| sys::append(file, line))
+                Appended::Tried(end_of_others(file).and_then(|_| sys::append(file, line)))
             }
             WriteMode::Locked => match self.lock(file).map(|lock| (lock, end_of_others(file))) {
-                Some((lock, Ok(size))) => self.write_under_lock(file, &lock, size, line, limited)?,
-                Some((_, Err(error))) => Err(error),
-                None => write_without_lock(file, line),
+                Some((lock, Ok(size))) => self.write_under_lock(file, &lock, size, line, if_full),
+                Some((_, Err(error))) => Appended::Tried(Err(error)),
+                None => Appended::Tried(write_without_lock(file, line)),
             },
         };
-        self.report_lock(at);
-        self.end_own(file, line, &outcome);
-        Some(outcome)
+        if let Appended::Tried(outcome) = &appended {
+            self.report_lock(at);
+            self.end_own(file, line, outcome);
+        }
+        appended
     }
 
     /// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
@@ -91,12 +108,12 @@ impl Log {
         lock: &WriteLock<'_>,
         size: u64,
         line: &[u8],
-        limited: bool,
-    ) -> Option<io::Result<usize>> {
-        if limited && !self.has_room(size, line.len()) {
-            return None;
+        if_full: IfFull,
+    ) -> Appended {
+        if if_full == IfFull::Refuse && !self.has_room(size, line.len()) {
+            return Appended::NoRoom;
         }
-        Some(match sys::append(file, line) {
+        Appended::Tried(match sys::append(file, line) {
             Ok(written) if written < line.len() => {
                 let finish = || finish_or_cut(file, size, line, written);
                 lock.while_nobody_writes(finish).unwrap_or(Ok(written))

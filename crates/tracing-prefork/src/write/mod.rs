@@ -16,6 +16,7 @@ pub(crate) mod rolling;
 pub(crate) mod rollover;
 pub(crate) mod room;
 pub(crate) mod seconds;
+pub(crate) mod shortfall;
 pub(crate) mod size_limit;
 pub(crate) mod slots;
 pub(crate) mod status;
