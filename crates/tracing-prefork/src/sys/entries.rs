@@ -1,6 +1,12 @@
-//! The names in a directory.
+//! The names in a directory: their list, and what is changed by way of a name.
 
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::{UtimensatFlags, utimensat};
+use nix::sys::time::TimeSpec;
 use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) use linux::entries;
@@ -14,6 +20,17 @@ pub(crate) struct Entry {
     pub(crate) inode: u64,
     pub(crate) is_file: bool,
     pub(crate) is_directory: bool,
+}
+
+/// Sets the time of a file's last change. A symbolic link is not followed.
+pub(crate) fn set_modified(path: &Path, time: SystemTime) -> io::Result<()> {
+    let time = TimeSpec::from_duration(time.duration_since(UNIX_EPOCH).unwrap_or_default());
+    Ok(utimensat(AT_FDCWD, path, &TimeSpec::UTIME_OMIT, &time, UtimensatFlags::NoFollowSymlink)?)
+}
+
+/// Removes a name, whatever the name leads to.
+pub(crate) fn unlink(path: &Path) -> io::Result<()> {
+    Ok(nix::unistd::unlink(path)?)
 }
 
 /// By `getdents64(2)`, which neither nix nor libc wraps. Where the program closes the descriptor of a directory that

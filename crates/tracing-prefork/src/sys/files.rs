@@ -50,52 +50,74 @@ impl Creation<'_> {
     }
 }
 
-/// So many times a file is created again that may not be.
-const PERMISSION_TURNS: u32 = 3;
+/// The lease that an opener takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseWanted {
+    pub(crate) write_mode: WriteMode,
+    /// Whether there are such locks here.
+    pub(crate) are_supported: bool,
+}
 
-/// Opens a log file for appending, and creates it if need be and if it may be. Takes a shared `lease` on it, if it is
-/// to: for that write_mode, and with a word whether there are such locks here.
+/// A log file is opened so many times, if others remove or replace it each time.
+const OPEN_TRIES: u32 = 40;
+
+/// A log file is created so many times if the kernel says EPERM.
+const PERMISSION_TRIES: u32 = 3;
+
+/// Opens a log file, and takes the `lease` on it. Creates the file if it is not there and there is a `creation`.
 pub(crate) fn open_log(
     path: &LogPath,
     creation: Option<Creation<'_>>,
-    lease: Option<(WriteMode, bool)>,
+    lease: Option<LeaseWanted>,
 ) -> io::Result<Opened> {
-    for turn in 0..40 {
-        let (file, created) = match open(path.as_c_str(), LOG, Mode::empty()) {
-            Err(Errno::ENOENT) => match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
-                // Another process was faster: open what it made. Or the directory is another one now: a volume was
-                // mounted over it after the file was made.
-                Err(Errno::EEXIST | Errno::EXDEV) => continue,
-                // The directory was removed in this very moment (ext4 says EPERM). Or nothing may be added to it
-                // (`chattr +i`): then the next tries say so, too.
-                Err(Errno::EPERM) if turn < PERMISSION_TURNS => continue,
-                // By its name, if its mode allows that: else `/proc` shows it as deleted, and FUSE takes it for another
-                // file, with a lock of its own, so that lines are not kept apart from those of others.
-                created => (created.and_then(|made| open(path.as_c_str(), LOG, Mode::empty()).or(Ok(made)))?, true),
-            },
-            opened => (opened?, false),
-        };
+    for attempt in 0..OPEN_TRIES {
+        // 1. A regular file.
+        let Some((file, created)) = open_or_create(path, creation, attempt)? else { continue };
         let found = file.status()?;
         found.must_be_regular()?;
-        let outcome = lease.map(|(write_mode, _)| locks::share_patiently(file.borrow(), write_mode));
-        match outcome {
-            // A pruner was stopped before it removed the name, and does so when it goes on: a line would be gone with
-            // it.
-            Some(LockOutcome::Busy) if locks::is_claimed(file.borrow()) => return Err(Errno::EBUSY.into()),
-            // Was the name removed, or given to another file, before the lease was there?
-            _ if identity_at(path).is_ok_and(|found| found == Some(file.id())) => {
-                let torn = !created && tail(file.borrow()).is_ok_and(|tail| tail.torn);
-                let leased = match (outcome, lease) {
-                    (Some(LockOutcome::Held), _) => true,
-                    (Some(LockOutcome::Unsupported(_)), Some((_, supported))) => !supported,
-                    _ => false,
-                };
-                return Ok(Opened { file, size: found.size, created, torn, leased });
-            }
-            _ => {}
+        // 2. Its lease.
+        let outcome = lease.map(|lease| locks::share_patiently(file.borrow(), lease.write_mode));
+        if outcome == Some(LockOutcome::Busy) && locks::is_claimed(file.borrow()) {
+            // A pruner was stopped before it removed the name. It does so when it goes on, and a line would be gone.
+            return Err(Errno::EBUSY.into());
+        }
+        // 3. Was the name removed, or given to another file, before the lease was there?
+        if identity_at(path).is_ok_and(|found| found == Some(file.id())) {
+            let torn = !created && tail(file.borrow()).is_ok_and(|tail| tail.torn);
+            let leased = match (outcome, lease) {
+                (Some(LockOutcome::Held), _) => true,
+                (Some(LockOutcome::Unsupported(_)), Some(lease)) => !lease.are_supported,
+                _ => false,
+            };
+            return Ok(Opened { file, size: found.size, created, torn, leased });
         }
     }
     Err(io::Error::other("the file was removed or replaced each time it had been opened"))
+}
+
+/// The file, and whether it was created. `None`: others have changed the directory in this very moment.
+fn open_or_create(
+    path: &LogPath,
+    creation: Option<Creation<'_>>,
+    attempt: u32,
+) -> nix::Result<Option<(OwnFile, bool)>> {
+    let by_name = || open(path.as_c_str(), LOG, Mode::empty());
+    match by_name() {
+        Err(Errno::ENOENT) => {}
+        opened => return Ok(Some((opened?, false))),
+    }
+    match create(path.as_path(), creation.ok_or(Errno::ENOENT)?) {
+        // EEXIST: another process was faster, so its file is opened next. EXDEV: the directory is another one now,
+        // because a volume was mounted over it after the file was made.
+        Err(Errno::EEXIST | Errno::EXDEV) => Ok(None),
+        // The directory was removed in this very moment (ext4 says EPERM). Or nothing may be added to the directory
+        // (`chattr +i`): then the next tries say so, too.
+        Err(Errno::EPERM) if attempt < PERMISSION_TRIES => Ok(None),
+        Err(error) => Err(error),
+        // The file is opened by its name, if its mode allows that. Otherwise `/proc` shows the file as deleted, and FUSE
+        // takes it for another file, with a lock of its own, so that lines are not kept apart from those of others.
+        Ok(made) => Ok(Some((by_name().unwrap_or(made), true))),
+    }
 }
 
 /// A shared lease on a log file, for a moment. Given back explicitly, because a child forked meanwhile holds a copy of

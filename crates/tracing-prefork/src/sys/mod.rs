@@ -1,11 +1,12 @@
 //! Everything that needs a system call's own name, `nix` or `unsafe`. Nothing in here knows about logging.
 
 mod at_fork;
-mod closed;
 mod descriptor;
 mod directories;
+mod directory;
 mod entries;
 mod files;
+mod finished_file;
 mod fork;
 mod fork_wiped;
 mod hidden;
@@ -34,11 +35,12 @@ mod unnamed;
 mod zero_is_empty;
 
 pub(crate) use at_fork::watch_forks;
-pub(crate) use closed::{Directory, FinishedFile, open_to_read, read, set_modified, unlink};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::make_directories;
-pub(crate) use entries::{Entry, entries};
-pub(crate) use files::{Creation, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
+pub(crate) use directory::Directory;
+pub(crate) use entries::{Entry, entries, set_modified, unlink};
+pub(crate) use files::{Creation, LeaseWanted, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};
+pub(crate) use finished_file::FinishedFile;
 pub(crate) use fork::{generation, libc_knows, shares_descriptors};
 pub(crate) use fork_wiped::ForkWiped;
 pub(crate) use hidden::{
@@ -49,6 +51,7 @@ pub(crate) use identity::{FileId, directory_identity, identity, identity_at, ide
 pub(crate) use job_lock::{Holder, JobLock, Refused};
 pub(crate) use lock_outcome::LockOutcome;
 pub(crate) use locks::{Claim, Unlocked, WriteLock, WriteMode, has_leases, is_claimed, share_patiently, unshare};
+pub(crate) use open::{open_to_read, read};
 pub(crate) use own_file::{OwnFile, Reader};
 pub(crate) use path::LogPath;
 pub(crate) use patience::{MOMENT, PATIENCE, Patience, wait};

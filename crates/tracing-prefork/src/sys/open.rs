@@ -3,8 +3,11 @@
 use super::own_file::OwnFile;
 use super::{numbers, standard};
 use nix::NixPath;
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
+use std::io::{self, Read};
+use std::path::Path;
 
 /// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the
 /// name is refused instead of waited for.
@@ -30,4 +33,24 @@ pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> n
     let file = numbers::above_standard(file)?;
     drop(filled);
     OwnFile::new(file)
+}
+
+/// Opens a file for reading. `None`: there is no such file. An error if the name leads to something else than a regular
+/// file.
+pub(crate) fn open_to_read(path: &Path) -> io::Result<Option<OwnFile>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NOCTTY | OFlag::O_NONBLOCK;
+    let file = match open(path, flags, Mode::empty()) {
+        Err(Errno::ENOENT) => return Ok(None),
+        opened => opened?,
+    };
+    file.status()?.must_be_regular()?;
+    Ok(Some(file))
+}
+
+/// The whole content of a file. A symbolic link is followed.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOCTTY, Mode::empty())?;
+    let mut content = Vec::new();
+    file.reader().read_to_end(&mut content)?;
+    Ok(content)
 }

@@ -92,6 +92,11 @@ impl Log {
         drop(rolling);
         // 4. Others may be told, when nothing is held.
         self.state.retry.end(attempt, at, next.as_ref().err());
+        self.has_gone_on(next, at)
+    }
+
+    /// Notes and reports what became of going on. `false`: no slot takes the line.
+    fn has_gone_on(self: &Arc<Self>, next: io::Result<Next>, at: i64) -> bool {
         match next {
             Ok(Next::Installed) => {
                 self.site.counters().rollovers.fetch_add(1, Relaxed);

@@ -1,7 +1,7 @@
-//! Opening a log file, which makes it and its directories if need be.
+//! Opening a log file. The file and its directories are made if they are not there.
 
 use crate::report::Operation;
-use crate::sys::{self, Creation, LogPath, Opened};
+use crate::sys::{self, Creation, LeaseWanted, LogPath, Opened};
 use crate::write::header::Header;
 use crate::write::log::Log;
 use nix::errno::Errno;
@@ -10,11 +10,11 @@ use std::io;
 use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
 
 impl Log {
-    /// Opens a log file, making its directory again if somebody has removed it, as pruning does with those that it has
-    /// emptied.
+    /// Opens a log file. If somebody has removed the file's directory, as pruning does with an empty one, this makes
+    /// the directory again.
     pub(crate) fn open(&self, path: &LogPath, at: i64) -> io::Result<Opened> {
         self.leads_through_no_link(path)?;
-        // Asked once, however often the file is tried.
+        // 1. The first line of a new file is asked for once, however often the file is tried.
         let (line, panicked) = (OnceCell::new(), Cell::new(None));
         let ask = |header: &Header| {
             let asked = header.of(self.site.pattern.period_at(at));
@@ -24,36 +24,12 @@ impl Log {
             })
         };
         let header = || line.get_or_init(|| self.header.as_ref().map_or_else(Vec::new, ask)).clone();
-        // In a raw clone the user's code must not run, and what it logs itself must not ask it again. Such lines go
-        // elsewhere until the file is there: they make no directory for it.
+        // 2. In a raw clone the user's code must not run, and while it runs, its own lines must not ask it again. Such
+        //    lines go elsewhere until the file is there: they make no directory for it.
         let may_create = self.header.is_none() || !self.site.process.is_bare() && !Header::is_asking();
-        let creation =
-            may_create.then_some(Creation { mode: self.site.mode, header: &header, now: self.site.clock.now() });
-        // Building takes none.
-        let lease = self.slots.is_built().then_some((self.slots.write_mode, !self.slots.is_without_leases()));
-        let mut wait = self.wait_for_file_lease();
-        let mut tries = 0..100;
-        let opened = loop {
-            match sys::open_log(path, creation, lease) {
-                // A file server gives its lease back, since it has been asked to by that.
-                Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) && wait.goes_on() => {}
-                // Not in a raw clone: making directories allocates.
-                Err(error)
-                    if error.kind() == NotFound
-                        && may_create
-                        && !self.site.process.is_bare()
-                        && tries.next().is_some() =>
-                {
-                    match sys::make_directories(path.directory(), self.site.mode, self.site.clock.now()) {
-                        // One of them was removed again before the next was made in it: empty ones are pruning's to
-                        // remove. Or somebody has moved it away, although another process has made a file in it.
-                        Err(error) if matches!(error.kind(), NotFound | AlreadyExists | DirectoryNotEmpty) => {}
-                        made => made?,
-                    }
-                }
-                opened => break opened?,
-            }
-        };
+        let creation = Creation { mode: self.site.mode, header: &header, now: self.site.clock.now() };
+        let opened = self.open_and_make_directories(path, may_create.then_some(creation))?;
+        // 3. Whoever is told may log: the file is there now.
         if let Some(error) = panicked.take() {
             self.site.report(Operation::UserCode, path.as_path(), error);
         }
@@ -63,12 +39,44 @@ impl Log {
         Ok(opened)
     }
 
-    /// A link in the place of a directory of the date is refused, as one in the place of the file is: whoever can make
-    /// it chooses which files are written and removed, and what is seen by two names would be removed by the older one.
+    fn open_and_make_directories(&self, path: &LogPath, creation: Option<Creation<'_>>) -> io::Result<Opened> {
+        // Building takes no lease.
+        let lease = self.slots.is_built().then_some(LeaseWanted {
+            write_mode: self.slots.write_mode,
+            are_supported: !self.slots.is_without_leases(),
+        });
+        // Making directories allocates, which a raw clone must not do.
+        let may_make = creation.is_some() && !self.site.process.is_bare();
+        let (mut wait, mut tries) = (self.wait_for_file_lease(), 0..100);
+        loop {
+            match sys::open_log(path, creation, lease) {
+                // A file server has a lease. The attempt has made the kernel ask the server to give the lease back.
+                Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) && wait.goes_on() => {}
+                Err(error) if error.kind() == NotFound && may_make && tries.next().is_some() => {
+                    self.make_directories_of(path)?;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// No error if others change the directories meanwhile: the next try to open the file makes them again.
+    fn make_directories_of(&self, path: &LogPath) -> io::Result<()> {
+        match sys::make_directories(path.directory(), self.site.mode, self.site.clock.now()) {
+            // A pruner has removed a directory, which was empty, before the next one was made in it. Or somebody has
+            // moved a directory away, although another process has made a file in it.
+            Err(error) if matches!(error.kind(), NotFound | AlreadyExists | DirectoryNotEmpty) => Ok(()),
+            made => made,
+        }
+    }
+
+    /// Refuses a symbolic link in the place of a directory of the date, as in the place of the file. Whoever can make
+    /// such a link chooses which files are written and removed. And a file that is seen by two names would be removed
+    /// by the older one.
     fn leads_through_no_link(&self, path: &LogPath) -> io::Result<()> {
         match path.directories_below().find(|directory| sys::is_link(directory)) {
             None => Ok(()),
-            Some(_) if self.site.process.is_bare() => Err(nix::errno::Errno::ELOOP.into()),
+            Some(_) if self.site.process.is_bare() => Err(Errno::ELOOP.into()),
             Some(link) => {
                 let reason =
                     format!("{} is a symbolic link, which is not followed below the log directory", link.display());
