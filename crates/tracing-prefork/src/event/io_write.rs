@@ -1,4 +1,4 @@
-//! What `io::Write` for an appender's handle does: whole lines go to the file, the piece of a line waits for its rest.
+//! `io::Write` for an appender's handle: whole lines go to the file, and a piece of a line waits for its rest.
 
 use crate::event;
 use crate::event::writer::put_pieces;
@@ -8,7 +8,7 @@ use crate::write::unwritten::Unwritten;
 use std::io;
 use std::sync::Arc;
 
-/// The piece of a line that a handle was given last, and the process that it was given to.
+/// The last piece of a line that a handle was given, and the process that the piece was given to.
 #[derive(Debug, Default)]
 pub(crate) struct Partial {
     process: u64,
@@ -16,7 +16,8 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Takes whole lines only, if not all of it could be written: what is not in the file can be tried again.
+    /// Writes the whole lines of `buf`, and keeps the rest. If a write falls short, takes only the lines that are in
+    /// the file, so that the caller can try the others again.
     pub(crate) fn write(&mut self, log: &Arc<Log>, buf: &[u8]) -> io::Result<usize> {
         let pieces = self.of(log.site.process.number());
         let before = pieces.len();
@@ -33,7 +34,7 @@ impl Partial {
             };
             pieces.truncate(before);
             if let Err(Unwritten { error, written }) = put {
-                // The whole lines among what is in the file.
+                // Report the whole lines that are in the file as written.
                 let in_file = lines.get(..written.saturating_sub(before)).unwrap_or_default();
                 let Some(last) = in_file.iter().rposition(|&byte| byte == b'\n') else { return Err(error) };
                 pieces.clear();
@@ -47,12 +48,13 @@ impl Partial {
         Ok(buf.len())
     }
 
-    /// Ends the piece with a newline, and writes it.
+    /// Ends the piece with a newline, and writes it as a line.
     pub(crate) fn flush(&mut self, log: &Arc<Log>) -> io::Result<()> {
         put_pieces(log, self.of(log.site.process.number()), None)
     }
 
-    /// The pieces that belong to this process: what was inherited through a fork is the parent's to write.
+    /// The pieces that belong to this process. Pieces that were inherited through a fork belong to the parent, which
+    /// writes them.
     fn of(&mut self, process: u64) -> &mut Vec<u8> {
         if self.process != process {
             self.process = process;

@@ -1,4 +1,4 @@
-//! What [`Appender::layer`](crate::Appender::layer) formats with.
+//! How [`Appender::layer`](crate::Appender::layer) formats fields.
 
 use std::fmt;
 use tracing_subscriber::field::RecordFields;
@@ -7,8 +7,9 @@ use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 
 /// The default fields, as a type of our own.
 ///
-/// tracing-subscriber keeps the formatted fields of a span for each *type* of field formatter, and whichever layer
-/// comes first fills them in. With `DefaultFields` itself, the colours of a console layer would end in the file.
+/// tracing-subscriber keeps the formatted fields of a span for each *type* of field formatter. The first layer of that
+/// type formats them, and the others use the result. With `DefaultFields` itself, the colours of a console layer would
+/// get into the file.
 #[derive(Debug, Default)]
 pub(crate) struct PlainFields(DefaultFields);
 

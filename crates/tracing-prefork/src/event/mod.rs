@@ -10,8 +10,8 @@ use crate::write::log::Log;
 use crate::write::unwritten::Unwritten;
 use std::sync::Arc;
 
-/// Writes an event's line to the file of its time: the reading of the appender's timer that the line shows, else the
-/// second in which the event `began`, else now.
+/// Writes an event's line to the file of its second. That is the reading of the appender's timer that the line shows.
+/// If the line shows none, it is the second in which the event `began`. If that is not known, it is now.
 #[inline]
 pub(crate) fn put(log: &Arc<Log>, line: &[u8], began: Option<i64>) -> Result<(), Unwritten> {
     log.put(line, timer::reading_in(line, log.id).or(began).map(Second::exact))

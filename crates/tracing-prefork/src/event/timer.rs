@@ -1,9 +1,9 @@
 //! [`Timer`]: the timestamp of an event, whose reading also chooses the event's file.
 //!
-//! The formatter asks the timer first and the writer later, with other code and perhaps a boundary in between. So each
-//! thread remembers the last few readings with the text that they were printed as, and the writer takes the reading
-//! whose text stands first in the line. A reading that went elsewhere (to a console layer, say) or that belongs to an
-//! event further out is never mistaken for this line's.
+//! The formatter calls the timer first and the writer later. Other code, and perhaps a boundary, lies in between. So
+//! each thread remembers its last few readings with their texts, and the writer takes the reading whose text stands
+//! first in the line. A reading that went to another place, such as a console layer, is never taken for this line's
+//! reading. Nor is the reading of an outer event, in whose formatting this event was logged.
 
 use crate::time::calendar::Span;
 use crate::time::clock::Moment;
@@ -15,14 +15,19 @@ use time::OffsetDateTime;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
-/// Readings that a thread remembers: one for each event that is being formatted within another's formatting, and each
-/// that went elsewhere until it is overwritten.
+/// The readings that a thread remembers: one for each event that is being formatted within the formatting of another
+/// event, and those that went to other places.
+///
+/// A reading that no line shows is forgotten only when a newer one takes its place. No earlier moment is right: nothing
+/// tells the timer that a formatter has finished, so such a reading looks like that of an outer event whose line is
+/// still to come. Forgetting it has misplaced the lines of outer events.
 const REMEMBERED: usize = 8;
 
-/// A timestamp is looked for in so many bytes at the beginning of a line: JSON has it at the 14th, others sooner.
+/// A timestamp is searched for in the first bytes of a line, so many: JSON has it at the 14th byte, other formats
+/// sooner.
 const SEARCHED: usize = 256;
 
-/// `2026-11-21T08:33:`, `01`, and `.123`.
+/// The lengths of `2026-11-21T08:33:`, and of the same with `01` and `.123` behind it.
 const MINUTE: usize = 17;
 const SECOND: usize = MINUTE + 2;
 const MILLI: usize = SECOND + 4;
@@ -62,7 +67,7 @@ struct Reading {
     /// 0: free.
     appender: u64,
     at: i64,
-    /// As it was printed.
+    /// The text, as it was printed.
     text: [u8; NANO],
     len: usize,
 }
@@ -74,21 +79,22 @@ impl Reading {
     }
 }
 
-/// What a thread knows of timestamps.
+/// What a thread remembers of timestamps.
 struct Memory {
-    /// A ring: a reading goes into the place after the latest. A line that finds the latest gives its place back, so
-    /// that what is logged while an event is formatted does not overwrite that event's.
+    /// A ring: a reading goes into the place after the latest. A line that shows the latest reading gives its place
+    /// back. So events that are logged while another event is formatted do not overwrite that event's reading.
     readings: [Reading; REMEMBERED],
     latest: usize,
-    /// Of which appender and which millisecond the text is: up to the milliseconds, and the offset.
+    /// The appender and the millisecond that `text` and `offset` belong to. The text ends with the milliseconds.
     appender: u64,
     at: i64,
     nanos: u32,
     text: String,
     offset: String,
-    /// All before the seconds stays the same for `minute`, of local time, or what a transition of the zone leaves of
-    /// it.
+    /// The text before the seconds stays the same for `minute`: a minute of local time, or the part of it that a
+    /// transition of the zone leaves.
     minute: Span,
+    /// The second in which the whole minute began.
     began: i64,
 }
 
@@ -114,7 +120,7 @@ impl Timer {
         Self { log, precision: Precision::default() }
     }
 
-    /// Prints so much of a second instead of microseconds.
+    /// Prints this much of a second, instead of microseconds.
     ///
     /// ```
     /// use tracing_prefork::Precision;
@@ -144,7 +150,7 @@ impl FormatTime for Timer {
 }
 
 impl Timer {
-    /// Prints a time that is not remembered: `w` itself prints times, or the thread is just ending.
+    /// Prints a time that is not remembered, because `w` itself prints times, or because the thread is ending.
     #[cold]
     #[inline(never)]
     fn print_apart(&self, w: &mut Writer<'_>, now: Moment) -> fmt::Result {
@@ -173,15 +179,14 @@ impl Memory {
         }
     }
 
-    /// The reading of that appender whose text stands first in `line`, which is freed. As a rule it is the latest, and
-    /// the line begins with it.
+    /// The second of the reading of that appender whose text stands first in `line`. The reading is forgotten. As a
+    /// rule it is the latest one, and the line begins with it.
     #[inline]
     fn take(&mut self, line: &[u8], appender: u64) -> Option<i64> {
         let head = &line[..line.len().min(SEARCHED)];
         let back = if self.reading(0).is_at_the_start_of(head, appender) { 0 } else { self.find(head, appender)? };
         let at = self.reading(back).at;
-        // What was printed later was printed while this event was under way, which ends now: no line of it is still to
-        // come.
+        // Newer readings were printed while this event was formatted. That is over, so no line shows them any more.
         for newer in 0..=back {
             let newer = &mut self.readings[self.latest.wrapping_sub(newer) % REMEMBERED];
             newer.appender = if newer.appender == appender { 0 } else { newer.appender };
@@ -194,9 +199,9 @@ impl Memory {
         Some(at)
     }
 
-    /// How far back the reading is whose text stands first in the line: a timestamp that a field has printed stands
-    /// behind the line's own. One look at the line is for all readings: a console's, which no line shows, stay until
-    /// others take their places.
+    /// How far back the reading is whose text stands first in the line. A timestamp that a field has printed stands
+    /// behind the line's own. One search of the line serves all readings, because readings of a console stay for some
+    /// time.
     #[inline(never)]
     fn find(&self, head: &[u8], appender: u64) -> Option<usize> {
         let reading_of =
@@ -214,7 +219,7 @@ impl Memory {
 
     /// Prints an instant to `w`, and remembers it as a reading.
     ///
-    /// In pieces that lie ready: putting digits together and reading them again at once, to copy them to `w` as one
+    /// The text goes to `w` in pieces that lie ready. To put the digits together first, and to copy them to `w` as one
     /// text, was measured to take 7 ns longer.
     #[inline]
     fn print(&mut self, log: &Log, now: Moment, precision: Precision, w: &mut Writer<'_>) -> fmt::Result {
@@ -246,7 +251,7 @@ impl Memory {
         w.write_str(&self.offset)
     }
 
-    /// Writes what stays the same for a millisecond.
+    /// Writes the text that stays the same for a millisecond.
     #[cold]
     fn turn_to(&mut self, log: &Log, at: i64, nanos: u32) {
         if self.appender != log.id || !self.minute.contains(at) {
@@ -259,6 +264,7 @@ impl Memory {
         self.text.push_str(three_digits(nanos / MILLISECOND));
     }
 
+    /// Writes the text that stays the same for a minute.
     fn turn_to_minute(&mut self, log: &Log, at: i64) {
         let segment = log.site.pattern.calendar().offsets().segment(at);
         let local = at + i64::from(segment.offset);
@@ -280,14 +286,14 @@ impl Memory {
     }
 }
 
-/// `number`, which is less than a thousand, in three digits.
+/// The three digits of a `number` below a thousand.
 #[inline]
 fn three_digits(number: u32) -> &'static str {
     let begin = number as usize * 3;
     ALL_DIGITS.get(begin..begin + 3).unwrap_or_default()
 }
 
-/// `000001002` and so on to `999`.
+/// `000001002`, and so on to `999`.
 static ALL_DIGITS: &str = {
     const BYTES: [u8; 3000] = {
         let mut bytes = [0; 3000];
@@ -306,7 +312,8 @@ static ALL_DIGITS: &str = {
     }
 };
 
-/// What begins with a timestamp, by its shape: each place of `2026-11-21T08:33:01` in a text, with what follows.
+/// Each part of a text that begins like a timestamp and reaches to the end of the text. The shape tells:
+/// `2026-11-21T08:33:01`.
 fn timestamps(head: &[u8]) -> impl Iterator<Item = &[u8]> {
     let has_shape = |text: &[u8]| text[10] == b'T' && text[4] == b'-' && text[13] == b':';
     head.windows(SECOND).enumerate().filter(move |(_, text)| has_shape(text)).map(|(begin, _)| &head[begin..])

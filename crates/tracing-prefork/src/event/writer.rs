@@ -35,15 +35,16 @@ use std::sync::Arc;
 pub struct EventWriter<'a> {
     log: &'a Arc<Log>,
     pieces: Vec<u8>,
-    /// When the first piece came, in seconds since 1970, and to which process: what is begun before a fork is the
-    /// parent's to write.
+    /// When the first piece came, in seconds since 1970.
     began: i64,
+    /// The process that the first piece came to. An event that was begun before a fork belongs to the parent, which
+    /// writes it.
     owner: u64,
 }
 
-/// [`EventWriter::owner`] before the first piece, and of an event that could not be put together: nothing of it is
-/// written.
+/// [`EventWriter::owner`] before the first piece.
 const NOBODY: u64 = 0;
+/// [`EventWriter::owner`] of an event that could not be put together. Nothing of the event is written.
 const REFUSED: u64 = u64::MAX;
 
 impl<'a> EventWriter<'a> {
@@ -54,7 +55,7 @@ impl<'a> EventWriter<'a> {
 }
 
 impl EventWriter<'_> {
-    /// Notes the first piece of an event. `false`: nothing of this event is written here.
+    /// Notes the first piece of an event. `false`: this process writes nothing of the event.
     fn begin(&mut self) -> bool {
         let process = self.log.site.process.number();
         if self.owner == NOBODY {
@@ -75,7 +76,7 @@ impl EventWriter<'_> {
         })
     }
 
-    /// Ends the event. `true`: it is this process's to write.
+    /// Ends the event. `true`: this process writes the event.
     fn end(&mut self) -> bool {
         std::mem::replace(&mut self.owner, NOBODY) == self.log.site.process.number()
     }
@@ -99,7 +100,7 @@ impl Write for EventWriter<'_> {
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
         let process = self.log.site.process.number();
         write_formatted(arguments, |piece| {
-            // A `Display` may fork.
+            // A `Display` may fork. Then this is the child, which writes nothing of the event.
             if self.owner == NOBODY && process != self.log.site.process.number() {
                 self.owner = process;
             }
@@ -107,7 +108,7 @@ impl Write for EventWriter<'_> {
         })
     }
 
-    /// Ends the event: writes what has been put together.
+    /// Ends the event: writes its pieces as one line.
     fn flush(&mut self) -> io::Result<()> {
         if !self.end() {
             self.pieces.clear();
@@ -120,7 +121,7 @@ impl Drop for EventWriter<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.pieces.capacity() > 0 {
-            // Counted and reported where it fails.
+            // A failure is counted and reported already.
             let _ = self.flush();
             pieces::keep(&mut self.pieces);
         }
@@ -133,7 +134,7 @@ impl fmt::Debug for EventWriter<'_> {
     }
 }
 
-/// An event that is put together on the stack, unless it is long.
+/// An event whose pieces are put together on the stack, as long as they are short.
 pub(crate) struct ShortEvent<'a> {
     event: EventWriter<'a>,
     text: [u8; SHORT],
@@ -141,7 +142,7 @@ pub(crate) struct ShortEvent<'a> {
 }
 
 impl<'a> ShortEvent<'a> {
-    /// Begun here: a `Display` may fork.
+    /// Begins the event before its first piece, because a `Display` may fork.
     pub(crate) fn begin(mut event: EventWriter<'a>) -> Self {
         event.begin();
         Self { event, text: [0; SHORT], len: 0 }
@@ -177,7 +178,8 @@ impl<'a> ShortEvent<'a> {
     }
 }
 
-/// Hands formatted text on, piece by piece. An error if a `Display` says one, where `io::Write::write_fmt` panics.
+/// Hands formatted text on, piece by piece. If a `Display` returns an error, so does this. `io::Write::write_fmt`
+/// panics then.
 pub(crate) fn write_formatted(
     arguments: fmt::Arguments<'_>,
     write: impl FnMut(&[u8]) -> io::Result<()>,
@@ -200,7 +202,7 @@ pub(crate) fn write_formatted(
     formatted.map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
-/// Writes the pieces as one line and forgets them.
+/// Writes the pieces as one line, and clears them.
 pub(crate) fn put_pieces(log: &Arc<Log>, pieces: &mut Vec<u8>, began: Option<i64>) -> io::Result<()> {
     if pieces.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What a process knows of itself, and of the code of others that runs in it.
+//! What a process knows about itself, and the guard around the user's code.
 
 pub(crate) mod pieces;
 pub(crate) mod user_code;
@@ -11,17 +11,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 fork_wiped! {
     #[derive(Debug)]
     struct State {
-        /// Not set: a child that has just been forked.
+        /// Not set: this is a child that has just been forked.
         started: AtomicBool,
-        /// Differs between a process and those it was forked from; 0 until somebody asks.
+        /// A number that differs between a process and its ancestors; 0 until somebody asks.
         number: AtomicU64,
-        /// A child of a raw `clone`, which libc does not know of: its allocator may be locked by a thread that does not
-        /// exist here, and it must not start threads. It only opens and writes.
+        /// This is a child of a raw `clone`, which libc does not know of. A thread that does not exist here may have
+        /// locked the allocator. The child must not start threads, and only opens and writes.
         bare: AtomicBool,
     }
 }
 
-/// This process, and not the one that it was forked from.
+/// This process, as opposed to the one that it was forked from.
 #[derive(Debug)]
 pub(crate) struct Process {
     state: ForkWiped<State>,
@@ -33,7 +33,7 @@ impl Process {
         Ok(Self { state: ForkWiped::new()? })
     }
 
-    /// A number that differs between this process and those it was forked from.
+    /// A number that differs between this process and its ancestors.
     pub(crate) fn number(&self) -> u64 {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let number = &self.state.number;
@@ -46,7 +46,7 @@ impl Process {
         }
     }
 
-    /// The process that builds the appender: libc knows of it.
+    /// Notes that this process builds the appender. So libc knows of this process.
     pub(crate) fn start(&self) {
         self.state.started.store(true, Relaxed);
     }
@@ -55,8 +55,7 @@ impl Process {
         self.state.started.load(Relaxed)
     }
 
-    /// At the first event of a forked child: finds out whether libc knows of the fork, and says so. `None`: that is
-    /// known.
+    /// At the first event of a forked child: finds out whether libc knows of the fork. `None`: this is not that event.
     pub(crate) fn look_at_fork(&self) -> Option<Fork> {
         if self.state.started.swap(true, Relaxed) {
             return None;
@@ -66,13 +65,13 @@ impl Process {
         Some(if known { Fork::OfLibc } else { Fork::Bare })
     }
 
-    /// Not in a child that libc may not know of.
+    /// Whether the allocator may be called. It may not in a child that libc does not know of, or may not know of.
     pub(crate) fn may_allocate(&self) -> bool {
         self.has_started() && !self.is_bare()
     }
 
-    /// Here the allocator must not be called: it may be in the hands of a thread that does not exist in this child, or
-    /// of the very thread that a signal handler has interrupted.
+    /// Whether the allocator must not be called, because it may be locked: by a thread that does not exist in this
+    /// child, or by the very thread that a signal handler has interrupted.
     pub(crate) fn is_bare(&self) -> bool {
         self.state.bare.load(Relaxed) || pieces::is_changing()
     }

@@ -1,40 +1,38 @@
-//! A line that arrives in pieces: on the stack as long as it is short, else in a buffer that its thread keeps for the
-//! next one.
+//! A line that arrives in pieces. A short line is on the stack. A longer one is in a buffer, which the thread keeps for
+//! its next line.
 //!
-//! A signal handler may log, or fork a child that does, while the thread that it interrupts is in the middle of
-//! changing that buffer, or in the middle of the allocator on its behalf. A flag of the thread says so. Who finds it
-//! set does without both.
+//! A signal handler may interrupt a thread that is changing the buffer, or that is in the allocator for the buffer's
+//! sake. The handler may log, or fork a child that logs. A flag of the thread says that a change is under way. A
+//! handler or child that finds the flag set uses neither the buffer nor the allocator.
 
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
-/// A line of up to so many bytes needs no buffer.
+/// A line of up to this many bytes needs no buffer.
 pub(crate) const SHORT: usize = 512;
 
-/// A buffer that has grown beyond this is not kept for the next event: 64 KiB.
+/// A buffer that has grown beyond 64 KiB is not kept for the next event.
 const KEPT: usize = 64 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    /// This thread is changing a buffer.
+    /// Whether this thread is changing a buffer.
     static CHANGING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this is a signal handler that has interrupted a change of a buffer, or a child that such a handler has
-/// forked.
+/// Whether a change of a buffer was interrupted: this is a signal handler, or a child that such a handler has forked.
 #[inline]
 pub(crate) fn is_changing() -> bool {
     CHANGING.get()
 }
 
-/// Changes a buffer, or says why not: what is being changed already must not be touched, nor may the allocator be
-/// called.
+/// Changes a buffer. An error if a change was interrupted: then neither the buffer nor the allocator may be touched.
 fn change<T>(work: impl FnOnce() -> T) -> io::Result<T> {
     if CHANGING.replace(true) {
         return Err(io::ErrorKind::ResourceBusy.into());
     }
-    // A handler runs on this very thread, so that the compiler alone could put the change before the flag.
+    // A handler runs on this very thread. So only the compiler could move the change before the flag.
     compiler_fence(SeqCst);
     let done = work();
     compiler_fence(SeqCst);
@@ -42,8 +40,8 @@ fn change<T>(work: impl FnOnce() -> T) -> io::Result<T> {
     Ok(done)
 }
 
-/// Appends to a buffer, with room for a newline behind. One that has none yet is given that of this thread; while
-/// another event of the thread, further out, has that, it is given a new one.
+/// Appends to `pieces`, and leaves room for a newline. Pieces without a buffer get the one that this thread keeps. If
+/// an outer event of the thread has that buffer, they get a new one.
 pub(crate) fn append(pieces: &mut Vec<u8>, piece: &[u8]) -> io::Result<()> {
     change(|| -> io::Result<()> {
         if pieces.capacity() == 0 {
@@ -55,7 +53,7 @@ pub(crate) fn append(pieces: &mut Vec<u8>, piece: &[u8]) -> io::Result<()> {
     })?
 }
 
-/// Keeps a buffer for the next event of this thread.
+/// Keeps the buffer for the next event of this thread.
 pub(crate) fn keep(pieces: &mut Vec<u8>) {
     let kept = change(|| {
         let mut buffer = std::mem::take(pieces);
@@ -65,7 +63,7 @@ pub(crate) fn keep(pieces: &mut Vec<u8>) {
         }
     });
     if kept.is_err() {
-        // To free it would call the allocator.
+        // To free the buffer would call the allocator.
         std::mem::forget(std::mem::take(pieces));
     }
 }

@@ -1,29 +1,27 @@
 //! The one guard around the user's code: `on_error`, `header`, `clock`, `on_rollover`. A panic ends here and becomes an
-//! error.
-//!
-//! With `panic = "abort"` there is nothing to catch: a panic ends the process.
+//! error. With `panic = "abort"` a panic ends the process.
 
 use crate::sys;
 use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs code of the user's, with the signal mask that the user's own threads have. If it panics, the error says which
-/// `option` it was given by, and the panic's message.
+/// Runs the user's code, with the signal mask of the user's own threads. If the code panics, the error names the
+/// `option` that the code was given by, and the panic's message.
 #[inline]
 pub(crate) fn run<T>(option: &str, code: impl FnOnce() -> T) -> io::Result<T> {
     sys::disturbed(|| catch_unwind(AssertUnwindSafe(code))).map_err(|payload| panicked(option, payload))
 }
 
-/// Drops a value that may be of a type of the user's: its `Drop` may panic.
+/// Drops a value whose type may be the user's, so that its `Drop` may panic.
 pub(crate) fn discard<T>(value: T) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        // The payload of that panic may be of such a type too.
+        // The payload of that panic may have such a type too.
         std::mem::forget(payload);
     }
 }
 
-/// For a method that the user's code calls on the thread that has what the method would wait for.
+/// The error of a method that would wait for its own thread: the user's code has called it there.
 #[cold]
 pub(crate) fn called_back() -> io::Error {
     let text = "it is called by the program's own code (on_rollover, on_error, header or clock), on the very thread that is at it";

@@ -1,4 +1,4 @@
-//! What happens in a child at the moment of a fork that libc knows of.
+//! The work of a child at the moment of a fork that libc knows of.
 
 use super::fork::{LIBC_FORKS, OPENERS, SHARED, Shared, shared};
 use super::fork_wiped::{map, wipe_on_fork};
@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 // SAFETY: integers and booleans in atomics.
 unsafe impl ZeroIsEmpty for Shared {}
 
-/// Has libc tell of its forks, from the first appender on.
+/// Registers a handler for forks with libc, at the first appender.
 pub(crate) fn watch_forks() -> io::Result<()> {
     static REGISTERED: AtomicBool = AtomicBool::new(false);
     extern "C" fn in_child() {
@@ -25,7 +25,8 @@ pub(crate) fn watch_forks() -> io::Result<()> {
         standard::close_in_child();
         job_lock::close_in_child();
     }
-    // Not a `Once`: a child forked meanwhile would inherit it locked. Done twice, it counts by two and keeps a page.
+    // Not a `Once`: a child that is forked meanwhile would inherit it locked. If two threads register, each fork counts
+    // twice, and a page is kept in vain.
     if !REGISTERED.load(Acquire) {
         let page = map::<Shared>()?;
         if wipe_on_fork(page.cast(), size_of::<Shared>()) {

@@ -1,4 +1,4 @@
-//! One descriptor number for life, whatever file it leads to.
+//! [`Descriptor`]: one descriptor number for life, which leads to one file after another.
 
 use super::identity::{FileId, identity};
 use super::numbers;
@@ -9,18 +9,18 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
-/// A descriptor that changes its file by `dup3(2)`: whoever uses the number meanwhile writes to the file before or to
-/// the file after, never to a closed descriptor, nor to one that something else in the process has been given.
+/// A descriptor that changes its file by `dup3(2)`. A thread that uses the number meanwhile writes to the file before
+/// or to the file after. It never writes to a closed descriptor, nor to a descriptor that other code has been given.
 ///
-/// Programs close descriptors that they do not know (a daemon does). The number lies where the kernel gives none to
-/// those who open something (`numbers`), and still the program may use it for a file or socket of its own. So before
-/// the number is used for another file it is looked at: if it does not lead to one of our last two files, it is not
-/// ours any more and is left alone for good.
+/// Programs close descriptors that they do not know, as a daemon does. The kernel does not give so high a number to
+/// code that opens something (`numbers`). Still the program may use the number for a file or socket of its own. So this
+/// looks before it puts another file at the number. A number that leads to neither of our last two files is not ours
+/// any more, and is left alone for good.
 #[derive(Debug)]
 pub(crate) struct Descriptor {
     /// -1: none yet.
     number: AtomicI32,
-    /// The last two files put here. Two, because a child may be forked between `dup3` and the note of it.
+    /// The last two files that were put here. Two, because a child may be forked between the note of a file and `dup3`.
     ours: [[AtomicU64; 3]; 2],
 }
 
@@ -29,17 +29,17 @@ impl Descriptor {
         Self { number: AtomicI32::new(-1), ours: [const { [const { AtomicU64::new(0) }; 3] }; 2] }
     }
 
-    /// Lets this descriptor lead to `file`. One thread at a time: the one that rolls over. Nobody may be writing.
+    /// Makes this descriptor lead to `file`. The caller is the thread that rolls over, and no writer is in the slot.
     pub(crate) fn install(&self, file: OwnFile) {
         let number = self.number.load(Relaxed);
-        // After the program closed it, the file may have been opened under that very number.
+        // If the program has closed our number, `file` may have been opened at that very number.
         let ours = number != file.borrow().as_raw_fd() && self.is_ours(number);
         self.note(file.id());
         if ours && duplicate(file.borrow(), number).is_ok() {
             return;
         }
-        // There is no number yet, or the program closed it, or the limit on numbers (`RLIMIT_NOFILE`) has been lowered
-        // below it: `dup3(2)` says EBADF then.
+        // There is no number yet, or the program has closed it, or the limit on numbers (`RLIMIT_NOFILE`) is below it
+        // now: `dup3(2)` says EBADF then.
         let own = file.into_number();
         self.number.store(own, Relaxed);
         if own != number {
@@ -47,13 +47,13 @@ impl Descriptor {
         }
     }
 
-    /// Closes the file and gives the number up. Nobody may be using it.
+    /// Closes the file and gives the number up. No thread may be using the number.
     pub(crate) fn release(&self) {
         let number = self.number.swap(-1, Relaxed);
         numbers::give_up(number, self.is_ours(number));
     }
 
-    /// Leaves the number, and the file, to another process that uses the same table of descriptors.
+    /// Leaves the number and the file to another process that shares the table of descriptors.
     pub(crate) fn disown(&self) {
         self.number.store(-1, Relaxed);
     }
@@ -76,7 +76,7 @@ impl Descriptor {
         self.borrow().is_some_and(|file| identity(file).is_ok_and(|found| found == self.installed()))
     }
 
-    /// Whether the number leads to one of our files still, and that has a name.
+    /// Whether the number still leads to one of our files, and that file has a name.
     pub(crate) fn has_name(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> bool {
         self.is_ours(self.number.load(Relaxed)) && self.borrow().is_some_and(is_named)
     }
@@ -97,7 +97,7 @@ impl Descriptor {
         (number >= 0).then(|| unsafe { BorrowedFd::borrow_raw(number) })
     }
 
-    /// Appends `line` in one system call and returns how many bytes of it went in.
+    /// Appends `line` in one system call. Returns how many bytes of the line are in the file.
     #[inline(always)]
     pub(crate) fn append(&self, line: &[u8]) -> io::Result<usize> {
         append(self.borrow().ok_or(Errno::EBADF)?, line)
@@ -115,19 +115,19 @@ fn read(id: &[AtomicU64; 3]) -> FileId {
     FileId { device, inode, birth }
 }
 
-/// Where a line is said to go. On an `O_APPEND` descriptor Linux appends whatever the offset says (`pwrite(2)`, BUGS).
-/// Where the program has closed the descriptor and has the number for a file of its own, no byte of that file is
-/// overwritten: EFBIG on ext4; xfs, btrfs and tmpfs let a file be so large, and put the line behind a hole. The offset
-/// costs nothing.
+/// The offset of each write. On an `O_APPEND` descriptor Linux appends whatever the offset says (`pwrite(2)`, BUGS).
+/// The program may have closed the descriptor and have the number for a file of its own. With this offset no byte of
+/// that file is overwritten: ext4 says EFBIG; xfs, btrfs and tmpfs let a file be so large, and put the line behind a
+/// hole. The offset costs nothing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const FAR: u64 = 1 << 62;
 
-/// A positioned write does not take the lock of the file position, which `write(2)` shares between threads: 640 ns a
-/// line instead of 876 with two threads.
+/// A positioned write does not take the lock of the file position, for which threads wait in `write(2)`. With two
+/// threads a line takes 640 ns instead of 876.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
 pub(crate) fn append(file: impl AsFd, line: &[u8]) -> io::Result<usize> {
-    // A plain call where it can say this offset.
+    // A plain call, where `off_t` can hold this offset.
     match nix::libc::off_t::try_from(FAR) {
         Ok(far) => Ok(super::again(|| pwrite(&file, line, far))?),
         Err(_) => super::positioned::write_at(file.as_fd(), line, FAR),
@@ -147,7 +147,7 @@ fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     Ok(())
 }
 
-/// Without `dup3(2)` the descriptor lacks close-on-exec for a moment.
+/// Without `dup3(2)`, the descriptor is without close-on-exec for a moment.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -158,7 +158,7 @@ fn duplicate(file: BorrowedFd<'_>, number: RawFd) -> nix::Result<()> {
     Ok(())
 }
 
-/// A descriptor number for nix, whose type for the target would close it.
+/// A descriptor number for nix, whose own type for the target would close the number.
 struct Number(RawFd);
 
 impl IntoRawFd for Number {

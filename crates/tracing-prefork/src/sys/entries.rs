@@ -33,8 +33,8 @@ pub(crate) fn unlink(path: &Path) -> io::Result<()> {
     Ok(nix::unistd::unlink(path)?)
 }
 
-/// By `getdents64(2)`, which neither nix nor libc wraps. Where the program closes the descriptor of a directory that
-/// the standard library or nix reads, they close one of the program's, or panic.
+/// Lists by `getdents64(2)`, which neither nix nor libc wraps. Reason: if the program closes the descriptor of a
+/// directory that the standard library or nix reads, they close a descriptor of the program, or panic.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
     use super::Entry;
@@ -50,7 +50,7 @@ mod linux {
     use std::os::unix::ffi::OsStrExt;
     use std::path::Path;
 
-    /// All names in a directory but `.` and `..`, in no order. What vanishes meanwhile may be missing.
+    /// All names in a directory but `.` and `..`, in no order. A name that vanishes meanwhile may be missing.
     pub(crate) fn entries(directory: &Path) -> io::Result<Vec<Entry>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let file = open(directory, flags, Mode::empty())?;
@@ -75,8 +75,8 @@ mod linux {
         Errno::result(read).map(|read| read as usize)
     }
 
-    /// A `struct linux_dirent64`: the inode (8 bytes), an offset (8), the length of all (2), the type (1), and the
-    /// name.
+    /// Reads a `struct linux_dirent64`: the inode (8 bytes), an offset (8), the length of the whole (2), the type (1),
+    /// and the name.
     fn split(records: &[u8]) -> Option<(&[u8], &[u8])> {
         let length = records.get(16..18)?.try_into().ok()?;
         records.split_at_checked(u16::from_ne_bytes(length).into())
@@ -89,7 +89,7 @@ mod linux {
             return None;
         }
         let (is_file, is_directory) = match *record.get(18)? {
-            // Some file systems do not tell (`readdir(3)`).
+            // Some file systems do not tell the type (`readdir(3)`).
             libc::DT_UNKNOWN => Status::at(&directory.join(name)).ok()?.is_file_or_directory(),
             kind => (kind == libc::DT_REG, kind == libc::DT_DIR),
         };

@@ -114,8 +114,9 @@ fn open_or_create(
         // (`chattr +i`): then the next tries say so, too.
         Err(Errno::EPERM) if attempt < PERMISSION_TRIES => Ok(None),
         Err(error) => Err(error),
-        // The file is opened by its name, if its mode allows that. Otherwise `/proc` shows the file as deleted, and FUSE
-        // takes it for another file, with a lock of its own, so that lines are not kept apart from those of others.
+        // The file is opened by its name, if its mode allows that. Otherwise `/proc` shows the file as deleted, and
+        // FUSE takes it for another file, with a lock of its own, so that lines are not kept apart from those of
+        // others.
         Ok(made) => Ok(Some((by_name().unwrap_or(made), true))),
     }
 }

@@ -1,8 +1,8 @@
 //! Memory that a forked child finds empty.
 //!
-//! State that describes what the *threads of this process* are doing, such as "somebody rolls over" or "three
-//! writes are under way", is wrong in a forked child, where those threads do not exist. Kept in here it is zero
-//! there, whatever kind of fork it was and whatever moment it struck, and nobody has to be told.
+//! Some state describes what the *threads of this process* are doing: "somebody rolls over", "three writes are in
+//! flight". Such state is wrong in a forked child, where those threads do not exist. In this memory the child finds
+//! zero instead, whatever the kind of the fork, and whatever the moment. Nobody has to be told.
 
 use super::fork::libc_forks;
 use super::zero_is_empty::ZeroIsEmpty;
@@ -17,14 +17,14 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// A `T` that starts empty and is empty again in every forked child.
 ///
-/// Linux wipes the page itself (`madvise(2)`, MADV_WIPEONFORK, since 4.14), raw `clone` included: measured at 0.6 ns a
-/// look. Elsewhere, and where that advice is refused, a handler of `pthread_atfork(3)` counts forks (`at_fork`), and
-/// each look compares.
+/// Linux wipes the page itself (`madvise(2)`, MADV_WIPEONFORK, since 4.14), also at a raw `clone`. A look was measured
+/// to take 0.6 ns. Elsewhere, and where the kernel refuses the advice, a handler of `pthread_atfork(3)` counts the
+/// forks (`at_fork`), and each look compares the count.
 #[derive(Debug)]
 pub(crate) struct ForkWiped<T: ZeroIsEmpty> {
     page: NonNull<T>,
-    /// Where the kernel does not wipe: twice the count of forks that the content belongs to, and one more while it is
-    /// wiped.
+    /// Where the kernel does not wipe: twice the count of forks that the content belongs to. One is added while a
+    /// thread wipes the page.
     counted: Option<AtomicU64>,
 }
 
@@ -40,8 +40,9 @@ impl<T: ZeroIsEmpty> ForkWiped<T> {
         Ok(Self { page, counted })
     }
 
-    /// What `Deref` does where the kernel does not wipe: the first thread of a child that comes here does it, others
-    /// wait for that moment. A child that was forked in that very moment finds another count again, and starts over.
+    /// Wipes the page where the kernel does not: the first thread of a child that comes here does so, and other threads
+    /// wait for that moment. This wait has no bound, because nobody may read the page before. A child that was forked
+    /// in that very moment finds another count, and starts over.
     #[cold]
     fn wipe_once(&self, counted: &AtomicU64) {
         let (wiping, wiped) = (2 * libc_forks() + 1, 2 * libc_forks());

@@ -1,4 +1,4 @@
-//! Everything that needs a system call's own name, `nix` or `unsafe`. Nothing in here knows about logging.
+//! All system calls, and all `unsafe` code. Nothing in here knows about logging.
 
 mod at_fork;
 mod descriptor;
@@ -73,7 +73,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Makes a system call again as long as a signal interrupts it.
+/// Makes a system call, and makes it again as long as a signal interrupts it.
 #[inline(always)]
 fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
@@ -91,22 +91,22 @@ pub(crate) fn is_want_of_room(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(ENOSPC | EDQUOT))
 }
 
-/// What a hidden name of ours ends in.
+/// The end of our temporary hidden names.
 const TEMPORARY: &str = ".prefork.tmp";
 
-/// A hidden name beside `path` that no other process and no other thread uses:
-/// `.app.log.65a2-187a0d6ef0c4a1b2.prefork.tmp`, with the process and the nanosecond in it. `now` is read from the
-/// clock that the age of the name is told by later.
+/// A hidden name beside `path` that no other process and no other thread uses. The process and the nanosecond are in
+/// the name: `.app.log.65a2-187a0d6ef0c4a1b2.prefork.tmp`. `now` comes from the clock that will tell the age of the
+/// name.
 pub(crate) fn unique_hidden(path: &Path, now: SystemTime) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // Containers that share a directory may share process ids; the clock tells those apart.
+    // Containers that share a directory may have equal process ids. The clock tells them apart.
     let unique = nanos(now).wrapping_add(COUNT.fetch_add(1, Relaxed).into());
     path.with_file_name(format!(".{name}.{:x}-{unique:016x}{TEMPORARY}", std::process::id()))
 }
 
-/// Reads a name that [`unique_hidden`] has made: what it stands for, and how many seconds ago it was made. Fewer than
-/// 0: a clock was ahead.
+/// Reads a name that [`unique_hidden`] has made: the name that it stands for, and its age in seconds. Below 0: a clock
+/// was ahead.
 pub(crate) fn parse_hidden(hidden: &str, now: SystemTime) -> Option<(&str, i64)> {
     let (name, unique) = hidden.strip_prefix('.')?.strip_suffix(TEMPORARY)?.rsplit_once('.')?;
     let (process, nanos) = unique.split_once('-')?;
@@ -119,7 +119,7 @@ pub(crate) fn parse_hidden(hidden: &str, now: SystemTime) -> Option<(&str, i64)>
     Some((name, age.div_euclid(1_000_000_000)))
 }
 
-/// Nanoseconds since 1970, modulo 2^64: the distance of two of them is right wherever it is below 292 years.
+/// Nanoseconds since 1970, modulo 2^64. The distance of two such numbers is right if it is below 292 years.
 fn nanos(time: SystemTime) -> u64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => since.as_nanos() as u64,
@@ -127,8 +127,8 @@ fn nanos(time: SystemTime) -> u64 {
     }
 }
 
-/// Starts a short-lived thread in which no signal handler of the program runs. Its stack is of the size that std gives,
-/// for the user's hook.
+/// Starts a short-lived thread in which no signal handler of the program runs. The stack has the size that std gives,
+/// because the user's hook may run there.
 pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let spawn = |builder: thread::Builder, mask| {
         builder.spawn(move || {
@@ -140,13 +140,12 @@ pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Res
 }
 
 thread_local! {
-    /// The signals that would be blocked in this thread, had [`spawn`] not blocked all.
+    /// In a thread of [`spawn`], which blocks all signals: the signals that the program had blocked.
     static DISTURBED: Cell<Option<SigSet>> = const { Cell::new(None) };
 }
 
-/// Calls the user's code with the signal mask that a thread of the user's would have: what it starts inherits that, and
-/// could not be told to end otherwise. `work` must not panic. Within it the mask is the user's own to change, also for
-/// what is called from there.
+/// Runs the user's code with the caller's signal mask: child processes that it starts would otherwise ignore SIGTERM.
+/// `work` must not panic. Within `work` the user's code may change the mask, also for code that it calls.
 #[inline]
 pub(crate) fn disturbed<T>(work: impl FnOnce() -> T) -> T {
     match DISTURBED.take() {
@@ -165,9 +164,9 @@ fn disturbed_by<T>(mask: SigSet, work: impl FnOnce() -> T) -> T {
 }
 
 fn undisturbed<T>(name: &str, spawn: impl FnOnce(thread::Builder, SigSet) -> io::Result<T>) -> io::Result<T> {
-    // A new thread inherits the mask of the one that starts it (pthread_sigmask(3)).
+    // A new thread inherits the mask of the thread that starts it (pthread_sigmask(3)).
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    // With the size given, std does not look at RUST_MIN_STACK, so it takes no lock of the environment.
+    // If the size is given, std does not read RUST_MIN_STACK, and takes no lock of the environment.
     let spawned = spawn(thread::Builder::new().name(name.to_owned()).stack_size(2 * 1024 * 1024), mask);
     mask.thread_set_mask()?;
     spawned

@@ -1,4 +1,5 @@
-//! A path made, opened and compared without an allocation: on the stack, or, if it is long, in a page of its own.
+//! A path that is made, opened and compared without an allocation. A short one is on the stack, and a long one in a
+//! page of its own.
 
 use super::fork_wiped::map;
 use super::zero_is_empty::ZeroIsEmpty;
@@ -12,17 +13,17 @@ use std::ptr::NonNull;
 /// `PATH_MAX` of Linux, with the final NUL.
 const CAPACITY: usize = 4096;
 
-/// A path of up to so many bytes is on the stack, of which threads, and handlers of signals, may have little.
+/// A path of up to so many bytes is on the stack. Threads and signal handlers may have little stack.
 const SHORT: usize = 256;
 
-/// An absolute path, ending in NUL as system calls want it. Written with [`Write`].
+/// An absolute path, written with [`Write`]. It ends in NUL, as system calls want it.
 #[derive(Debug)]
 pub(crate) struct LogPath {
     short: [u8; SHORT],
-    /// Where it is if it is longer.
+    /// The page of a longer path.
     long: Option<Page>,
     len: usize,
-    /// Where the file's name begins, after the directory and its slash.
+    /// The place at which the file's name begins, after the directory and its slash.
     name: usize,
 }
 
@@ -40,7 +41,7 @@ impl LogPath {
     }
 
     pub(crate) fn as_c_str(&self) -> &CStr {
-        // There is always a NUL, because `write` never fills the last byte.
+        // There always is a NUL, because `write` never fills the last byte.
         CStr::from_bytes_until_nul(self.bytes()).unwrap_or_default()
     }
 
@@ -48,7 +49,7 @@ impl LogPath {
         Path::new(OsStr::from_bytes(&self.bytes()[..self.len]))
     }
 
-    /// The directory that the file itself is in.
+    /// The directory of the file.
     pub(crate) fn directory(&self) -> &Path {
         self.as_path().parent().unwrap_or(Path::new("/"))
     }
@@ -89,7 +90,7 @@ impl Write for LogPath {
 // SAFETY: bytes, for which zero is a value.
 unsafe impl ZeroIsEmpty for [u8; CAPACITY] {}
 
-/// Memory of the kernel's own, since a child of a raw `clone` must not call the allocator.
+/// Memory from the kernel, because a child of a raw `clone` must not call the allocator.
 #[derive(Debug)]
 struct Page(NonNull<[u8; CAPACITY]>);
 

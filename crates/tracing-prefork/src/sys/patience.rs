@@ -17,14 +17,14 @@ const FIRST_PAUSE: Duration = Duration::from_micros(20);
 /// A pause becomes no longer than this, or than a thousandth of the bound if that is more.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 
-/// A wait that has not reached its bound.
+/// A wait: how long it may last, and how long it has lasted.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    /// `None`: there is none.
+    /// `None`: the wait has no bound.
     bound: Option<Duration>,
     yields: u32,
     pause: Duration,
-    /// When the yields were over.
+    /// When the yields were over, and the sleeps began.
     began: Option<Instant>,
 }
 

@@ -1,4 +1,4 @@
-//! Reading and writing at an offset of 64 bits, also where `off_t` has 32 (Linux with glibc on 32-bit processors).
+//! Reading and writing at an offset of 64 bits, also where `off_t` has 32 bits (Linux with glibc on 32-bit processors).
 //!
 //! nix has the calls that take an `off_t`; the standard library has those with 64 bits.
 
@@ -20,7 +20,7 @@ pub(super) fn truncate(file: BorrowedFd<'_>, size: u64) -> io::Result<()> {
     lend(file, |file| file.set_len(size))
 }
 
-/// Calls the standard library, and again as long as a signal interrupts it.
+/// Calls the standard library, and calls it again as long as a signal interrupts it.
 pub(super) fn lend<T>(file: BorrowedFd<'_>, mut work: impl FnMut(&File) -> io::Result<T>) -> io::Result<T> {
     // SAFETY: open for the lifetime of the borrow, and never closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(file.as_raw_fd()) });

@@ -1,4 +1,4 @@
-//! Work that gets what nobody else wants of processors and disks.
+//! Work at a low priority: it gets the time of processors and disks that nobody else wants.
 
 use nix::libc;
 use std::io;
@@ -9,15 +9,16 @@ use std::thread;
 /// The priority of work that nobody waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Priority {
-    /// The lowest, unless a seccomp filter is on: that may end whoever asks for it.
+    /// The lowest one. The normal one if a seccomp filter is on, because the filter may end a process that asks.
     #[default]
     LowestIfUnfiltered,
     Lowest,
     Usual,
 }
 
-/// Does some work at that priority, and waits for it. In a thread of its own: without a privilege a thread cannot
-/// raise its priority again. Where no thread can be started, the work is done in place, at the priority of this one.
+/// Does some work at that priority, and waits for it. The work has a thread of its own, because a thread without
+/// privileges cannot raise its priority again. If no thread can be started, this thread does the work, at its own
+/// priority.
 pub(crate) fn at_priority<T: Send>(priority: Priority, name: &str, work: impl FnOnce() -> T + Send) -> io::Result<T> {
     let mut work = Some(work);
     let done = thread::scope(|scope| {
@@ -39,8 +40,8 @@ pub(crate) fn at_priority<T: Send>(priority: Priority, name: &str, work: impl Fn
     }
 }
 
-/// Whether this thread has a seccomp filter (`proc_pid_status(5)`), or nobody can tell. prctl(2) could tell too, but
-/// may be what the filter forbids.
+/// Whether this thread has a seccomp filter (`proc_pid_status(5)`). `true` if nobody can tell. prctl(2) could tell too,
+/// but the filter may forbid that call.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_filtered() -> bool {
     let status = super::read(Path::new("/proc/thread-self/status"));
@@ -49,15 +50,15 @@ fn is_filtered() -> bool {
     })
 }
 
-/// For this thread only: what Linux calls a process in these calls is a thread (`setpriority(2)`, `sched(7)`,
-/// `ioprio_set(2)`). Whatever the kernel refuses stays as it was.
+/// Lowers the priority of this thread only: these calls say process and mean a thread on Linux (`setpriority(2)`,
+/// `sched(7)`, `ioprio_set(2)`). If the kernel refuses a call, that part of the priority stays as it was.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn lower() {
-    /// `linux/ioprio.h`: the class IDLE, and that it is for a thread.
+    /// From `linux/ioprio.h`: the class IDLE, and "for a thread".
     const IDLE: libc::c_long = 3 << 13;
     const WHO_PROCESS: libc::c_long = 1;
-    // SAFETY: integers, and a structure that is read during the call. The C libraries have no ioprio_set, and musl no
-    // sched_setscheduler.
+    // SAFETY: integers, and a structure that is read during the call. The C libraries have no ioprio_set, and musl has
+    // no sched_setscheduler.
     unsafe {
         libc::setpriority(libc::PRIO_PROCESS, 0, 19);
         let none: libc::sched_param = std::mem::zeroed();

@@ -1,4 +1,4 @@
-//! What the kernel offers so that an event need not pay for it: barriers in other threads, and a cheap clock.
+//! Barriers in other threads, so that events need none, and the clocks.
 
 use nix::libc;
 use nix::sys::time::TimeSpec;
@@ -21,12 +21,13 @@ pub(crate) fn now() -> (i64, u32) {
     (now.tv_sec().into(), now.tv_nsec() as u32)
 }
 
-/// Announces that this process will ask for [`barrier_in_all_threads`]; says whether the kernel agrees.
+/// Announces that this process will call [`barrier_in_all_threads`]. Says whether the kernel agrees.
 pub(crate) fn register_barriers() -> bool {
     membarrier(REGISTER_PRIVATE_EXPEDITED)
 }
 
-/// Returns when every thread of this process that was running has passed a full memory barrier.
+/// Returns when every thread of this process that was running has passed a full memory barrier. `false`: the kernel
+/// refuses.
 pub(crate) fn barrier_in_all_threads() -> bool {
     membarrier(PRIVATE_EXPEDITED)
 }

@@ -1,18 +1,19 @@
-//! Seats: a number for each thread that logs, so that it has counts of its own in every appender.
+//! Seats: each thread that logs has a number, by which it has counts of its own in every appender.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Seats for threads. The last one is shared, by atomic read-modify-writes, among all that find no other.
+/// The number of seats. Threads that find no free seat share the last one, by atomic read-modify-writes.
 pub(crate) const SEATS: usize = 64;
 pub(crate) const SHARED: usize = SEATS - 1;
 
 /// A bit for each seat that a thread has.
 static TAKEN: AtomicU64 = AtomicU64::new(1 << SHARED);
 
-/// What a thread without a seat has instead: it has had no event yet; it is just taking one, or giving it back.
+/// In the place of a seat: this thread has had no event yet.
 const STANDING: usize = usize::MAX;
+/// In the place of a seat: this thread is taking a seat, or giving it back.
 const MOVING: usize = usize::MAX - 1;
 
 thread_local! {
@@ -25,7 +26,7 @@ thread_local! {
 pub(crate) fn of_this_thread(may_allocate: impl FnOnce() -> bool) -> usize {
     match SEAT_OF_THREAD.get() {
         seat if seat < SEATS => seat,
-        // A signal handler has interrupted that.
+        // A signal handler has interrupted the thread meanwhile.
         MOVING => SHARED,
         _ => take_seat(may_allocate),
     }
@@ -37,7 +38,7 @@ fn take_seat(may_allocate: impl FnOnce() -> bool) -> usize {
         return SHARED;
     }
     SEAT_OF_THREAD.set(MOVING);
-    // Making sure that the seat is given back when the thread ends allocates.
+    // `VACATE` gives the seat back when the thread ends. The first look at it allocates.
     let seat = VACATE.try_with(|_| ()).ok().and_then(|()| take_free());
     SEAT_OF_THREAD.set(seat.unwrap_or(STANDING));
     seat.unwrap_or(SHARED)
@@ -58,14 +59,14 @@ fn take_free() -> Option<usize> {
 /// In a child that has just been forked: frees the seats of the threads that it does not have.
 pub(crate) fn keep_only_own() {
     match SEAT_OF_THREAD.get() {
-        // A signal handler has forked in the middle of that: which seat it is nobody knows.
+        // A signal handler has forked while the thread took a seat, or gave it back. Nobody knows which seat it was.
         MOVING => {}
         seat if seat < SHARED => TAKEN.store(1 << SHARED | 1 << seat, Relaxed),
         _ => TAKEN.store(1 << SHARED, Relaxed),
     }
 }
 
-/// Gives the seat back when its thread ends. What the thread logs after that goes by way of the shared seat.
+/// Gives the seat back when its thread ends. Events that the thread logs after that use the shared seat.
 struct Vacate;
 
 impl Drop for Vacate {

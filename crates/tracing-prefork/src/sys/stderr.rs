@@ -1,4 +1,4 @@
-//! Standard error: without waiting for whoever reads it, and without a signal where nobody does.
+//! Standard error: a write neither waits for a reader nor sends a signal if there is none.
 
 use super::open::open;
 use nix::errno::Errno;
@@ -11,9 +11,9 @@ use nix::unistd::write;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Writes a text to standard error in one system call that does not wait. Unlike `eprintln!` it takes no lock, which a
-/// forked child could have inherited locked, and never panics. `false`: it could not be written, because the pipe is
-/// full, for example.
+/// Writes a text to standard error in one system call that does not wait. `eprintln!` takes a lock, which a forked
+/// child may inherit locked, and may panic. This does neither. `false`: the text could not be written, because the pipe
+/// is full, for example.
 pub(crate) fn write_to_stderr(text: &str) -> bool {
     // SAFETY: descriptor 2 is borrowed for these calls; if the process has closed it, the kernel says EBADF.
     let stderr = unsafe { BorrowedFd::borrow_raw(2) };
@@ -26,21 +26,21 @@ pub(crate) fn write_to_stderr(text: &str) -> bool {
     written.is_ok()
 }
 
-/// Writes to a pipe or a terminal. O_NONBLOCK is not set on the descriptor itself, because other processes share that
-/// flag (`fcntl(2)`): the pipe is opened once more.
+/// Writes to a pipe or a terminal without waiting. Other processes share the flag O_NONBLOCK of the descriptor
+/// (`fcntl(2)`), so this opens the pipe once more instead of setting the flag.
 fn write_to_pipe(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     match open("/proc/self/fd/2", flags, Mode::empty()) {
         Ok(again) => write(again.get()?, text),
-        // Nobody reads (`fifo(7)`).
+        // The pipe has no reader (`fifo(7)`).
         Err(Errno::ENXIO) => Err(Errno::EPIPE),
         // No /proc, or another user's pipe.
         Err(_) => write_if_ready(stderr, text),
     }
 }
 
-/// A pipe that is ready takes PIPE_BUF bytes at least without waiting, and a socket more, unless another process is
-/// faster.
+/// Whether a write would not wait. A pipe that is ready takes PIPE_BUF bytes at least, and a socket takes more, unless
+/// another process is faster.
 fn write_if_ready(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     let mut look = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
     poll(&mut look, PollTimeout::ZERO)?;
@@ -50,13 +50,13 @@ fn write_if_ready(stderr: BorrowedFd<'_>, text: &[u8]) -> nix::Result<usize> {
     }
 }
 
-/// Writes without the signal that a write to a pipe without a reader sends to the thread: its default action ends the
-/// process (`pipe(7)`).
+/// Writes without a signal. Reason: a write to a pipe without a reader sends SIGPIPE to the thread, and its default
+/// action ends the process (`pipe(7)`).
 fn without_sigpipe(write: impl FnOnce() -> nix::Result<usize>) -> nix::Result<usize> {
     let mut sigpipe = SigSet::empty();
     sigpipe.add(Signal::SIGPIPE);
     let mask = sigpipe.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    // One that is pending already is the program's.
+    // A signal that is pending already belongs to the program.
     let theirs = is_pending(Signal::SIGPIPE);
     let written = write();
     while written == Err(Errno::EPIPE) && !theirs && is_pending(Signal::SIGPIPE) {

@@ -14,9 +14,9 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What has become of a line that was for a slot.
+/// What has become of a line that was meant for a slot.
 enum InSlot {
-    /// The line has come to its end: it is in the file, or lost.
+    /// The line is in the file, or lost.
     Settled(Result<(), Unwritten>),
     /// The file has been removed, or is about to be. The line is in no file that has a name.
     Removed,
@@ -25,8 +25,8 @@ enum InSlot {
 }
 
 impl Log {
-    /// A boundary is near, or the file of this event is not open: finds the exact time if it is not `known`, rolls over
-    /// if need be, and appends.
+    /// Writes a line near a boundary, or a line whose file is not open. If the exact second is not `known`, this finds
+    /// it. If need be, this rolls over.
     #[cold]
     pub(crate) fn write_at_boundary(self: &Arc<Self>, line: &[u8], known: Option<Second>) -> Result<(), Unwritten> {
         // 1. The exact second may lie in a slot.
@@ -139,7 +139,7 @@ impl Log {
 
     /// Opens the file of `at` for this one line.
     fn write_with_own_descriptor(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        // As at a rollover: the file before takes the lines until the next try.
+        // As at a rollover: until the next try to open the file, the file before takes the lines.
         if self.slots.is_open()
             && let Err(error) = self.state.retry.may_open(at)
         {
@@ -205,7 +205,7 @@ impl Log {
         self.unless_gone(lease, Some(file), outcome)
     }
 
-    /// What has come of a write, unless the line has gone with its file.
+    /// The outcome of a write, or an error if the line has gone with its file.
     fn unless_gone(&self, lease: Lease, file: Option<BorrowedFd<'_>>, outcome: io::Result<usize>) -> io::Result<usize> {
         let is_gone = lease == Lease::Missing && !file.is_some_and(|file| self.upkeep.keeps_name(file));
         if is_gone { outcome.and(Err(io::ErrorKind::NotFound.into())) } else { outcome }

@@ -1,8 +1,8 @@
 //! Waiting for a file server that holds a lease of its own on a log file (`fcntl(2)`, F_SETLEASE), as Samba and NFS
 //! servers do.
 //!
-//! An open that does not block is refused meanwhile (EAGAIN), and has the kernel ask the server to give its lease back.
-//! If it does not, the kernel ends the lease after `/proc/sys/fs/lease-break-time`, 45 seconds as a rule.
+//! Meanwhile the kernel refuses an open that does not block (EAGAIN), and asks the server to give its lease back. If
+//! the server does not, the kernel ends the lease after `/proc/sys/fs/lease-break-time`, 45 seconds as a rule.
 
 use crate::sys::Patience;
 use crate::write::log::Log;
@@ -10,23 +10,23 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// So long an event waits at most.
+/// The longest wait of an event.
 const BOUND: Duration = Duration::from_millis(100);
 
 /// A wait that begins when it is first asked whether it goes on.
 #[derive(Debug)]
 pub(crate) struct Wait<'a> {
     patience: Patience,
-    /// Some thread of this process waits.
+    /// Whether some thread of this process waits.
     waits: &'a AtomicBool,
-    /// Whether others wait in vain, because lines have somewhere else to go meanwhile.
+    /// Whether one thread waits and no other, because lines have another file to go to meanwhile.
     alone: bool,
     has_begun: bool,
 }
 
 impl Log {
-    /// Building waits as an ordinary open does. An event does not for long; and if a file is open that takes the lines
-    /// meanwhile, one thread waits, and no other.
+    /// Building waits without a bound, as an ordinary open does. An event waits 100 ms at most. If a file is open that
+    /// takes the lines meanwhile, one thread waits, and no other.
     pub(crate) fn wait_for_file_lease(&self) -> Wait<'_> {
         Wait {
             patience: if self.slots.is_built() { Patience::of(BOUND) } else { Patience::without_end() },
@@ -38,7 +38,7 @@ impl Log {
 }
 
 impl Wait<'_> {
-    /// Waits for a moment. `false`: it has been long enough.
+    /// Waits for a moment. `false`: the bound is reached, or another thread waits.
     pub(crate) fn goes_on(&mut self) -> bool {
         if !self.has_begun && self.alone && self.waits.swap(true, Relaxed) {
             return false;

@@ -9,17 +9,17 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 thread_local! {
-    /// The generation of the process in which this thread is asking for a first line: a child that is forked meanwhile
-    /// is not. 0 for none.
+    /// The generation of the process in which this thread asks for a first line; 0 if it does not ask. A child that is
+    /// forked meanwhile has another generation, so it does not ask.
     static ASKING: Cell<u64> = const { Cell::new(0) };
 }
 
 /// `Builder::header`.
 pub(crate) struct Header {
     code: Box<dyn Fn(Period) -> String + Send + Sync>,
-    /// It must be shorter, so that a line has room behind it: `max_file_bytes`.
+    /// The first line must be shorter, so that a line has room behind it (`max_file_bytes`).
     pub(crate) limit: u64,
-    /// How long the last one was.
+    /// The length of the last first line.
     length: AtomicU64,
 }
 
@@ -28,14 +28,14 @@ impl Header {
         Self { code: Box::new(header), limit: u64::MAX, length: AtomicU64::new(0) }
     }
 
-    /// Whether this thread is asking for a first line: what the user's code logs then must not begin a file in its
-    /// turn.
+    /// Whether this thread is asking for a first line. Lines that the user's code logs meanwhile must not begin a file
+    /// in their turn.
     pub(crate) fn is_asking() -> bool {
         ASKING.get() == sys::generation()
     }
 
-    /// The first line of a period's file, with its newline; nothing if the user gives nothing. An error if the user's
-    /// code panics, or if the line is so long that each line would begin another file.
+    /// The first line of a period's file, with its newline. Empty if the user's code returns nothing. An error if the
+    /// user's code panics, or if the line is so long that each line would begin another file.
     pub(crate) fn of(&self, period: Period) -> io::Result<Vec<u8>> {
         let outer = ASKING.replace(sys::generation());
         let line = user_code::run("header", || (self.code)(period));

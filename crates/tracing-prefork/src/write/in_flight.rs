@@ -1,9 +1,10 @@
-//! Who is writing to which slot: counts that a writer raises and lowers without an atomic read-modify-write.
+//! Counts of the writes in flight for each slot. A writer raises and lowers its count without an atomic
+//! read-modify-write.
 //!
-//! Two of those (`lock xadd`) around a write of 270 ns were measured to cost 18 ns. So each thread has counts of its
-//! own, on a cache line of its own, which it changes by plain loads and stores; and the order that matters, "raise the
-//! count, then look at the slot" against "close the slot, then look at the counts", is made by the rare side alone: the
-//! thread that rolls over has the kernel run a barrier on every processor that runs a thread of this process
+//! Two atomic read-modify-writes (`lock xadd`) around a write of 270 ns were measured to cost 18 ns. So each thread has
+//! counts of its own, on a cache line of its own, and changes them by plain loads and stores. One order matters: "raise
+//! the count, then look at the slot" against "close the slot, then look at the counts". The rare side alone makes that
+//! order: the thread that rolls over has the kernel run a barrier on every processor that runs a thread of this process
 //! (`membarrier(2)`). Where the kernel has no such call, each writer issues the barrier itself.
 
 use crate::sys::seat::{self, SEATS, SHARED};
@@ -11,13 +12,13 @@ use crate::sys::sync::{AtomicBool, AtomicU64, compiler_fence, fence};
 use crate::sys::{self, fork_wiped};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
-/// The low 16 bits of a count are the writes under way, the others those that are done: lowering it adds this. So the
-/// number of lines costs nothing.
+/// The low 16 bits of a count are the writes in flight, and the high bits are the writes that are done. Lowering the
+/// count adds this number, so the count of lines costs nothing.
 const DONE: u64 = (1 << 16) - 1;
-const UNDER_WAY: u64 = (1 << 16) - 1;
+const IN_FLIGHT: u64 = (1 << 16) - 1;
 
 fork_wiped! {
-    /// The counts of all threads. All zero: nobody writes, and writers issue their own barriers.
+    /// The counts of all threads. All zero: no write is in flight, and writers issue their own barriers.
     #[derive(Debug)]
     pub(crate) struct InFlight {
         /// Set once the kernel has agreed to run the barriers in this process.
@@ -32,12 +33,12 @@ fork_wiped! {
     #[repr(align(64))]
     struct Seat {
         counts: [AtomicU64; 2],
-        /// Bytes that have not been told to the other threads yet.
+        /// Bytes that this thread has written and has not added to the count of all threads.
         bytes: AtomicU64,
     }
 }
 
-/// A count that has been entered.
+/// A write in flight: a count that has been raised. Dropping this lowers the count.
 #[derive(Debug)]
 pub(crate) struct Entered<'a> {
     count: &'a AtomicU64,
@@ -46,8 +47,8 @@ pub(crate) struct Entered<'a> {
 }
 
 impl InFlight {
-    /// Raises this thread's count for `slot`. What is loaded after it is seen as it was before, or after, all that a
-    /// thread does which then finds the slot [`unused`](Self::is_unused).
+    /// Raises this thread's count for `slot`. If a thread closes the slot and then finds it [unused](Self::is_unused)
+    /// although this write is in flight, the loads that follow here see the slot closed.
     #[inline]
     pub(crate) fn enter(&self, slot: usize, may_allocate: impl FnOnce() -> bool) -> Entered<'_> {
         let seat = seat::of_this_thread(may_allocate);
@@ -67,25 +68,25 @@ impl InFlight {
         Entered { count, bytes, shared }
     }
 
-    /// Whether nobody writes to `slot`, which the caller has closed.
+    /// Whether no write to `slot` is in flight. The caller has closed the slot.
     pub(crate) fn is_unused(&self, slot: usize) -> bool {
         fence(SeqCst);
         if self.expedited.load(Relaxed) && !sys::barrier_in_all_threads() {
-            // The kernel agreed and does not any more (a seccomp filter). Writers look after themselves from now on;
-            // this time nothing is known.
+            // The kernel agreed before and refuses now (a seccomp filter). From now on writers issue their own
+            // barriers. This time nobody knows.
             self.expedited.store(false, Relaxed);
             return false;
         }
-        self.seats.iter().all(|seat| seat.counts[slot].load(Acquire) & UNDER_WAY == 0)
+        self.seats.iter().all(|seat| seat.counts[slot].load(Acquire) & IN_FLIGHT == 0)
     }
 
-    /// Whether this thread is in the middle of a write. Not known of threads that share their counts.
+    /// Whether this thread is in the middle of a write. `false` for threads that share their counts: nobody knows.
     pub(crate) fn has_this_thread(&self) -> bool {
         let seat = seat::of_this_thread(|| false);
-        seat != SHARED && self.seats[seat].counts.iter().any(|count| count.load(Relaxed) & UNDER_WAY != 0)
+        seat != SHARED && self.seats[seat].counts.iter().any(|count| count.load(Relaxed) & IN_FLIGHT != 0)
     }
 
-    /// Leaves the barriers to the kernel, if it agrees.
+    /// Leaves the barriers to the kernel, if the kernel agrees.
     pub(crate) fn expedite(&self) {
         if sys::register_barriers() {
             self.expedited.store(true, Relaxed);
@@ -99,24 +100,24 @@ impl InFlight {
 }
 
 impl<'a> Entered<'a> {
-    /// The bytes that this thread has written and the others do not know of.
+    /// Bytes that this thread has written and has not added to the count of all threads.
     #[inline]
     pub(crate) fn bytes(&self) -> &'a AtomicU64 {
         self.bytes
     }
 
-    /// Lowers the count again without counting a write.
+    /// Lowers the count without counting a write.
     #[inline]
     pub(crate) fn cancel(self) {
         self.leave(1_u64.wrapping_neg());
         std::mem::forget(self);
     }
 
-    /// Nothing is to be lowered in a child that a signal handler has forked in the middle of a write: its counts are
-    /// zero.
+    /// Lowers the count, if it is not zero. It is zero in a child that a signal handler has forked in the middle of a
+    /// write.
     #[inline]
     fn leave(&self, by: u64) {
-        let lowered = |count: u64| (count & UNDER_WAY != 0).then(|| count.wrapping_add(by));
+        let lowered = |count: u64| (count & IN_FLIGHT != 0).then(|| count.wrapping_add(by));
         if self.shared {
             let _ = self.count.fetch_update(Release, Relaxed, lowered);
         } else if let Some(count) = lowered(self.count.load(Relaxed)) {

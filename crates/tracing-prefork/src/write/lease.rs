@@ -1,13 +1,14 @@
 //! Files that are open without a lease, and how the next line gets one.
 //!
-//! Building opens the first file and takes no lease on it: a parent that forks its workers and never logs must not keep
-//! the file from being pruned, compressed or handed over. By hand, a process gives back the leases on files of ended
-//! periods. The descriptor stays open, for a process that may open nothing any more. So before the next line the lease
-//! is taken, and if the file has lost its name meanwhile, it is opened anew.
+//! Building opens the first file and takes no lease on it. Reason: a parent that forks its workers and never logs must
+//! not keep the file from being pruned, compressed or handed over. When a job is done by hand, the process gives back
+//! its leases on files of ended periods. The descriptors stay open, for a process that may open nothing any more.
+//! Before the next line the process takes the lease. If the file has lost its name meanwhile, the process opens it
+//! anew.
 //!
-//! If the kernel refuses the lease, nothing keeps others from removing the file. That is reported, and the lease asked
-//! for again each second. Meanwhile each line is followed by a look whether the file still has its name. If not, the
-//! line is written again, to a new file.
+//! If the kernel refuses the lease, nothing keeps others from removing the file. This is reported, and the process asks
+//! for the lease again each second. Meanwhile each line is followed by a look whether the file still has its name. If
+//! it has none, the line is written again, to a new file.
 
 use crate::report::Operation;
 use crate::sys::{self, LockOutcome};
@@ -22,16 +23,16 @@ use std::sync::Arc;
 /// Whether a file may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lease {
-    /// It stays where it is.
+    /// The file keeps its name.
     Held,
-    /// It may be removed at any moment: whoever writes looks afterwards.
+    /// Others may remove the file at any moment. A writer looks after each line.
     Missing,
-    /// It has been removed, or is about to be.
+    /// The file has been removed, or is about to be.
     Lost,
 }
 
 impl Log {
-    /// Takes the lease on the file of a slot that has none.
+    /// Takes the lease on a slot's file, if there is none.
     pub(crate) fn lease(&self, pin: &Pin<'_>, at: i64) -> Lease {
         if !pin.status().has(UNLEASED) {
             return Lease::Held;
@@ -59,7 +60,7 @@ impl Log {
         let outcome = sys::share_patiently(file, self.slots.write_mode);
         match outcome {
             LockOutcome::Busy if sys::is_claimed(file) => Lease::Lost,
-            // Somebody's lock on the whole file, which keeps pruners away, too.
+            // Somebody has locked the whole file. That keeps pruners away, too.
             LockOutcome::Busy => Lease::Missing,
             _ if !self.upkeep.keeps_name(file) => Lease::Lost,
             LockOutcome::Held => Lease::Held,
@@ -71,7 +72,8 @@ impl Log {
         }
     }
 
-    /// Opens the file of `at` anew if its path leads to another, or to none. Says whether one has been opened.
+    /// If the path of `at` does not lead to the open file, opens the file at that path. Says whether a file has been
+    /// opened.
     pub(crate) fn open_anew(self: &Arc<Self>, at: i64) -> bool {
         match self.look_at_file(at, self.site.clock.exact_second()) {
             Ok(Look::Reopened(_) | Look::OpenedAgain) => {

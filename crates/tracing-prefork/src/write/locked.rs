@@ -1,7 +1,7 @@
-//! Writes that take more than one system call: under the write lock, and behind a piece of a line.
+//! Writes that take more than one system call: under the write lock, and behind a fragment.
 //!
-//! A write falls short when a disk, a quota or a file-size limit is full, and a writer that is killed may leave a piece
-//! of its line. What is written next must not be glued to that.
+//! A write falls short when a disk, a quota or a file-size limit is full. A writer that is killed may leave a fragment
+//! of its line, too. The next line must not be glued to a fragment.
 
 use crate::report::Operation;
 use crate::sys::{self, PATIENCE, Taken, Unlocked, WriteLock, WriteMode};
@@ -14,7 +14,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// To be reported: somebody else has held the lock for that long. No errno has this value.
+/// In the place of an errno: somebody else has held the lock for a second. No errno has this value.
 const HELD: i32 = -1;
 
 /// What a write does with a file that has no room for the line (`max_file_bytes`).
@@ -29,7 +29,7 @@ pub(crate) enum IfFull {
 pub(crate) enum Appended {
     /// So many bytes of the line are in the file; or an error, and none.
     Tried(io::Result<usize>),
-    /// The file has no room, and the caller wants it refused ([`IfFull::Refuse`]). Nothing was written.
+    /// The file has no room, and the caller wanted the line refused ([`IfFull::Refuse`]). Nothing was written.
     NoRoom,
 }
 
@@ -53,7 +53,7 @@ impl Log {
         // 1. The turn among the threads of this process, and then the lock among all processes.
         let turn = self.turn(pin);
         let lock = turn.as_ref().and_then(|_| self.lock(file));
-        // 2. Without the lock, the line goes to the file all the same.
+        // 2. If there is no lock to be had, the line goes to the file all the same.
         let Some(lock) = lock else {
             let outcome = match self.slots.write_mode {
                 WriteMode::Locked => write_without_lock(file, line),
@@ -63,7 +63,7 @@ impl Log {
             self.report_lock(at);
             return Appended::Tried(outcome);
         };
-        // 3. With the lock, nobody else ends the same piece of a line.
+        // 3. Under the lock, nobody else ends the same fragment.
         let size = match end_of_others(file) {
             Ok(size) => size,
             Err(error) => return Appended::Tried(Err(error)),
@@ -72,7 +72,7 @@ impl Log {
         // 4. The line.
         match self.slots.write_mode {
             WriteMode::Locked => self.write_under_lock(file, &lock, size, line, if_full),
-            // The lock was for the piece alone.
+            // The lock was for the fragment alone.
             WriteMode::Unlocked => {
                 drop((lock, turn));
                 Appended::Tried(pin.append(line))
@@ -101,7 +101,8 @@ impl Log {
         appended
     }
 
-    /// Appends all of the line to a file of `size` bytes, or nothing of it if everybody writes under the lock.
+    /// Appends the whole line to a file of `size` bytes. If that fails, and everybody writes under the lock, nothing of
+    /// the line stays in the file.
     fn write_under_lock(
         &self,
         file: BorrowedFd<'_>,
@@ -122,23 +123,23 @@ impl Log {
         })
     }
 
-    /// Ends the piece of a line that a write of this process has left, as a line of its own. Says whether none can be
-    /// there now.
+    /// If a write of this process has left a fragment, makes the fragment a line of its own. Says whether no fragment
+    /// can be there now.
     pub(crate) fn end_own(&self, file: BorrowedFd<'_>, line: &[u8], outcome: &io::Result<usize>) -> bool {
         match outcome {
             Ok(0) => true,
-            // Looking for it allocates.
+            // The search for the fragment allocates.
             Ok(written) if *written < line.len() => {
                 self.site.process.may_allocate() && sys::end_fragment(file, line, *written).unwrap_or(false)
             }
             Ok(_) => true,
-            // Nothing of this line, but perhaps of another's, to whom the same has happened.
+            // Nothing of this line is in the file, but perhaps a fragment of another writer with the same failure.
             Err(_) => false,
         }
     }
 
-    /// The right to use the write lock, among the threads of this process; `None` if another thread stays in the middle
-    /// of a write.
+    /// The turn to use the write lock, among the threads of this process. `None`: another thread has stopped in the
+    /// middle of a write.
     fn turn<'a>(&self, pin: &Pin<'a>) -> Option<Taken<'a>> {
         let stuck = &self.state.turn_stuck;
         // The thread that has the turn may be waiting for the lock.
@@ -148,8 +149,8 @@ impl Log {
         turn
     }
 
-    /// The write lock, or `None` if the kernel refuses it, or it has not been free for a second. Then it is not waited
-    /// for again, for that file, until it has been free.
+    /// The write lock. `None`: the kernel refuses the lock, or somebody else has held it for a second. After that
+    /// nobody waits for the lock of that file until it has been free.
     fn lock<'a>(&self, file: BorrowedFd<'a>) -> Option<WriteLock<'a>> {
         let stuck = &self.state.lock_stuck;
         let stuck_file = stuck.load(Relaxed);
@@ -175,7 +176,8 @@ impl Log {
         None
     }
 
-    /// Reports what [`lock`](Self::lock) has found, when nothing is held: whoever is told may log.
+    /// Reports the failure that [`lock`](Self::lock) has noted. The caller holds no lock, because the user's `on_error`
+    /// may log.
     fn report_lock(&self, at: i64) {
         let due = &self.state.lock_report;
         if due.load(Relaxed) == 0 {
@@ -193,21 +195,22 @@ impl Log {
     }
 }
 
-/// Stands for a file for as long as it is open; never 0.
+/// Tells open files apart; never 0.
 fn inode(file: BorrowedFd<'_>) -> u64 {
     sys::identity(file).map_or(u64::MAX, |id| id.inode)
 }
 
-/// Appends without the write lock, and says so meanwhile: nobody who has the lock cuts anything off then. An error
-/// while somebody is at that: what is written now could be cut off with it.
+/// Appends without the write lock, and announces that: meanwhile a holder of the lock cuts nothing off. An error while
+/// a holder of the lock cuts something off, because this line could go with it.
 fn write_without_lock(file: BorrowedFd<'_>, line: &[u8]) -> io::Result<usize> {
     let _unlocked = Unlocked::announce(file).ok_or(io::ErrorKind::TimedOut)?;
     end_of_others(file)?;
     sys::append(file, line)
 }
 
-/// A file of `size` bytes has got the first `written` bytes of a line, and nobody else writes: appends the rest, or
-/// else cuts off what is there of the line. An error if the disk or a quota is full, which a short write does not say.
+/// For a file that had `size` bytes and then got the first `written` bytes of a line, while nobody else writes. Appends
+/// the rest of the line, or else cuts off its beginning. An error says that the disk or a quota is full, which a short
+/// write does not say.
 fn finish_or_cut(file: BorrowedFd<'_>, size: u64, line: &[u8], mut written: usize) -> io::Result<usize> {
     if sys::size(file)? != size + written as u64 {
         return Ok(written);
@@ -229,7 +232,7 @@ fn finish_or_cut(file: BorrowedFd<'_>, size: u64, line: &[u8], mut written: usiz
     }
 }
 
-/// If the file ends in a piece of a line, ends it. Returns the size of the file.
+/// If the file ends in a fragment, ends the fragment by a newline. Returns the size of the file.
 fn end_of_others(file: BorrowedFd<'_>) -> io::Result<u64> {
     let tail = sys::tail(file)?;
     if tail.torn {

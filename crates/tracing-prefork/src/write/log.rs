@@ -1,5 +1,5 @@
-//! [`Log`] and the event path: an event takes one clock reading, pins the slot of its period and is one `write(2)`.
-//! What happens when the slot cannot take it is in `rollover` and `fallback`.
+//! [`Log`] and the event path. An event takes one clock reading, pins the slot of its period, and is one `write(2)`.
+//! `rollover` and `fallback` have what happens when the slot cannot take the event.
 
 use crate::names::site::Site;
 use crate::report::{Operation, Stats};
@@ -31,21 +31,21 @@ pub(crate) struct Log {
 }
 
 fork_wiped! {
-    /// What a process remembers beside its slots.
+    /// The state of a process beside its slots.
     #[derive(Debug)]
     pub(crate) struct State {
         pub(crate) seconds: Seconds,
         /// When to try again to open a file that could not be opened.
         pub(crate) retry: Retry,
-        /// The inode of the file whose write lock could not be had; 0 for none.
+        /// The inode of the file whose write lock could not be taken; 0 for none.
         pub(crate) lock_stuck: AtomicU64,
-        /// The errno of that, if it has not been reported yet; 0 for none.
+        /// Why it could not be taken, an errno, if that has not been reported yet; 0 for none.
         pub(crate) lock_report: AtomicI32,
-        /// A thread of this process stays in the middle of a write under the write lock.
+        /// A thread of this process has stopped in the middle of a write under the write lock.
         pub(crate) turn_stuck: AtomicBool,
-        /// The second of the last event for which the open file had room, by `max_file_bytes`.
+        /// The second of the last event for which the open file had room (`max_file_bytes`).
         pub(crate) had_room: AtomicI64,
-        /// A thread waits for a file server to give its lease back.
+        /// A thread waits until a file server gives its lease back.
         pub(crate) waits_for_server: AtomicBool,
     }
 }
@@ -62,7 +62,7 @@ impl Log {
         self.after_write(pin, outcome, line, now.at)
     }
 
-    /// The line of a slot that needs care, or of the other slot, or of none.
+    /// The slot that was filled last needs care, or does not take the line.
     #[cold]
     fn put_elsewhere(self: &Arc<Self>, line: &[u8], known: Option<Second>, now: Second) -> Result<(), Unwritten> {
         match self.slots.pin(now) {
@@ -80,7 +80,7 @@ impl Log {
         self.after_write(pin, outcome, line, at)
     }
 
-    /// A line has been written to a slot: sees to the size of the file, and to what has failed.
+    /// Follows each write to a slot: counts the line towards `max_file_bytes`, or treats the failure.
     #[inline(always)]
     pub(crate) fn after_write(
         self: &Arc<Self>,
@@ -102,7 +102,7 @@ impl Log {
         }
     }
 
-    /// Which of the period's files is open, if one is.
+    /// The number of the period's file that is open for `at`; 0 if none is open.
     pub(crate) fn index(&self, at: i64) -> u32 {
         self.slots.index(at).unwrap_or(0)
     }

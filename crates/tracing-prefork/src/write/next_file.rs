@@ -1,4 +1,4 @@
-//! The period's next file: when the open one has no room, and which one comes then.
+//! Going on to the period's next file, when the open one has no room (`max_file_bytes`).
 
 use crate::names::listing;
 use crate::names::pattern::LAST_INDEX;
@@ -13,13 +13,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What became of going on to the next file.
+/// The outcome of going on to the next file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Installed,
-    /// Somebody still writes to the slot that is wanted: lines go to the next file without one.
+    /// A writer is in the slot that is to take the file. Lines go to the next file by descriptors of their own.
     Busy,
-    /// The open file is the last one, and has room after all.
+    /// The open file is the last one, and has room.
     Same,
 }
 
@@ -30,7 +30,7 @@ impl Log {
         self.size_limit.as_ref().is_none_or(|limit| limit.has_room(size, length, empty, self.slots.write_mode))
     }
 
-    /// Adds what a thread has written to what all have, and looks at the size of the file when it is time.
+    /// Adds a thread's bytes to the count of all threads, and looks at the size of the file when it is time.
     #[cold]
     pub(crate) fn look_at_size(self: &Arc<Self>, pin: Pin<'_>, at: i64) {
         let bytes = pin.bytes().swap(0, Relaxed);
@@ -47,9 +47,9 @@ impl Log {
         }
     }
 
-    /// Another thread has the right to exchange the files, and may be kept from running for as long as it pleases the
-    /// machine. So whoever finds the file full says so without that right: lines go to the next file by way of
-    /// descriptors of their own.
+    /// Looks at the size while another thread has the right to exchange files. That thread may be kept from running for
+    /// any time. So a full file is marked as full without that right, and lines go to the next file by descriptors of
+    /// their own.
     fn look_beside_another(&self, pin: &Pin<'_>) {
         self.slots.state.bytes.count.store(0, Relaxed);
         let size = pin.file().and_then(|file| sys::size(file).ok());
@@ -58,8 +58,8 @@ impl Log {
         }
     }
 
-    /// If the file that is open for `at` has no room for a line of `length` bytes, goes on to the period's next one.
-    /// Meanwhile no thread writes to the full one. `false`: not now; the line finds its own way.
+    /// If the file that is open for `at` has no room for a line of `length` bytes, goes on to the period's next file.
+    /// Meanwhile no thread writes to the full file. `false`: no slot takes the line.
     #[cold]
     pub(crate) fn move_on(self: &Arc<Self>, at: i64, length: usize) -> bool {
         let (Some(_), Some(rolling)) = (&self.size_limit, self.slots.try_roll()) else { return false };
@@ -82,11 +82,11 @@ impl Log {
         self.site.wait_for_record(sys::MOMENT);
         let attempt = self.state.retry.begin();
         let next = self.open_next(&rolling, at, index, length);
-        // 3. Who takes the lines now?
+        // 3. Which file takes the lines now?
         match next {
             Ok(Next::Installed | Next::Busy) => {}
             Ok(Next::Same) => self.take_lines(&rolling, at),
-            // There is no other.
+            // The open file, because there is no other.
             Err(_) => rolling.set_not_full(at, |_| true),
         }
         drop(rolling);
@@ -113,22 +113,21 @@ impl Log {
         }
     }
 
-    /// Opens that of the period's files which takes the next line, and installs it if it is another one than that of
-    /// `index`.
+    /// Opens the period's file that takes the next line, and installs it if its number is not `index`.
     fn open_next(&self, rolling: &Rolling<'_>, at: i64, index: u32, length: usize) -> io::Result<Next> {
         let (file, next) = self.open_with_room(at, length)?;
         if next != index {
             let installed = self.install(rolling, at, next, file);
             return Ok(if installed { Next::Installed } else { Next::Busy });
         }
-        // Somebody has taken the open file away, and this is another one of its name: the next event opens it.
+        // Somebody has taken the open file away, and this is another file of the same name. The next event opens it.
         if rolling.file(at) != Some(file.file.id()) {
             self.state.seconds.look_again();
         }
         Ok(Next::Same)
     }
 
-    /// Puts one of the period's files into the slot that is not in use. `false`: somebody still writes there.
+    /// Puts one of the period's files into the slot that is not in use. `false`: a writer is in that slot.
     pub(crate) fn install(&self, rolling: &Rolling<'_>, at: i64, index: u32, file: Opened) -> bool {
         let span = self.site.pattern.calendar().span(at);
         if self.size_limit.is_none() {
@@ -142,8 +141,8 @@ impl Log {
         installed
     }
 
-    /// Has the open file take lines, unless others have gone on from there since it was opened: a thread's lines stay
-    /// in the order of the files.
+    /// From now on the open file takes lines, unless others have gone on to the next file since this one was opened. So
+    /// the lines of a thread stay in the order of the files.
     fn take_lines(&self, rolling: &Rolling<'_>, at: i64) {
         rolling.set_not_full(at, |index| !self.has_next(at, index));
     }
@@ -153,7 +152,8 @@ impl Log {
         index < LAST_INDEX && self.is_there(at, self.site.pattern.next_index(at, index))
     }
 
-    /// Not if the directory has been replaced, and this is a file of others in the new one.
+    /// Whether the file is there and belongs to this pattern. If somebody has replaced the directory, a file of others
+    /// in the new one does not.
     fn is_ours(&self, at: i64, index: u32) -> bool {
         self.is_there(at, index) && !self.site.pattern.is_foreign_at(at, index)
     }
@@ -162,7 +162,8 @@ impl Log {
         self.site.pattern.path_at(at, index).is_ok_and(|path| matches!(sys::identity_at(&path), Ok(Some(_))))
     }
 
-    /// Opens that of the period's files which takes the next line, of `length` bytes: the last one, if it has room.
+    /// Opens the period's file that takes the next line, of `length` bytes: the last one, or the one after it if the
+    /// last one has no room.
     pub(crate) fn open_for(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
         if self.size_limit.is_none() {
             return Ok((self.open(&self.site.pattern.path_at(at, 0)?, at)?, 0));
@@ -178,10 +179,11 @@ impl Log {
         Ok((self.open(&self.site.pattern.path_at(at, index)?, at)?, index))
     }
 
-    /// The last of the period's files; 0 if there is none. Not the first that is missing: that may have been pruned.
+    /// The number of the period's last file; 0 if there is none. A gap in the numbers does not count as the end,
+    /// because the missing file may have been pruned.
     fn last_index(&self, at: i64) -> io::Result<u32> {
         if !self.site.process.may_allocate() {
-            // In a raw clone, without a listing.
+            // In a raw clone: a listing allocates.
             return Ok(self.last_in_a_row(at, 0));
         }
         if let Some(known) = self.slots.index(at).filter(|index| self.was_last(at) && self.is_ours(at, *index)) {
@@ -190,7 +192,7 @@ impl Log {
         Ok(match listing::last_index(&self.site.pattern, at)? {
             None => 0,
             Some((index, true)) => index,
-            // An archive: nothing comes after what is in it.
+            // The last file is an archive already; start the next number.
             Some((index, false)) => self.site.pattern.next_index(at, index),
         })
     }
@@ -201,13 +203,13 @@ impl Log {
         std::iter::successors(Some(index), next).last().unwrap_or(index)
     }
 
-    /// Notes that the open file had room now, so that it was the period's last one.
+    /// Notes that the open file has room now, so that it is the period's last one.
     pub(crate) fn set_last(&self, at: i64) {
         self.state.had_room.store(at, Relaxed);
     }
 
-    /// Whether the open file was the last one so recently that none of those after it can have been made, filled, let
-    /// go of and pruned since.
+    /// Whether the open file was the last one so recently that no later file can have been made, filled, finished and
+    /// pruned since.
     fn was_last(&self, at: i64) -> bool {
         let seen = self.state.had_room.load(Relaxed);
         (seen..=seen.saturating_add(1)).contains(&at)

@@ -1,4 +1,4 @@
-//! A slot that a writer holds: what it is told of the file, and one write.
+//! [`Pin`]: a slot that keeps its file while a writer uses it.
 
 use crate::sys::sync::{AtomicI64, AtomicU32, AtomicU64};
 use crate::sys::{Descriptor, Taken, Turn, fork_wiped};
@@ -15,9 +15,9 @@ fork_wiped! {
         pub(super) status: Status,
         pub(super) start: AtomicI64,
         pub(super) end: AtomicI64,
-        /// Which of the period's files it is.
+        /// The number of the file in its period.
         pub(super) index: AtomicU32,
-        /// The second of the event for which the lease was asked for last, if there is none.
+        /// The second of the last event for which the lease was asked for, while there is none.
         pub(super) asked: AtomicI64,
         /// The turn of the thread that writes under the write lock, which all threads of this process share.
         pub(super) turn: Turn,
@@ -45,7 +45,7 @@ impl<'a> Pin<'a> {
         &self.bounds.status
     }
 
-    /// Whether the lease has not been asked for yet at an event of that second.
+    /// Whether no event of that second has asked for the lease yet. Notes that this one has.
     pub(crate) fn may_ask_for_lease(&self, at: i64) -> bool {
         let asked = &self.bounds.asked;
         let may = asked.load(Relaxed) != at;
@@ -53,17 +53,17 @@ impl<'a> Pin<'a> {
         may
     }
 
-    /// Whether the slot's file is ours and has a name still.
+    /// Whether the slot's file is ours and still has a name.
     pub(crate) fn has_name(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> bool {
         self.descriptor.has_name(is_named)
     }
 
-    /// The right to use the write lock, among the threads of this process; `None` if another has it.
+    /// The turn to use the write lock, among the threads of this process. `None`: another thread has it.
     pub(crate) fn try_turn(&self) -> Option<Taken<'a>> {
         self.bounds.turn.try_take()
     }
 
-    /// One `write(2)`; returns how much of the line went in.
+    /// One `write(2)`. Returns how many bytes of the line are in the file.
     #[inline(always)]
     pub(crate) fn append(&self, line: &[u8]) -> io::Result<usize> {
         self.descriptor.append(line)
@@ -73,17 +73,17 @@ impl<'a> Pin<'a> {
         self.descriptor.borrow()
     }
 
-    /// Whether the descriptor leads to the slot's file. Not if the program has closed it.
+    /// Whether the descriptor leads to the slot's file. It does not if the program has closed it.
     pub(crate) fn is_intact(&self) -> bool {
         self.descriptor.is_intact()
     }
 
-    /// Ends it without a write.
+    /// Ends the pin without counting a write.
     pub(crate) fn cancel(self) {
         self.entered.cancel();
     }
 
-    /// The bytes that this thread has written and the others do not know of.
+    /// Bytes that this thread has written and has not added to the count of all threads.
     #[inline]
     pub(crate) fn bytes(&self) -> &AtomicU64 {
         self.entered.bytes()

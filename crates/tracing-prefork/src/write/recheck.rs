@@ -1,8 +1,8 @@
-//! A look, once a second, whether the files are still where they should be; and the same at once, by hand.
+//! A look, once a second or by hand, whether the files are still in their places.
 //!
-//! Others rename, remove and replace log files and the links to them, and the program closes descriptors that it does
-//! not know. One `statx(2)` for each name and one for each descriptor a second is what noticing that costs: one at
-//! every event would cost more than the event itself.
+//! Others rename, remove and replace log files and the links to them. And the program closes descriptors that it does
+//! not know. To notice that, each look takes one `statx(2)` for each name and one for each descriptor. A look at every
+//! event would cost more than the event itself.
 
 use crate::Error;
 use crate::process::user_code;
@@ -18,25 +18,26 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What a look has found.
+/// What a look at the file has found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
     /// The path leads to the open file.
     AsItWas,
-    /// No file is open for that time: the rollover is about to open one.
+    /// No file is open for that second. The rollover is about to open one.
     NotOpen,
-    /// It led to nothing, or to another file, which is open now.
+    /// The path led to nothing, or to another file. The file at the path is open now.
     Reopened(io::ErrorKind),
-    /// The program has closed our descriptor. The next event opens the file anew.
+    /// The program has closed our descriptor. The next event opens the file.
     Lost,
-    /// The same, but nothing had kept others from removing the file.
+    /// As `Reopened`, but the file had no lease, so that others were free to remove it. Or a file is open now where
+    /// none was.
     OpenedAgain,
-    /// Another thread rolls over, or still writes to the slot that is wanted.
+    /// Another thread rolls over, or writes to the slot that is to take the file.
     Busy,
 }
 
 impl Log {
-    /// Runs at each event whose second is not that of the event before: looks at the first event of each second.
+    /// Runs at each event whose second differs from that of the event before. Looks once for each second.
     #[cold]
     pub(crate) fn each_second(self: &Arc<Self>, at: i64) {
         let now = self.site.clock.exact_second();
@@ -61,8 +62,8 @@ impl Log {
         self.upkeep.second_has_begun(at, in_place, in_doubt);
     }
 
-    /// If the path of `at` does not lead to the file that is open for it, opens it anew. If that fails, lines go on
-    /// into the open one as long as it has a name.
+    /// If the path of `at` does not lead to the file that is open for `at`, opens the file at that path. If that fails,
+    /// lines go to the open file as long as the open file has a name.
     pub(crate) fn look_at_file(&self, at: i64, now: i64) -> io::Result<Look> {
         let Some(rolling) = self.slots.try_roll() else { return Ok(Look::Busy) };
         rolling.let_go_of_ended(at, now, GRACE);
@@ -71,7 +72,7 @@ impl Log {
         }
         let Some(open) = rolling.file(at) else { return Ok(Look::NotOpen) };
         let path = self.site.pattern.path_at(at, self.index(at))?;
-        // Where nobody can tell (a directory that is closed to us) all is taken to be as it was.
+        // If the kernel does not tell (a directory that is closed to us), the file counts as in its place.
         let found = sys::identity_at(&path).unwrap_or(Some(open));
         if found == Some(open) {
             return Ok(Look::AsItWas);
@@ -96,13 +97,13 @@ impl Log {
         }
     }
 
-    /// The program has closed a descriptor of ours, and may have its number for something of its own.
+    /// The program has closed a descriptor of ours, and may use its number for a file of its own.
     pub(crate) fn report_lost_descriptor(&self, at: i64) {
         self.site.counters().files_reopened.fetch_add(1, Relaxed);
         self.report_at(Operation::Reopen, at, Errno::EBADF.into());
     }
 
-    /// Does at once what happens by itself within a second.
+    /// Does at once what each second does: looks at the file, and opens it anew if need be.
     pub(crate) fn reopen(self: &Arc<Self>) -> Result<(), Error> {
         let at = self.site.clock.exact_second();
         self.state.retry.succeeded();
@@ -123,8 +124,8 @@ impl Log {
         Err(self.site.reporter.error(Operation::Rollover, &path, failed))
     }
 
-    /// The same look, which also opens the file of `at` if none is open: no event of its period has come yet, or the
-    /// program has closed our descriptor.
+    /// As [`look_at_file`](Self::look_at_file), but opens the file of `at` if none is open: no event of the period has
+    /// come yet, or the program has closed our descriptor.
     fn look_and_open(&self, at: i64) -> io::Result<Look> {
         let looked = self.look_at_file(at, at)?;
         match looked {
@@ -144,14 +145,15 @@ impl Log {
         Ok(Look::OpenedAgain)
     }
 
-    /// A file has been opened for lines to come.
+    /// Tells the other rooms that a file has been opened for lines to come.
     #[cold]
     pub(crate) fn file_was_opened(self: &Arc<Self>, at: i64) {
         self.site.look_at_record();
         self.upkeep.file_was_opened(self.current(at));
     }
 
-    /// Prunes, compresses or hands over in place. What this process has open only until its next event is finished.
+    /// Prunes, compresses or hands over in place. A file of an ended period that only this process has open counts as
+    /// finished.
     pub(crate) fn do_now(&self, job: Job) -> Result<usize, Error> {
         self.upkeep.do_now(job, |at| {
             if let Some(rolling) = self.slots.try_roll() {

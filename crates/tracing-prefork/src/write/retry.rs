@@ -10,27 +10,28 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 const LONGEST: i64 = 8;
 
 fork_wiped! {
-    /// All zero: the last attempt has succeeded.
+    /// All zero: the last attempt has succeeded, or there was none.
     #[derive(Debug)]
     pub(crate) struct Retry {
-        /// In the low half why a file could not be opened last, an errno, or 0; in the high half how many attempts have
-        /// succeeded.
+        /// In the low half the errno of the last attempt, or 0 if that attempt has succeeded. In the high half the
+        /// number of attempts that have succeeded.
         state: AtomicU64,
-        /// The second of the event whose file could not be opened, and the seconds until the next attempt.
+        /// The second of the event whose file could not be opened.
         failed: AtomicI64,
+        /// Seconds between that second and the next attempt.
         pause: AtomicI64,
     }
 }
 
-/// An attempt that has begun: the state of that time.
+/// An attempt that has begun: the state at its beginning.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attempt(u64);
 
 const ERRNO: u64 = u32::MAX as u64;
 
 impl Retry {
-    /// An error if opening a file has failed so recently that it is not tried again yet. If the clock was set back
-    /// meanwhile it is.
+    /// An error if the last attempt has failed so recently that there is no other attempt yet. If the clock was set
+    /// back meanwhile, there is.
     pub(crate) fn may_open(&self, at: i64) -> io::Result<()> {
         let (errno, failed) = (self.state.load(Relaxed) & ERRNO, self.failed.load(Relaxed));
         let waiting = errno != 0 && (failed..failed + self.pause.load(Relaxed)).contains(&at);
@@ -41,8 +42,8 @@ impl Retry {
         Attempt(self.state.load(Relaxed))
     }
 
-    /// Notes what has come of an attempt. A failure says nothing if another thread has succeeded since the attempt
-    /// began: a thread whose line has gone to the right file already must not go back to the file before.
+    /// Notes the outcome of an attempt. A failure does not count if another thread has succeeded since the attempt
+    /// began: a thread whose line has gone to the right file must not go back to the file before.
     pub(crate) fn end(&self, attempt: Attempt, at: i64, error: Option<&io::Error>) {
         let Some(error) = error else { return self.succeeded() };
         let errno = error.raw_os_error().unwrap_or(Errno::EIO as i32);
@@ -53,7 +54,7 @@ impl Retry {
         let _ = self.state.compare_exchange(attempt.0, successes | errno as u64, Relaxed, Relaxed);
     }
 
-    /// A file could be opened, in whatever way: the next event whose file is not open tries at once.
+    /// Notes that a file could be opened, in whatever way. The next event whose file is not open tries at once.
     pub(crate) fn succeeded(&self) {
         let _ = self.state.fetch_update(Relaxed, Relaxed, |state| Some((state & !ERRNO).wrapping_add(ERRNO + 1)));
     }

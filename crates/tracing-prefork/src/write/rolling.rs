@@ -9,7 +9,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// Writers that are at it have so much time to finish.
+/// Writers in the middle of a write have so much time to finish.
 const DRAINED: Duration = Duration::from_millis(30);
 
 /// Whether a file takes lines as soon as it is in its slot.
@@ -30,7 +30,7 @@ pub(crate) struct Rolling<'a> {
 }
 
 impl Slots {
-    /// The right to exchange files, or `None` if another thread is at it. Never waited for.
+    /// The right to exchange files. `None`: another thread has it. Nobody waits for it.
     pub(crate) fn try_roll(&self) -> Option<Rolling<'_>> {
         let state = &*self.state;
         let _turn = state.roller.try_take()?;
@@ -43,12 +43,12 @@ impl Rolling<'_> {
         self.state.bounds.iter().any(|bounds| bounds.status.is_open() && bounds.contain(Second::exact(at)))
     }
 
-    /// Whether nothing is open yet: at build, and at the first event of a forked child.
+    /// Whether no file is open: at build, and at the first event of a forked child.
     pub(crate) fn nothing_open(&self) -> bool {
         self.state.bounds.iter().all(|bounds| !bounds.status.is_open())
     }
 
-    /// Whether `at` lies behind every period that is open, so that the newest file begins.
+    /// Whether `at` lies behind every open period, so that its file is the newest.
     pub(crate) fn is_forward(&self, at: i64) -> bool {
         self.state.bounds.iter().all(|bounds| !bounds.status.is_open() || bounds.end.load(Relaxed) <= at)
     }
@@ -58,21 +58,21 @@ impl Rolling<'_> {
         self.state.slot_of(at).map(|slot| self.slots.descriptors[slot].installed())
     }
 
-    /// Whether the descriptors of all open slots lead to their files. Not if the program has closed one.
+    /// Whether the descriptors of all open slots lead to their files. They do not if the program has closed one.
     pub(crate) fn are_intact(&self) -> bool {
         let mut slots = self.state.bounds.iter().zip(&self.slots.descriptors);
         slots.all(|(bounds, descriptor)| !bounds.status.is_open() || descriptor.is_intact())
     }
 
-    /// Has the file that is open for `at` take no more lines.
+    /// From now on the file that is open for `at` takes no lines.
     pub(crate) fn set_full(&self, at: i64) {
         if let Some(slot) = self.state.slot_of(at) {
             self.state.bounds[slot].status.set(FULL);
         }
     }
 
-    /// Has the file that is open for `at` take lines again, if it `is_last` and no line has gone to a later one
-    /// meanwhile.
+    /// From now on the file that is open for `at` takes lines again, if the file `is_last` and no line has gone to a
+    /// later file meanwhile.
     pub(crate) fn set_not_full(&self, at: i64, is_last: impl FnOnce(u32) -> bool) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let bounds = &self.state.bounds[slot];
@@ -86,14 +86,14 @@ impl Rolling<'_> {
         self.state.slot_of(at).is_some_and(|slot| self.state.bounds[slot].status.has(FULL))
     }
 
-    /// How large the file is that is open for `at`, and which of the period's files.
+    /// The size of the file that is open for `at`, and its number in the period.
     pub(crate) fn size(&self, at: i64) -> Option<(u64, u32)> {
         let slot = self.state.slot_of(at)?;
         let size = sys::size(self.slots.descriptors[slot].borrow()?).ok()?;
         Some((size, self.state.bounds[slot].index.load(Relaxed)))
     }
 
-    /// Rolls over: a file of the period `span` takes the place of the older file. `false`: somebody still writes there,
+    /// Rolls over: a file of the period `span` takes the place of the older file. `false`: a writer is in that slot,
     /// and nothing has changed.
     pub(crate) fn install(&self, span: Span, index: u32, opened: Opened, takes: Takes) -> bool {
         // 1. Nobody may write to the file that goes.
@@ -105,7 +105,7 @@ impl Rolling<'_> {
         let nothing_open = self.nothing_open();
         self.slots.descriptors[slot].install(opened.file);
         self.state.bytes.count.store(0, Relaxed);
-        // 3. Its period, and then what a write to it takes: from there on writers pin the slot.
+        // 3. The period comes first, and the status last: from then on writers pin the slot.
         let bounds = &self.state.bounds[slot];
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
@@ -125,8 +125,8 @@ impl Rolling<'_> {
         true
     }
 
-    /// Lets go of a file whose period `now` is `grace` seconds or more away from, in either direction, or in whose
-    /// place another has been opened; not of the one that takes the lines of `at`.
+    /// Lets go of the file that does not take the lines of `at`, if `now` is `grace` seconds or more away from the
+    /// file's period, in either direction, or if the other slot has the same period.
     pub(crate) fn let_go_of_ended(&self, at: i64, now: i64, grace: i64) {
         let kept = self.state.slot_of(at).unwrap_or_else(|| self.state.nearest(now));
         let slot = kept ^ 1;
@@ -143,8 +143,8 @@ impl Rolling<'_> {
         }
     }
 
-    /// Gives back the leases on files whose period has been over for `grace` seconds. They stay open, and the next line
-    /// takes the lease again.
+    /// Gives back the leases on files whose period has been over for `grace` seconds. The files stay open, and the next
+    /// line takes the lease again.
     pub(crate) fn give_leases_back(&self, at: i64, grace: i64) {
         for (slot, bounds) in self.state.bounds.iter().enumerate() {
             let ended = at >= bounds.end.load(Relaxed).saturating_add(grace);
@@ -165,8 +165,8 @@ impl Rolling<'_> {
         self.state.slot_of(at).is_some_and(|slot| !self.state.bounds[slot].status.has(UNLEASED))
     }
 
-    /// Closes the file that is open for `at` if it has no name any more: nobody would ever find what is written there.
-    /// If somebody stays in the middle of a write, the next look does it.
+    /// Closes the file that is open for `at` if the file has no name any more: nobody would ever find its lines. If a
+    /// writer stays in the middle of a write, the file stays open until the next look.
     pub(crate) fn abandon_nameless(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) {
         let Some(slot) = self.state.slot_of(at) else { return };
         let descriptor = &self.slots.descriptors[slot];
@@ -175,19 +175,19 @@ impl Rolling<'_> {
         }
     }
 
-    /// Closes both slots, so that the next event opens its file anew. Says whether one was open and is not any more.
+    /// Closes both slots, so that the next event opens its file anew. Says whether a slot was open and is closed now.
     pub(crate) fn forget(&self) -> bool {
         let was_open = |slot: usize| self.state.bounds[slot].status.is_open();
         [0, 1].into_iter().filter(|slot| was_open(*slot) && self.close(*slot)).count() > 0
     }
 
-    /// [`close`](Self::close) where others write without a pause: gives those that are at it 30 ms to finish.
+    /// As [`close`](Self::close), for a slot to which others write without a pause: gives writers 30 ms to finish.
     fn drain(&self, slot: usize) -> bool {
         let is_unused = || self.state.in_flight.is_unused(slot).then_some(());
         self.close_if(slot, || sys::wait(DRAINED, is_unused).is_some())
     }
 
-    /// Closes a slot for new pins. If it is pinned still, opens it again and says `false`.
+    /// Closes a slot for new pins. If the slot is pinned still, opens it again and says `false`.
     fn close(&self, slot: usize) -> bool {
         self.close_if(slot, || self.state.in_flight.is_unused(slot))
     }

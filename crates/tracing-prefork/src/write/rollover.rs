@@ -1,4 +1,4 @@
-//! The rollover: opening the file of another period. No thread waits for another that does it.
+//! The rollover: opening the file of another period. No thread waits for another thread's rollover.
 
 use crate::names::presence::Presence;
 use crate::process::Fork;
@@ -10,20 +10,21 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What a rollover came to.
+/// The outcome of a rollover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rolled {
-    /// A file of a later period than any that was open.
+    /// A file was opened, of a later period than any that was open.
     Forward,
-    /// A file of an earlier period: a late line, or a clock that was set back.
+    /// A file was opened, of an earlier period: for a late line, or after a clock was set back.
     Back,
-    /// Not here: another thread has just done it, is at it, or still writes to the slot that is wanted.
+    /// No file was opened by this thread: another thread has just rolled over, is rolling over, or writes to the slot
+    /// that is to take the file.
     No,
 }
 
 impl Log {
     /// Opens the file of `at` and puts it into the slot that is not in use. If that fails, nothing has changed, and the
-    /// next try follows some seconds later; at once, if there is no other file that the line could go to.
+    /// next try follows some seconds later. If no other file is open, the next line tries at once.
     pub(crate) fn roll_over(&self, at: i64) -> io::Result<Rolled> {
         let Some(rolling) = self.slots.try_roll() else { return Ok(Rolled::No) };
         if rolling.has(at) {
@@ -39,7 +40,7 @@ impl Log {
         })
     }
 
-    /// The same for a caller that has the right to exchange files, and tells of a failure itself.
+    /// The same for a caller that has the right to exchange files and reports a failure itself.
     pub(crate) fn roll_over_with(&self, rolling: Rolling<'_>, at: i64) -> io::Result<Rolled> {
         self.look_at_fork();
         let forward = rolling.is_forward(at);
@@ -53,10 +54,10 @@ impl Log {
         Ok(if forward { Rolled::Forward } else { Rolled::Back })
     }
 
-    /// Opens the file that takes the next line of `at`, puts it into the slot that is not in use, and notes what has
-    /// come of it. `false`: somebody still writes to that slot.
+    /// Opens the file that takes the next line of `at`, puts it into the slot that is not in use, and notes the
+    /// outcome. `false`: a writer is in that slot.
     pub(crate) fn fill_slot(&self, rolling: &Rolling<'_>, at: i64) -> io::Result<bool> {
-        // Before a line goes to a file of others in a directory that has been put in the place of ours.
+        // The record says which files belong to others, if somebody has put another directory in the place of ours.
         self.site.wait_for_record(sys::MOMENT);
         let attempt = self.state.retry.begin();
         let filled = self.open_with_room(at, 0).map(|(file, index)| self.install(rolling, at, index, file));
@@ -64,8 +65,8 @@ impl Log {
         filled
     }
 
-    /// At the first event of a forked child, finds out whether libc knows of the fork. What libc calls a fork shares no
-    /// descriptors.
+    /// At the first event of a forked child, finds out whether libc knows of the fork. A child of libc's `fork` shares
+    /// no table of descriptors with its parent.
     fn look_at_fork(&self) {
         if let Some(fork) = self.site.process.look_at_fork() {
             if fork == Fork::Bare && sys::shares_descriptors() {
@@ -93,8 +94,8 @@ impl Log {
     }
 }
 
-/// The same error once more, for the caller beside the report. Allocates nothing: a text of our own stays with the
-/// report.
+/// The same error for the caller, while the report keeps the error itself. Allocates nothing, so a text of our own is
+/// left out.
 pub(crate) fn copy_of(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

@@ -1,4 +1,4 @@
-//! Room for a new file on a disk that has none: no blocks for its first line or its directory, or no inode.
+//! Room for a new file on a full disk: there are no blocks for the first line or the directory, or no inode.
 
 use crate::sys;
 use crate::sys::Opened;
@@ -7,8 +7,8 @@ use crate::write::log::Log;
 use std::io;
 
 impl Log {
-    /// Opens that of the period's files which takes the next line, of `length` bytes. If there is no room for a new
-    /// one, old ones go, as far as the options allow.
+    /// Opens the period's file that takes the next line, of `length` bytes. If there is no room for a new file, this
+    /// removes old files, as far as the options allow.
     pub(crate) fn open_with_room(&self, at: i64, length: usize) -> io::Result<(Opened, u32)> {
         loop {
             match self.open_for(at, length) {
@@ -22,7 +22,7 @@ impl Log {
         }
     }
 
-    /// The same at build, where no thread is started.
+    /// The same at build, where no thread is started: prunes in place.
     pub(crate) fn open_first(&self, at: i64) -> io::Result<(Opened, u32)> {
         match self.open_with_room(at, 0) {
             Err(error) if sys::is_want_of_room(&error) && self.upkeep.limits.is_set() => {

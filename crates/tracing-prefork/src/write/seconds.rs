@@ -5,12 +5,12 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
 fork_wiped! {
-    /// The seconds that were looked at last.
+    /// The seconds of the last look at the files.
     #[derive(Debug)]
     pub(crate) struct Seconds {
-        /// That of the event after which files were looked at last.
+        /// The second of the event.
         checked: AtomicI64,
-        /// What the clock showed at that time.
+        /// The second that the clock showed.
         looked: AtomicI64,
     }
 }
@@ -19,7 +19,7 @@ fork_wiped! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begun {
     Later,
-    /// Less than at the event before: the clock was set back.
+    /// An earlier second than at the event before: the clock was set back.
     Earlier,
 }
 
@@ -29,14 +29,15 @@ impl Seconds {
         self.checked.load(Relaxed) != at
     }
 
-    /// Has the next event look again, as if it were the first of its second.
+    /// Makes the next event look, as if it were the first of its second.
     pub(crate) fn look_again(&self) {
         self.checked.store(i64::MIN, Relaxed);
     }
 
-    /// Whether an event of the second `at`, at the second `now` of the clock, is the first of its second. A late line
-    /// is not, so that two streams of events that take turns do not make it one look an event: there is at most one
-    /// look for each second that the clock shows, and one for each later second of an event.
+    /// Whether an event of the second `at`, at the second `now` of the clock, is the first of its second. `None`: it is
+    /// not. A late line is not, as long as the clock shows the same second: otherwise two streams of events that take
+    /// turns would cause a look at each event. There is at most one look for each second that the clock shows, and one
+    /// for each later second of an event.
     pub(crate) fn begin(&self, at: i64, now: i64) -> Option<Begun> {
         if at <= self.checked.load(Relaxed) && now == self.looked.load(Relaxed) {
             return None;

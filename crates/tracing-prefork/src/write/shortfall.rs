@@ -34,7 +34,7 @@ enum Next {
 /// |---|---|---|
 /// | all is in the file | done | |
 /// | one write does not take the first line | done | another try would leave another piece of the line |
-/// | a short write, after less than two | try again | a short write does not say why: a full disk, a limit on file sizes, or a limit on one write |
+/// | a short write, after less than two | try again | the kernel gives no reason: a full disk or a limit |
 /// | a short write, after two | done | a full disk would have said so |
 /// | no room on the disk, or a full quota | make room | |
 /// | another error | done | |

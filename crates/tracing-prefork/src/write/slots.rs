@@ -1,18 +1,19 @@
-//! The two slots: which file is open for which period, and how it is exchanged while others write.
+//! The two slots: which file is open for which period, and how a writer keeps a file in its slot.
 //!
-//! A slot is a descriptor number of the appender's own, and the period of the file behind it. At a rollover
-//! the file of the new period is put into the slot that is not in use; the other keeps the period that has just
-//! ended for the lines that are still on their way. There is no lock on the way of an event:
+//! A slot is a descriptor number of the appender's own, and the period of the file behind that number. A rollover puts
+//! the file of the new period into the slot that is not in use. The other slot keeps the period that has just ended,
+//! for lines that are still on their way. No lock is on the way of an event:
 //!
-//! * A writer *pins* a slot by raising a count, then looks whether the slot is open for its instant, writes, and
-//!   lowers the count.
-//! * The thread that rolls over closes a slot (for new pins), and exchanges its file only if nobody has it pinned. Both
-//!   sides announce first and look then, so at least one of them sees the other (`in_flight`): a slot never changes its
-//!   file under a writer, however long that writer is kept from running.
-//! * A pinned slot is not waited for. The line in hand then goes to its file by way of a descriptor of its own.
+//! * A writer *pins* a slot: it raises a count, looks whether the slot is open for its second, writes, and lowers the
+//!   count.
+//! * The thread that rolls over (`rolling`) closes a slot for new pins, looks at the counts, and exchanges the file
+//!   only if no writer has the slot pinned. Both sides announce first and look then, so at least one of them sees the
+//!   other (`in_flight`). A slot never changes its file under a writer, however long that writer is kept from running.
+//! * The thread that rolls over does not wait for a pinned slot. Its line goes to the file by way of another
+//!   descriptor.
 //!
-//! All of it lies in memory that a forked child finds empty: no pin of a thread that does not exist there, no rollover
-//! that nobody will finish, no period that belongs to another descriptor table. The child opens its file anew.
+//! The state lies in memory that a forked child finds empty. So the child has no pin of a thread that does not exist
+//! there, no rollover that nobody will finish, and no period of another descriptor table. It opens its file anew.
 
 use crate::process::Process;
 use crate::sys::sync::{AtomicU64, AtomicUsize};
@@ -27,7 +28,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
 fork_wiped! {
-    /// A count that threads add to while others read the slots: on a cache line of its own.
+    /// A count that threads add to while others read the slots. So it has a cache line of its own.
     #[derive(Debug)]
     #[repr(align(64))]
     pub(crate) struct SharedBytes {
@@ -36,11 +37,11 @@ fork_wiped! {
 }
 
 fork_wiped! {
-    /// What the threads of this process are doing. All zero: nothing is open, nobody is at work.
+    /// What the threads of this process are doing. All zero: no file is open, and no thread is at work.
     #[derive(Debug)]
     pub(crate) struct State {
         pub(super) bounds: [Bounds; 2],
-        /// The slot that was filled last, or that is left.
+        /// The slot that was filled last, or the only one that is still open.
         pub(super) latest: AtomicUsize,
         /// The turn of the thread that rolls over, or lets a file go.
         pub(super) roller: Turn,
@@ -53,11 +54,11 @@ fork_wiped! {
 #[derive(Debug)]
 pub(crate) struct Slots {
     pub(crate) state: ForkWiped<State>,
-    /// Not wiped: a child has its parent's descriptors, and puts its own files onto the same numbers.
+    /// Not wiped: a child has its parent's descriptors, and puts its own files at the same numbers.
     pub(super) descriptors: [Descriptor; 2],
     pub(crate) write_mode: WriteMode,
     process: Arc<Process>,
-    /// Whether there are such locks as leases here. Not set while the appender is built.
+    /// Whether the file system and the kernel have leases. Not set while the appender is built.
     leases: OnceLock<bool>,
 }
 
@@ -67,7 +68,7 @@ impl Slots {
         Ok(Self { state: ForkWiped::new()?, descriptors, write_mode, process, leases: OnceLock::new() })
     }
 
-    /// The appender is built: from now on whoever opens a file takes a lease on it, if there are any.
+    /// Notes that the appender is built. From now on a thread that opens a file takes a lease on it, if there are any.
     pub(crate) fn built(&self, leases: bool) {
         let _ = self.leases.set(leases);
     }
@@ -103,8 +104,8 @@ impl Slots {
         [latest, latest ^ 1].into_iter().find_map(|slot| self.pin_if(state, slot, wanted))
     }
 
-    /// For when the file of `at` cannot be opened: an open slot whose file has a name, that of the file before if it is
-    /// open.
+    /// For a line whose file cannot be opened: an open slot whose file has a name. The slot of the period before comes
+    /// first.
     pub(crate) fn pin_any(&self, at: i64, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> Option<Pin<'_>> {
         let state = &*self.state;
         let best = state.nearest(at);
@@ -125,23 +126,24 @@ impl Slots {
         None
     }
 
-    /// For when nothing can be opened in a forked child: a file that its parent had open, if it still has a name.
+    /// For a forked child that can open nothing: a file that its parent had open, if the file still has a name.
     pub(crate) fn inherited(&self, is_named: impl Fn(BorrowedFd<'_>) -> bool) -> Option<BorrowedFd<'_>> {
         self.descriptors.iter().find(|descriptor| descriptor.has_name(&is_named))?.borrow()
     }
 
-    /// For a child that uses its parent's table of descriptors: leaves the parent's numbers to the parent.
+    /// For a child that shares its parent's table of descriptors: leaves the numbers to the parent.
     pub(crate) fn disown(&self) {
         self.descriptors.iter().for_each(Descriptor::disown);
     }
 
-    /// Which of the period's files is open for `at`.
+    /// The number of the period's file that is open for `at`.
     pub(crate) fn index(&self, at: i64) -> Option<u32> {
         let state = &*self.state;
         state.slot_of(at).map(|slot| state.bounds[slot].index.load(Relaxed))
     }
 
-    /// A line of `at` has gone to the period's file of that number: none goes to one before it any more.
+    /// Notes that a line of `at` has gone to the period's file of number `index`. No later line goes to a file before
+    /// that one.
     pub(crate) fn leave_behind(&self, at: i64, index: u32) {
         let state = &*self.state;
         let Some(bounds) = state.slot_of(at).map(|slot| &state.bounds[slot]) else { return };
@@ -150,7 +152,7 @@ impl Slots {
         }
     }
 
-    /// Whether it is this very thread that rolls over or writes: it has called the user's code meanwhile.
+    /// Whether this very thread rolls over or writes: it has called the user's code meanwhile.
     pub(crate) fn are_in_use_here(&self) -> bool {
         self.state.roller.is_taken_here() || self.state.in_flight.has_this_thread()
     }
@@ -166,8 +168,9 @@ impl State {
         [latest, latest ^ 1].into_iter().find(holds)
     }
 
-    /// The slot that takes the lines of `at`: the open one with the latest period that has begun by then, or else with
-    /// the earliest of those that have not. Of two with the same period, the one that was filled last.
+    /// The slot that comes nearest to `at`: an open one comes before a closed one, then a period that has begun before
+    /// one that has not, then the period that begins nearest to `at`. Of two slots that are alike, it is the one that
+    /// was filled last.
     pub(super) fn nearest(&self, at: i64) -> usize {
         let latest = self.latest.load(Relaxed) & 1;
         let rank = |slot: usize| {
@@ -178,8 +181,8 @@ impl State {
         if rank(latest) >= rank(latest ^ 1) { latest } else { latest ^ 1 }
     }
 
-    /// The slot that a file is put into next: a closed one, or else the one with the earlier period. Of two that are
-    /// alike, the one that was not filled last.
+    /// The slot that takes the next file: a closed one, or else the one with the earlier period. Of two slots that are
+    /// alike, it is the one that was not filled last.
     pub(super) fn next_slot(&self) -> usize {
         let latest = self.latest.load(Relaxed) & 1;
         let rank = |slot: usize| {

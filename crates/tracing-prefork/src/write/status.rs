@@ -83,7 +83,8 @@ impl Status {
         let _ = self.word.fetch_update(Relaxed, Relaxed, cleared);
     }
 
-    /// Whether the file may end in a piece of a line: a number that changes each time the file is [said](Self::tear) to.
+    /// Whether the file may end in a piece of a line: a number that changes each time the file is [said](Self::tear)
+    /// to.
     pub(crate) fn torn(&self) -> u32 {
         self.word.load(Relaxed) & PIECES
     }

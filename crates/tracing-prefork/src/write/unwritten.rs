@@ -1,4 +1,4 @@
-//! What the caller of a write is told when its line could not be written whole.
+//! [`Unwritten`]: the answer to the caller of a write whose line is not in the file as a whole.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use std::io;
 #[derive(Debug)]
 pub(crate) struct Unwritten {
     pub(crate) error: io::Error,
-    /// How much of it is in the file nevertheless.
+    /// How many bytes of the line are in the file nevertheless.
     pub(crate) written: usize,
 }
 
