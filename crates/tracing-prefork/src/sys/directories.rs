@@ -1,4 +1,4 @@
-//! Making the directories that log files are in.
+//! Making the directories of log files.
 
 use super::identity::is_directory;
 use super::open::open;
@@ -13,8 +13,9 @@ use std::time::SystemTime;
 
 /// Makes a directory, and those above it that are not there.
 ///
-/// With the mode of log files given, each has the mode that goes with it, whatever the umask: who may read may look
-/// into it, too. A directory gets its name when it has its mode, so no other process of another user finds it closed.
+/// If a mode of log files is given, each new directory has the mode that goes with it, whatever the umask: users who
+/// may read the files may search the directory. A directory gets its name when it has its mode, so that no process of
+/// another user finds it closed.
 pub(crate) fn make_directories(path: &Path, file_mode: Option<Mode>, now: SystemTime) -> io::Result<()> {
     match is_directory(path) {
         Ok(true) => return Ok(()),
@@ -35,15 +36,15 @@ pub(crate) fn make_directories(path: &Path, file_mode: Option<Mode>, now: System
     }
 }
 
-/// Less the umask.
+/// The mode of a directory for which no mode is given, before the umask.
 const ALL: Mode = Mode::S_IRWXU.union(Mode::S_IRWXG).union(Mode::S_IRWXO);
 
-/// What has come of making a directory, unless another process was faster.
+/// The outcome of making a directory. No error if another process was faster.
 fn unless_there(path: &Path, made: io::Result<()>) -> io::Result<()> {
     made.or_else(|error| if is_directory(path).unwrap_or(false) { Ok(()) } else { Err(error) })
 }
 
-/// Each read bit brings its execute bit: `0o770` for `0o660`.
+/// The mode of directories: each read bit brings its execute bit, so `0o770` for `0o660`.
 fn of_directories(file_mode: Mode) -> Mode {
     Mode::from_bits_truncate(file_mode.bits() | (file_mode.bits() & 0o444) >> 2)
 }
@@ -58,7 +59,7 @@ fn make(path: &Path, mode: Mode, now: SystemTime) -> io::Result<()> {
     unless_there(path, named)
 }
 
-/// Leaves the bit alone by which files in it have its group.
+/// Sets the mode, and keeps the bit that gives the directory's group to new files in it.
 fn set_mode(directory: &Path, mode: Mode) -> Result<(), Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let directory = open(directory, flags, Mode::empty())?;

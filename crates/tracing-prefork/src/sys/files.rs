@@ -24,22 +24,22 @@ pub(crate) struct Opened {
     pub(crate) file: OwnFile,
     /// In bytes.
     pub(crate) size: u64,
-    /// It did not exist before.
+    /// The file did not exist before.
     pub(crate) created: bool,
-    /// It may end in a piece of a line, as a process that was killed leaves it.
+    /// The file may end in a fragment, which a killed process has left.
     pub(crate) torn: bool,
-    /// A lease keeps it from being removed, or there are no leases here.
+    /// A lease keeps the file from being removed, or there are no leases here.
     pub(crate) leased: bool,
 }
 
 /// How a file that is not there is created.
 #[derive(Clone, Copy)]
 pub(crate) struct Creation<'a> {
-    /// Its exact mode; without one it is 0666 less the umask.
+    /// The exact mode. `None`: 0666 less the umask.
     pub(crate) mode: Option<Mode>,
-    /// What it begins with. Asked for only when it is needed.
+    /// Returns the first line. Called only when the file is created.
     pub(crate) header: &'a dyn Fn() -> Vec<u8>,
-    /// What the appender's clock says, for a temporary name.
+    /// The time of the appender's clock, for a temporary name.
     pub(crate) now: SystemTime,
 }
 
@@ -121,8 +121,8 @@ fn open_or_create(
     }
 }
 
-/// A shared lease on a log file, for a moment. Given back explicitly, because a child forked meanwhile holds a copy of
-/// the descriptor.
+/// A shared lease on a log file, for a moment. The lease is given back explicitly, because a child that is forked
+/// meanwhile has a copy of the descriptor.
 #[derive(Debug)]
 pub(crate) struct Hold(OwnFile);
 
@@ -132,11 +132,11 @@ impl Drop for Hold {
     }
 }
 
-/// Takes a shared lease on a log file that is there: nobody prunes it until the lease is given back. `None` where it
-/// may not be opened.
+/// Takes a shared lease on a log file that is there. Nobody prunes the file until the lease is given back. `None`: this
+/// process may not open the file.
 pub(crate) fn hold(path: &LogPath) -> io::Result<Option<Hold>> {
     match open(path.as_c_str(), LOG, Mode::empty()) {
-        // Busy: a pruner that was stopped before it removed the file.
+        // Busy: a pruner was stopped before it removed the file.
         Ok(file) => match locks::share_patiently(file.get()?, WriteMode::Locked) {
             LockOutcome::Busy => Err(Errno::EBUSY.into()),
             LockOutcome::Failed(error) => Err(error.into()),
@@ -153,21 +153,21 @@ pub(crate) fn is_held(path: &Path) -> bool {
     open(path, flags, Mode::empty()).is_ok_and(|file| locks::is_shared(&file).unwrap_or(true))
 }
 
-/// Creates the file, or says EEXIST. The file gets its name when its mode and its first line are there already, so
-/// nobody ever finds it without. Only where links are refused, the creator writes the first line after the file has its
-/// name.
+/// Creates the file, or says EEXIST. The file gets its name when it has its mode and its first line, so nobody finds it
+/// without them. Only where links are refused, the creator writes the first line after the file has its name.
 pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnFile> {
     let header = (creation.header)();
     if creation.mode.is_none() && header.is_empty() {
         return create_in_place(path, None, &[]);
     }
     let created = create_unnamed(path, creation.mode, &header).or_else(|refused| match refused.errno() {
-        // What a file system, or a kernel, without O_TMPFILE answers (open(2)); ENOENT: no /proc to link through.
+        // The answers of a file system, or a kernel, without O_TMPFILE (open(2)). ENOENT: there is no /proc to link
+        // through.
         Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOENT => create_hidden(path, creation, &header),
         _ => Err(refused),
     });
     match created {
-        // What FAT, other file systems without links, and security filters answer (linkat(2)).
+        // The answers of FAT, of other file systems without links, and of security filters (linkat(2)).
         Err(Refused::Link(Errno::EPERM | Errno::EACCES | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EMLINK)) => {
             create_in_place(path, creation.mode, &header)
         }
@@ -175,9 +175,9 @@ pub(super) fn create(path: &Path, creation: Creation<'_>) -> nix::Result<OwnFile
     }
 }
 
-/// Which step of creating a file was refused. A directory that is closed for a moment refuses the file, not the link: a
-/// file that is created in place as soon as the directory is open again would have lines of others before its first
-/// line.
+/// The step of creating a file that was refused. A directory that is closed for a moment refuses the file, not the
+/// link. Such a file must not be created in place: as soon as the directory is open again, the file could get lines of
+/// others before its first line.
 #[derive(Clone, Copy, Debug)]
 enum Refused {
     File(Errno),
@@ -204,7 +204,7 @@ fn create_in_place(path: &Path, mode: Option<Mode>, header: &[u8]) -> nix::Resul
     Ok(file)
 }
 
-/// What the umask leaves of it.
+/// The mode of a file for which no mode is given, before the umask.
 pub(super) const ANY: Mode = Mode::from_bits_truncate(0o666);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -235,7 +235,7 @@ fn create_unnamed(_path: &Path, _mode: Option<Mode>, _header: &[u8]) -> Result<O
     Err(Errno::EOPNOTSUPP.into())
 }
 
-/// The same by way of a hidden name, which a crash could leave behind; pruning clears those away.
+/// Creates the file under a hidden name first. A crash may leave the hidden name behind; pruning removes such names.
 fn create_hidden(path: &Path, Creation { mode, now, .. }: Creation<'_>, header: &[u8]) -> Result<OwnFile, Refused> {
     let hidden = super::unique_hidden(path, now);
     let own = mode.map_or(ANY, |_| Mode::S_IRUSR | Mode::S_IWUSR);
@@ -260,18 +260,18 @@ fn furnish(file: &OwnFile, mode: Option<Mode>, header: &[u8]) -> nix::Result<()>
     Ok(())
 }
 
-/// What became of a file that was to be removed.
+/// The outcome of a removal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Removal {
     Removed,
-    /// Somebody has it open for writing, or needs it.
+    /// A process has the file open for writing, or the caller needs the file.
     Held,
-    /// It was not there any more, or is something else now.
+    /// The file is not there any more, or something else has its name now.
     Gone,
 }
 
-/// Removes a log file, if nobody holds a lease on it or `regardless` says that the lease does not count, and if it is
-/// not `needed`.
+/// Removes a log file. Two things keep the file: a lease, unless `regardless` says that the lease does not count; and
+/// the caller's `needed`.
 pub(crate) fn claim_and_remove(
     path: &Path,
     regardless: impl Fn() -> bool,
@@ -283,7 +283,7 @@ pub(crate) fn claim_and_remove(
         Err(Errno::EAGAIN) => return Ok(Removal::Held),
         opened => opened?,
     };
-    // Held until the name is gone: an opener that comes meanwhile waits, and then finds the name free.
+    // The claim lasts until the name is gone. An opener that comes meanwhile waits, and then finds the name free.
     let claim = locks::claim(&file);
     if !matches!(claim, Ok(Some(_))) && !regardless() {
         return claim.map(|_| Removal::Held);

@@ -1,4 +1,4 @@
-//! Our hidden files beside the logs: locks, the record, notes. They hold no lines.
+//! Our hidden files beside the logs: locks, the record, notes. They contain no lines of logs.
 
 use super::files::{self, Creation};
 use super::identity::Status;
@@ -15,9 +15,9 @@ use std::path::Path;
 
 /// Opens a hidden file for reading and writing, and creates it if need be.
 ///
-/// Only who may write to it may read it: whoever can open a file can lock it, and keep others out. Where root creates
-/// it in somebody's directory, it belongs to that directory's owner, whose processes would be kept out for ever
-/// otherwise.
+/// Only users who may write to the file may read it: a user who can open a file can lock it, and keep others out. If
+/// root creates the file in another user's directory, the file belongs to that user. Otherwise that user's processes
+/// would be kept out for ever.
 pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<OwnFile> {
     for _ in 0..10 {
         match open(path, LOG.difference(OFlag::O_APPEND), Mode::empty()) {
@@ -36,8 +36,8 @@ pub(crate) fn open_or_create(path: &Path, creation: Creation<'_>) -> io::Result<
     Err(io::Error::other("the file was removed each time it had been created"))
 }
 
-/// The same for a file whose content does not matter. The owner of the directory replaces one that somebody else has
-/// made there and closed.
+/// The same for a file whose content does not matter. If another user has made the file and closed it to us, the owner
+/// of the directory replaces it.
 pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result<OwnFile> {
     match open_or_create(path, creation) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && may_replace(path) => {
@@ -48,11 +48,11 @@ pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result
     }
 }
 
-/// Writes a text that always has the same length to a hidden file, in place.
+/// Writes a text to a hidden file, in place. The text always has the same length.
 pub(crate) fn overwrite(path: &Path, creation: Creation<'_>, text: &str) -> io::Result<()> {
     let mut file = open_or_replace(path, creation)?;
     if has_other_names(&file)? {
-        // The other one is somebody else's.
+        // The other name belongs to somebody else.
         nix::unistd::unlink(path)?;
         file = open_or_create(path, creation)?;
     }
@@ -66,8 +66,8 @@ fn create(path: &Path, creation: Creation<'_>) -> io::Result<()> {
     unnamed.publish(path)
 }
 
-/// Gives a new file of that name its mode, less what those may who may not write, and where root has made it the owner
-/// of its directory.
+/// Gives a new file of that name its mode, without the read bits of users who may not write. If root has made the file,
+/// gives it to the owner of the directory.
 pub(crate) fn make_ours(file: &OwnFile, path: &Path, mode: Mode) -> io::Result<()> {
     give_to_owner(file, path)?;
     let mut writers = Mode::S_IRUSR | Mode::S_IWUSR;
@@ -77,25 +77,25 @@ pub(crate) fn make_ours(file: &OwnFile, path: &Path, mode: Mode) -> io::Result<(
     Ok(fchmod(file.get()?, writers)?)
 }
 
-/// What root makes in somebody's directory belongs to the directory's owner.
+/// If root has made the file in another user's directory, gives the file to that user.
 fn give_to_owner(file: &OwnFile, path: &Path) -> io::Result<()> {
     let directory = directory_of(path)?;
     if geteuid().is_root() && directory.st_uid != 0 {
-        // Where root may not, the file stays root's.
+        // If root may not give it away, the file stays root's.
         let _ = fchown(file.get()?, Some(directory.st_uid), Some(directory.st_gid));
     }
     Ok(())
 }
 
-/// Makes a hidden file with this text in one step; an error if there is one. Whoever may read the logs may read it, and
-/// hold a shared lock on it.
+/// Makes a hidden file with this text in one step. An error if the file is there already. Users who may read the logs
+/// may read the file, and hold a shared lock on it.
 pub(crate) fn write_whole(path: &Path, text: &[u8], creation: Creation<'_>) -> io::Result<()> {
     let header = || text.to_owned();
     let file = files::create(path, Creation { header: &header, ..creation })?;
     give_to_owner(&file, path)
 }
 
-/// Adds a text to the end of a hidden file that is there. The file stays the same one, and so do the locks on it.
+/// Adds a text to the end of a hidden file that is there. The file stays the same, with its locks.
 pub(crate) fn add_to(path: &Path, text: &[u8]) -> io::Result<()> {
     let file = open(path, LOG, Mode::empty())?;
     file.status()?.must_be_regular()?;
@@ -106,8 +106,8 @@ fn directory_of(path: &Path) -> io::Result<FileStat> {
     Ok(stat(path.parent().unwrap_or(path))?)
 }
 
-/// Whether it was made by somebody whom a sticky directory, or the mode of our own files, lets make it. Elsewhere
-/// whoever can make files can replace them all.
+/// Whether the file may have been made by a process of ours. In a sticky directory the owner of the file tells, unless
+/// the mode of our own files lets others write. Elsewhere nothing tells: a user who can make files can replace all.
 pub(crate) fn may_be_ours(file: &OwnFile, path: &Path, creation: Creation<'_>) -> io::Result<bool> {
     let (owner, directory) = (fstat(file.get()?)?.st_uid, directory_of(path)?);
     let sticky = Mode::from_bits_truncate(directory.st_mode).contains(Mode::S_ISVTX);
@@ -116,17 +116,17 @@ pub(crate) fn may_be_ours(file: &OwnFile, path: &Path, creation: Creation<'_>) -
     Ok(known || !sticky || shared)
 }
 
-/// Whether another name leads to the file, too.
+/// Whether other names lead to the file.
 pub(crate) fn has_other_names(file: &OwnFile) -> io::Result<bool> {
     Ok(file.status()?.links > 1)
 }
 
-/// What has the name, if that is not a regular file.
+/// What has the name, if it is something else than a regular file.
 pub(crate) fn other_than_file(path: &Path) -> Option<&'static str> {
     Status::at(path).ok().and_then(|found| found.other_than_file())
 }
 
-/// Whether it is somebody else's file in a directory of ours.
+/// Whether the file belongs to another user, and the directory belongs to us.
 pub(crate) fn may_replace(path: &Path) -> bool {
     let own = geteuid().as_raw();
     let directory = directory_of(path).is_ok_and(|directory| directory.st_uid == own);

@@ -1,4 +1,4 @@
-//! Which file a descriptor or a path leads to.
+//! The identity of the file that a descriptor or a path leads to.
 
 use super::path::LogPath;
 use nix::NixPath;
@@ -10,9 +10,9 @@ use std::path::Path;
 
 /// Tells files apart: device, inode, and the time at which the file was made.
 ///
-/// A file system gives the inode of a removed file to the next one. The time of birth tells the two apart (`statx(2)`,
-/// `stx_btime`: ext4, xfs, btrfs, tmpfs). It is 0 where the kernel, a seccomp filter or the file system does not tell
-/// it.
+/// A file system gives the inode of a removed file to the next file. The time of birth tells the two apart (`statx(2)`,
+/// `stx_btime`: ext4, xfs, btrfs, tmpfs). The time is 0 if the kernel, a seccomp filter or the file system does not
+/// tell it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileId {
     pub(crate) device: u64,
@@ -21,7 +21,7 @@ pub(crate) struct FileId {
     pub(crate) birth: u64,
 }
 
-/// An unknown time of birth equals any: a filter that is set later must not make a stranger of an open file.
+/// An unknown time of birth equals any other: a filter that is set later must not make an open file unknown.
 impl PartialEq for FileId {
     fn eq(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
@@ -29,13 +29,13 @@ impl PartialEq for FileId {
     }
 }
 
-/// A file's identity and the rest of what is asked of it in the same system call.
+/// A file's identity, and other facts from the same system call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Status {
     pub(crate) id: FileId,
     /// In bytes.
     pub(crate) size: u64,
-    /// How many names it has.
+    /// The number of names.
     pub(crate) links: u64,
     kind: SFlag,
 }
@@ -51,7 +51,7 @@ impl Status {
         born::at(path, Links::AreNotFollowed).unwrap_or_else(|| lstat(path).map(Self::from))
     }
 
-    /// The same; a symbolic link is followed.
+    /// The file that a path leads to; a symbolic link is followed.
     fn behind(path: &Path) -> nix::Result<Self> {
         born::at(path, Links::AreFollowed).unwrap_or_else(|| stat(path).map(Self::from))
     }
@@ -62,7 +62,7 @@ impl Status {
         (self.kind == SFlag::S_IFREG, self.kind == SFlag::S_IFDIR)
     }
 
-    /// What it is, if not a regular file.
+    /// What it is, if it is something else than a regular file.
     pub(crate) fn other_than_file(&self) -> Option<&'static str> {
         match self.kind {
             SFlag::S_IFREG => None,
@@ -99,7 +99,7 @@ enum Links {
     AreNotFollowed,
 }
 
-/// With the time of birth. `None`: no `statx(2)` here.
+/// The status with the time of birth. `None`: there is no `statx(2)` here.
 #[cfg(all(
     any(target_os = "linux", target_os = "android"),
     any(target_env = "gnu", target_env = "musl", target_os = "android")
@@ -129,7 +129,7 @@ mod born {
         }
     }
 
-    /// By its number, since nix has no `statx`, and glibc has one only since 2.28.
+    /// Calls `statx(2)` by its number: nix has no such function, and glibc has one since 2.28.
     fn statx(directory: RawFd, path: &CStr, flags: libc::c_int) -> Option<nix::Result<Status>> {
         let mut found = MaybeUninit::<libc::statx>::zeroed();
         let mask = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
@@ -138,8 +138,8 @@ mod born {
             unsafe { libc::syscall(libc::SYS_statx, directory, path.as_ptr(), flags, mask, found.as_mut_ptr()) };
         match Errno::result(result) {
             Err(error @ (Errno::ENOENT | Errno::ENOTDIR)) => Some(Err(error)),
-            // No such call, or a seccomp filter that refuses it with whatever error: `fstat` and `lstat` are older, and
-            // know what the file itself is an error for.
+            // There is no such call, or a seccomp filter refuses it with any error. `fstat` and `lstat` are older. If
+            // the error comes from the file itself, they give it too.
             Err(_) => None,
             // SAFETY: integers, zero before and filled by the kernel.
             Ok(_) => Some(Ok(unsafe { found.assume_init() }.into())),
@@ -188,7 +188,8 @@ pub(crate) fn identity(file: impl AsFd) -> io::Result<FileId> {
     Ok(Status::of(file)?.id)
 }
 
-/// The file that a path leads to, if there is one; a symbolic link is not followed. An error if nobody can tell.
+/// The file that a path leads to; a symbolic link is not followed. `None`: there is no file. An error if the kernel
+/// does not tell.
 pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
     match Status::at(path.as_c_str()) {
         Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
@@ -196,28 +197,28 @@ pub(crate) fn identity_at(path: &LogPath) -> io::Result<Option<FileId>> {
     }
 }
 
-/// Whether a path leads to a directory, by way of symbolic links or not. An error if nobody can tell. (`Path::is_dir`
-/// says `false` then.)
+/// Whether a path leads to a directory; symbolic links are followed. An error if the kernel does not tell.
+/// (`Path::is_dir` says `false` then.)
 pub(crate) fn is_directory(path: &Path) -> io::Result<bool> {
     Ok(Status::behind(path)?.kind == SFlag::S_IFDIR)
 }
 
-/// The directory that a path leads to, by way of symbolic links or not. `None` where there is none, or nobody can tell.
+/// The directory that a path leads to; symbolic links are followed. `None`: there is none, or the kernel does not tell.
 pub(crate) fn directory_identity(path: &Path) -> Option<FileId> {
     Status::behind(path).ok().filter(|status| status.kind == SFlag::S_IFDIR).map(|status| status.id)
 }
 
-/// Whether it is a symbolic link.
+/// Whether the path leads to a symbolic link.
 pub(crate) fn is_link(path: &Path) -> bool {
     Status::at(path).is_ok_and(|status| status.kind == SFlag::S_IFLNK)
 }
 
-/// The same for any path.
+/// As [`identity_at`] for any path. `None` also if the kernel does not tell.
 pub(crate) fn identity_of(path: &Path) -> Option<FileId> {
     Status::at(path).ok().map(|found| found.id)
 }
 
-/// How many names the file has, in whatever directories; 0 where nobody can tell.
+/// The number of names of the file, in all directories; 0 if the kernel does not tell.
 pub(crate) fn names(file: impl AsFd) -> u64 {
     Status::of(file).map_or(0, |found| found.links)
 }

@@ -1,5 +1,4 @@
-//! The lock behind which one process at a time, and one thread in it, does a job for all: prunes, compresses or hands
-//! over.
+//! [`JobLock`]: the lock behind which one thread of one process at a time does a job for all.
 
 use super::files::Creation;
 use super::fork;
@@ -27,19 +26,19 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize};
 use std::time::{Duration, SystemTime};
 
-/// The lock behind which one process at a time, and one thread in it, prunes the files of a pattern, compresses them,
-/// or hands them over.
+/// The turn of one thread of one process to prune the files of a pattern, to compress them, or to hand them over.
 ///
-/// Three locks in one, each for what the others cannot do, on a file that is opened for each use:
+/// The lock is three locks, because none of them does the work of the others. Two are on a file, which is opened for
+/// each use:
 ///
-/// * A word in memory keeps the threads of a process apart, so that only the thread whose turn it is opens the file.
-/// * An open file description lock keeps everybody else apart, also another copy of this library in the same process.
-///   It stays where the program opens and closes the file itself, which ends a POSIX lock (`fcntl(2)`). But a forked
-///   child would keep it for a holder that was killed, so a child closes its copy at once ([`close_in_child`]).
-/// * A POSIX lock says which process the holder is.
+/// * A word in memory keeps the threads of a process apart. Only the thread whose turn it is opens the file.
+/// * An open file description lock keeps all others apart, also another copy of this library in the same process. If
+///   the program itself opens and closes the file, this lock stays, where a POSIX lock would end (`fcntl(2)`). If the
+///   holder is killed, a forked child would keep the lock. So a child closes its copy at once ([`close_in_child`]).
+/// * A POSIX lock tells the process of the holder.
 ///
-/// The locks belong to an inode. If somebody removes the file, the path leads to another one, and the holder has lost
-/// its turn.
+/// The locks belong to an inode. If somebody removes the file, the path leads to another file, and the holder has lost
+/// the turn.
 #[derive(Debug)]
 pub(crate) struct JobLock {
     path: PathBuf,
@@ -48,24 +47,25 @@ pub(crate) struct JobLock {
     in_hand: InHand,
 }
 
-/// The bytes of the lock's file that the two locks are on.
+/// The bytes of the file that the two locks are on.
 const POSIX_BYTE: u8 = 0;
 const OPEN_FILE_BYTE: i64 = 1;
 
-/// So long somebody else is waited for.
+/// [`JobLock::take`] waits for somebody else for this long.
 const BOUND: Duration = Duration::from_secs(5);
 
-/// Which locks threads of this process have in hand.
+/// The locks that threads of this process have.
 static IN_HAND: [Word; 1024] = [const { Word::free() }; 1024];
 
 #[derive(Debug)]
 struct Word {
-    /// The generation of the process, so that what a forked child inherits here says nothing, and 32 bits that stand
-    /// for the path.
+    /// In the high half the generation of the process, so that a forked child does not count what it inherits. In the
+    /// low half 32 bits that stand for the path.
     owner: AtomicU64,
-    /// The thread that does the work, 0 for none: what the user's code calls there must not wait for it.
+    /// The thread that does the work; 0 for none. The user's code runs there, and calls of it must not wait for the
+    /// work.
     thread: AtomicUsize,
-    /// The descriptor of the lock's file, 0 for none, and which file that is.
+    /// The descriptor of the lock's file, 0 for none; and the file's device and inode.
     descriptor: AtomicI32,
     device: AtomicU64,
     inode: AtomicU64,
@@ -89,9 +89,8 @@ impl Word {
     }
 }
 
-/// In a child that has just been forked: closes its copies of the locks that its parent has in hand, which would
-/// otherwise stay locked when the parent is killed. Async-signal-safe: it changes atomics, and calls `statx(2)` and
-/// `close(2)`.
+/// In a child that has just been forked: closes the child's copies of its parent's locks. Otherwise the locks would
+/// stay when the parent is killed. Async-signal-safe: this changes atomics, and calls `statx(2)` and `close(2)`.
 pub(super) fn close_in_child() {
     for word in &IN_HAND {
         let number = word.descriptor.swap(0, SeqCst);
@@ -101,8 +100,8 @@ pub(super) fn close_in_child() {
         let id = FileId { device: word.device.load(SeqCst), inode: word.inode.load(SeqCst), birth: 0 };
         // SAFETY: borrowed for one call; a number that leads to nothing is an error.
         let found = Status::of(unsafe { BorrowedFd::borrow_raw(number) });
-        // Not what the program has put there since. Whoever owns it leaves it alone after a fork
-        // (`JobLock::drop`).
+        // If the program has put another file there since, that file stays open. The owner of the number does not close
+        // it after a fork (`JobLock::drop`).
         numbers::give_up(number, found.is_ok_and(|found| found.id == id));
     }
 }
@@ -114,7 +113,7 @@ struct InHand {
 }
 
 impl InHand {
-    /// An error if a thread of this process has it. Of two that come in the same instant, both may give way.
+    /// An error if a thread of this process has the lock. If two threads come in the same instant, both may be refused.
     fn try_take(path: &Path) -> Result<Self, Holder> {
         // Two paths may lead to one directory.
         let directory = path.parent().and_then(|directory| stat(directory).ok());
@@ -132,7 +131,7 @@ impl InHand {
             return Err(Holder::ThisThread);
         }
         let own = IN_HAND.iter().find(claim).map(|word| Self { word, owner }).ok_or(Holder::Own)?;
-        // A child that was forked meanwhile finds its parent's.
+        // In a child that was forked meanwhile, the word may hold a thread of the parent.
         own.word.thread.store(0, SeqCst);
         if same().count() == 1 { Ok(own) } else { Err(Holder::Own) }
     }
@@ -140,20 +139,20 @@ impl InHand {
 
 impl Drop for InHand {
     fn drop(&mut self) {
-        // In a forked child the word may be another thread's by now.
+        // In a forked child the word may belong to another thread by now.
         let _ = self.word.owner.compare_exchange(self.owner, 0, SeqCst, SeqCst);
     }
 }
 
-/// Who has a turn that was refused.
+/// The holder of a turn that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
-    /// The very thread that asks: it has called the user's code, and that has called the appender.
+    /// The very thread that asks. It has called the user's code, which has called the appender.
     ThisThread,
     /// Another thread of this process.
     Own,
     Process(libc::pid_t),
-    /// A lock that says nothing of its process, or one of another PID namespace.
+    /// The lock does not tell its process, or the process is in another PID namespace.
     Unknown,
 }
 
@@ -168,11 +167,11 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A turn that somebody else has.
+/// The refusal of a turn: somebody else has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
     pub(crate) holder: Holder,
-    /// Tells this turn from those before it and after it.
+    /// Differs between this turn and those before and after it.
     pub(crate) turn: i64,
 }
 
@@ -181,7 +180,7 @@ impl Refused {
         Self { holder, turn: 0 }
     }
 
-    /// For whoever has waited for it.
+    /// The error for a caller that has waited.
     pub(crate) fn into_error(self) -> io::Error {
         let text = format!("{} has held the lock for five seconds", self.holder);
         io::Error::new(io::ErrorKind::WouldBlock, text)
@@ -197,7 +196,7 @@ impl Refused {
     }
 }
 
-/// Whoever has the POSIX lock.
+/// The holder of the POSIX lock.
 fn posix_holder(file: BorrowedFd<'_>) -> Holder {
     match posix_lock_in_the_way(file) {
         Ok(Some(process)) if process > 0 => Holder::Process(process),
@@ -205,16 +204,16 @@ fn posix_holder(file: BorrowedFd<'_>) -> Holder {
     }
 }
 
-/// Marks the beginning of a turn, by the time of the file's last change.
+/// Marks the beginning of a turn: sets the time of the file's last change.
 fn mark(file: &OwnFile) {
     if file.with(|file| file.set_modified(SystemTime::now())).is_err() {
-        // Only the owner may set what time he likes (`utimensat(2)`).
+        // Only the owner may set any time; a writer may set the time of now (`utimensat(2)`).
         let _ = file.get().and_then(|file| futimens(file, &TimeSpec::UTIME_OMIT, &TimeSpec::UTIME_NOW));
     }
 }
 
-/// Asks as an open file description, which also finds a POSIX lock of this very process: of another copy of this
-/// library.
+/// Asks for an open file description lock. That also finds a POSIX lock of this very process, which another copy of
+/// this library may have.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn posix_lock_in_the_way(file: BorrowedFd<'_>) -> nix::Result<Option<libc::pid_t>> {
     let byte = i64::from(POSIX_BYTE);
@@ -229,7 +228,7 @@ fn posix_lock_in_the_way(file: BorrowedFd<'_>) -> nix::Result<Option<libc::pid_t
     Ok((lock.l_type != libc::F_UNLCK as libc::c_short).then_some(lock.l_pid))
 }
 
-/// Whether the open file description lock could be set; also where there are no such locks.
+/// Sets the open file description lock. `false`: somebody has it. `true` also where there are no such locks.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_open_file_lock(file: BorrowedFd<'_>, kind: libc::c_int) -> nix::Result<bool> {
     match ofd::set(file, kind, OPEN_FILE_BYTE..OPEN_FILE_BYTE + 1).into() {
@@ -253,7 +252,7 @@ fn set_posix_lock(file: BorrowedFd<'_>, kind: libc::c_int) -> nix::Result<bool> 
     }
 }
 
-/// The POSIX lock first, so that whoever is refused finds out by whom.
+/// Takes the POSIX lock first, so that a process that is refused finds the holder.
 fn lock_both(file: &OwnFile) -> nix::Result<bool> {
     const KIND: libc::c_int = libc::F_WRLCK as libc::c_int;
     let file = file.get()?;
@@ -261,7 +260,7 @@ fn lock_both(file: &OwnFile) -> nix::Result<bool> {
 }
 
 impl JobLock {
-    /// Takes it, or says at once who else has it.
+    /// Takes the lock, or says at once who else has it.
     pub(crate) fn try_take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
         for _ in 0..10 {
             let in_hand = match InHand::try_take(path) {
@@ -283,12 +282,12 @@ impl JobLock {
         Err(io::Error::other("the file of the lock was removed or replaced each time it had been opened"))
     }
 
-    /// Whether the path still leads to the file that is locked.
+    /// Whether the path still leads to the locked file.
     fn is_at_its_path(&self) -> bool {
         self.file.get().is_ok() && identity_of(&self.path) == Some(self.file.id())
     }
 
-    /// Whether it is this process that has it. Not any more if somebody has removed the lock's file; nor in a child
+    /// Whether this process still has the lock. It does not if somebody has removed the lock's file. Nor does a child
     /// that was forked meanwhile.
     pub(crate) fn is_ours_still(&self) -> bool {
         self.generation == fork::generation()
@@ -296,15 +295,15 @@ impl JobLock {
             && lock_both(&self.file).is_ok_and(|locked| locked)
     }
 
-    /// The same, also if the lock's file has been moved away with the directory that it is in, and with the files that
-    /// the job is about.
+    /// The same, but this process also has the lock if somebody has moved the file away with its directory, and with
+    /// the files of the job.
     pub(crate) fn is_ours_where_it_is(&self) -> bool {
         self.generation == fork::generation()
             && self.file.status().is_ok_and(|found| found.links > 0)
             && lock_both(&self.file).is_ok_and(|locked| locked)
     }
 
-    /// Takes it, waiting up to about five seconds for somebody else. This thread itself is not waited for.
+    /// Takes the lock, and waits about five seconds for somebody else. If this very thread has the lock, does not wait.
     pub(crate) fn take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
         let mut patience = Patience::of(BOUND);
         loop {
@@ -328,7 +327,7 @@ pub(crate) struct AtWork<'a>(&'a JobLock);
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        // In a forked child the word may be another thread's by now.
+        // In a forked child the word may belong to another thread by now.
         if self.0.generation == fork::generation() {
             self.0.in_hand.word.thread.store(0, SeqCst);
         }
@@ -342,7 +341,7 @@ impl Drop for JobLock {
             return;
         }
         self.in_hand.word.descriptor.store(0, SeqCst);
-        // Unlocked explicitly: a child of a raw `clone(2)` has a copy of the descriptor.
+        // Explicitly, because a child of a raw `clone(2)` has a copy of the descriptor.
         if let Ok(file) = self.file.get() {
             let _ = set_open_file_lock(file, libc::F_UNLCK as libc::c_int);
             let _ = set_posix_lock(file, libc::F_UNLCK as libc::c_int);

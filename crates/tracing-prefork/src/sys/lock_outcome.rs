@@ -1,9 +1,9 @@
-//! What the kernel's answer to a lock call means: the one place that knows.
+//! [`LockOutcome`]: the meaning of the kernel's answer to a lock call.
 
 use nix::errno::Errno;
 use std::io;
 
-/// What asking for a lock came to.
+/// The outcome of asking for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LockOutcome {
     Held,
@@ -11,7 +11,7 @@ pub(crate) enum LockOutcome {
     Busy,
     /// This file system, or this kernel, has no such locks.
     Unsupported(Errno),
-    /// Anything else, such as ENOLCK: the kernel has no memory for a lock, or a network file system cannot reach the
+    /// Any other error, such as ENOLCK: the kernel has no memory for a lock, or a network file system cannot reach the
     /// server for locks. Nobody may rely on the lock then. The failure is reported.
     Failed(Errno),
 }
@@ -20,7 +20,7 @@ impl<T> From<nix::Result<T>> for LockOutcome {
     fn from(answer: nix::Result<T>) -> Self {
         match answer {
             Ok(_) => Self::Held,
-            // `fcntl(2)` allows either.
+            // `fcntl(2)` allows both.
             Err(Errno::EAGAIN | Errno::EACCES) => Self::Busy,
             // EINVAL: a kernel before Linux 3.15 does not know the command.
             Err(error @ (Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP)) => Self::Unsupported(error),
@@ -30,7 +30,7 @@ impl<T> From<nix::Result<T>> for LockOutcome {
 }
 
 impl LockOutcome {
-    /// Whether the lock is held. An error if nobody can tell.
+    /// Whether the lock is held. An error if the kernel does not tell.
     pub(crate) fn is_held(self) -> io::Result<bool> {
         match self {
             Self::Held => Ok(true),

@@ -1,9 +1,9 @@
-//! Descriptor numbers that nobody else in the process is given.
+//! Descriptor numbers that the kernel gives to nobody else in the process.
 //!
-//! The kernel gives the lowest free number to whoever opens something. A program that closes descriptors which it does
-//! not know, ours among them, is therefore given low numbers for its own files. Ours lie high, just below the limit on
-//! numbers (`RLIMIT_NOFILE`). Each one is claimed here as long as it is in use, so that no descriptor of this library
-//! gets the number that another one has, or has lost.
+//! The kernel gives the lowest free number to code that opens something. So a program that closes descriptors it does
+//! not know, ours among them, gets low numbers for its own files. Our numbers are high, just below the limit on numbers
+//! (`RLIMIT_NOFILE`). Each number is claimed here as long as it is in use. So no descriptor of this library gets the
+//! number that another one has, or has lost.
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
@@ -11,12 +11,12 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Numbers are taken below this. The kernel's table of descriptors is as long as the highest number, with 8 bytes an
-/// entry, and each fork copies it: with a number of 4000 it has 32 KiB, and a fork takes 91 us instead of 78 (the 10th
-/// percentile of 300).
+/// Our numbers are below this. The kernel's table of descriptors is as long as the highest number, with 8 bytes an
+/// entry, and each fork copies the table. With a number of 4000 the table has 32 KiB, and a fork takes 91 us instead of
+/// 78 (10th percentile of 300 forks).
 const CEILING: usize = 4096;
 
-/// So many numbers are tried before a low one is taken.
+/// The most high numbers that are tried before a low one is taken.
 const TRIES: usize = 64;
 
 /// One bit a number. A forked child inherits the bits with the descriptors.
@@ -27,7 +27,7 @@ fn bit(number: RawFd) -> Option<(&'static AtomicU64, u64)> {
     Some((CLAIMED.get(number / 64)?, 1 << (number % 64)))
 }
 
-/// Says whether nobody had claimed the number. Nobody claims those above [`CEILING`].
+/// Claims a number. `false`: another descriptor has claimed it. Numbers above [`CEILING`] need no claim.
 fn claim(number: RawFd) -> bool {
     bit(number).is_none_or(|(word, bit)| word.fetch_or(bit, Relaxed) & bit == 0)
 }
@@ -46,7 +46,7 @@ fn unclaim(number: RawFd) {
     }
 }
 
-/// Moves a file that has just been opened to a number of its own, and says which.
+/// Moves a file that has just been opened to a number of its own, and returns the number.
 pub(super) fn settle(opened: OwnedFd) -> RawFd {
     match settle_high(&opened) {
         Some(number) => {
@@ -57,12 +57,12 @@ pub(super) fn settle(opened: OwnedFd) -> RawFd {
     }
 }
 
-/// Not by the standard library, which ends the process if somebody else has just closed the number.
+/// Closes a number, not by the standard library: that ends the process if somebody else has just closed the number.
 fn close(file: impl IntoRawFd) {
     let _ = nix::unistd::close(file);
 }
 
-/// Has a high number lead to the file, too.
+/// Makes a high number lead to the file, too. `None`: none of those that were tried is free.
 fn settle_high(file: &OwnedFd) -> Option<RawFd> {
     let mut tries = 0..TRIES;
     for number in (3..end()).rev() {
@@ -80,25 +80,25 @@ fn settle_high(file: &OwnedFd) -> Option<RawFd> {
     None
 }
 
-/// No high number is free: takes the lowest one that is free and that nobody has claimed.
+/// Moves the file to the lowest free number that nobody has claimed.
 fn settle_low(mut file: OwnedFd) -> RawFd {
     while !claim(file.as_raw_fd()) {
         match above(&file, file.as_raw_fd() + 1) {
             Ok(next) => close(std::mem::replace(&mut file, next)),
-            // It is open, at least. Nobody else can have the number now.
+            // The file keeps its number. It is open, so nobody else can have that number now.
             Err(_) => break,
         }
     }
     file.into_raw_fd()
 }
 
-/// The first number that is too high.
+/// The lowest number that is too high.
 fn end() -> RawFd {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     RawFd::try_from(limit).unwrap_or(RawFd::MAX).min(CEILING as RawFd)
 }
 
-/// Whether the number was free, and leads to the file now.
+/// Makes that very number lead to the file. `false`: the number was not free.
 fn duplicate_as(file: &OwnedFd, number: RawFd) -> bool {
     let Ok(duplicate) = above(file, number) else { return false };
     let found = duplicate.into_raw_fd();
@@ -118,7 +118,7 @@ pub(super) fn above_standard(file: OwnedFd) -> nix::Result<OwnedFd> {
     moved
 }
 
-/// The first free number from `least` on.
+/// A copy of the file's descriptor at the first free number from `least` on.
 fn above(file: &OwnedFd, least: RawFd) -> nix::Result<OwnedFd> {
     let number = super::again(|| fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(least)))?;
     // SAFETY: a fresh descriptor of ours.

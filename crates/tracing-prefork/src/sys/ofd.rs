@@ -1,7 +1,7 @@
 //! Open file description locks (`fcntl(2)`) on bytes that 64 bits count, whatever the width of `off_t`.
 //!
-//! A 32-bit `struct flock` cannot name the bytes that processes of either width have to agree on. glibc's own `fcntl`
-//! takes such a structure on a 32-bit system, so the kernel is called directly there.
+//! Processes of 32 and of 64 bits have to agree on the bytes, and a 32-bit `struct flock` cannot name them. On a 32-bit
+//! system glibc's own `fcntl` takes such a structure, so this calls the kernel directly there.
 
 use nix::libc;
 use std::ops::Range;
@@ -20,7 +20,8 @@ pub(super) struct Obstacle {
     pub(super) process: libc::pid_t,
 }
 
-/// What is in the way of a lock, of others' open file descriptions and of every process, this one included.
+/// A lock that would be in the way of this one. Locks of other open file descriptions count, and POSIX locks of every
+/// process, this one included.
 pub(super) fn in_the_way(file: impl AsFd, kind: libc::c_int, bytes: Range<i64>) -> nix::Result<Option<Obstacle>> {
     let found = ask_kernel(file, lock(kind, bytes))?;
     let kind = libc::c_int::from(found.l_type);

@@ -9,8 +9,8 @@ use nix::sys::stat::Mode;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`); O_NONBLOCK, so that a FIFO under the
-/// name is refused instead of waited for.
+/// The flags of a log file. Read-write, because a shared lease needs a readable descriptor (`fcntl(2)`). O_NONBLOCK,
+/// because an open of a FIFO of that name would wait otherwise.
 pub(super) const LOG: OFlag = OFlag::O_RDWR
     .union(OFlag::O_APPEND)
     .union(OFlag::O_CLOEXEC)
@@ -18,14 +18,14 @@ pub(super) const LOG: OFlag = OFlag::O_RDWR
     .union(OFlag::O_NOCTTY)
     .union(OFlag::O_NONBLOCK);
 
-/// Files of more than 2 GiB, also where `off_t` has 32 bits.
+/// For files of more than 2 GiB, also where `off_t` has 32 bits.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const LARGE: OFlag = OFlag::O_LARGEFILE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const LARGE: OFlag = OFlag::empty();
 
-/// `open(2)`, but never as descriptor 0, 1 or 2: a daemon that has closed those is about to put others there, and what
-/// somebody prints must not end in a log. Everything that this library opens, it opens here.
+/// `open(2)`, but never as descriptor 0, 1 or 2. Reason: a daemon that has closed these is about to put others there,
+/// and printed text must not get into a log. Everything that this library opens is opened here.
 pub(super) fn open<P: NixPath + ?Sized>(path: &P, flags: OFlag, mode: Mode) -> nix::Result<OwnFile> {
     let filled = standard::fill()?;
     let file = super::again(|| nix::fcntl::open(path, flags | LARGE, mode))?;

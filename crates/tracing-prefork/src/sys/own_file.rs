@@ -1,4 +1,4 @@
-//! [`OwnFile`]: an open file of this library, which is never mistaken for one of the program's.
+//! [`OwnFile`]: an open file of this library, which is never mistaken for a file of the program.
 
 use super::identity::{FileId, Status};
 use super::numbers;
@@ -11,9 +11,10 @@ use std::os::unix::fs::FileExt;
 
 /// An open file that knows which file it is.
 ///
-/// Programs close descriptors that they do not know (`closefrom(3)`), and open files of their own. The number lies
-/// where the kernel gives none to those who open something (`numbers`), and still the program may use it for a file or
-/// socket of its own. So each use compares first, and says EBADF if the number leads elsewhere. Drop compares, too.
+/// Programs close descriptors that they do not know (`closefrom(3)`), and open files of their own. The kernel does not
+/// give so high a number to code that opens something (`numbers`). Still the program may use the number for a file or
+/// socket of its own. So each use compares first, and says EBADF if the number leads to another file. Drop compares,
+/// too.
 #[derive(Debug)]
 pub(crate) struct OwnFile {
     number: RawFd,
@@ -44,18 +45,18 @@ impl OwnFile {
         unsafe { BorrowedFd::borrow_raw(self.number) }
     }
 
-    /// What the file is like now. EBADF: the program has closed it.
+    /// The status of the file now. EBADF: the program has closed the file.
     pub(crate) fn status(&self) -> nix::Result<Status> {
         let found = Status::of(self.borrow())?;
         if found.id == self.id { Ok(found) } else { Err(Errno::EBADF) }
     }
 
-    /// The file, for a use that follows at once.
+    /// The file, for a use that follows at once. EBADF: the program has closed the file.
     pub(crate) fn get(&self) -> nix::Result<BorrowedFd<'_>> {
         self.status().map(|_| self.borrow())
     }
 
-    /// The same, lent to the standard library; once more if a signal interrupts it.
+    /// Lends the file to the standard library. If a signal interrupts the work, does it again.
     pub(crate) fn with<T>(&self, work: impl FnMut(&File) -> io::Result<T>) -> io::Result<T> {
         lend(self.get()?, work)
     }
@@ -68,12 +69,12 @@ impl OwnFile {
         self.with(|file| file.write_all_at(bytes, offset))
     }
 
-    /// Reads from the beginning. The position of the descriptor, which could be the program's, stays as it is.
+    /// Reads from the beginning. The position of the descriptor stays as it is, because it could be the program's.
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader { file: self, position: 0 }
     }
 
-    /// The number, which stays open and claimed.
+    /// The number. It stays open and claimed.
     pub(super) fn into_number(self) -> RawFd {
         std::mem::ManuallyDrop::new(self).number
     }
@@ -85,7 +86,8 @@ impl Drop for OwnFile {
     }
 }
 
-/// Appends to a file that was opened for that. The write overwrites nothing, whatever the file (`super::append`).
+/// Appends to a file that was opened for appending. The write overwrites nothing, whatever file it is
+/// (`super::append`).
 impl Write for &OwnFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         super::append(self.get()?, bytes)

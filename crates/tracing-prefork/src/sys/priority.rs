@@ -9,7 +9,7 @@ use std::thread;
 /// The priority of work that nobody waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Priority {
-    /// The lowest one. The normal one if a seccomp filter is on, because the filter may end a process that asks.
+    /// The lowest one. The usual one if a seccomp filter is on, because the filter may end a process that asks.
     #[default]
     LowestIfUnfiltered,
     Lowest,

@@ -1,12 +1,14 @@
-//! A value that many threads read and that is replaced now and then.
+//! [`Replaced`]: a value that many threads read and that is replaced now and then.
 
 use std::ptr;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-/// Reading takes no lock and allocates nothing, so a child that was forked in the middle of a replacement reads on: it
-/// finds the value before or the value after. Nobody can tell when the last reader of a value has gone. So all values
-/// stay until the whole is dropped, which suits what is replaced rarely.
+/// A value that is replaced rarely.
+///
+/// Reading takes no lock and allocates nothing. So a child that was forked in the middle of a replacement can read: it
+/// finds the old value or the new one. Nobody can tell when the last reader of an old value has gone. So all values
+/// stay until the whole is dropped.
 #[derive(Debug)]
 pub(crate) struct Replaced<T> {
     latest: AtomicPtr<Version<T>>,
@@ -35,7 +37,7 @@ impl<T> Replaced<T> {
         unsafe { &(*self.latest.load(Acquire)).value }
     }
 
-    /// If several threads replace it at once, each value is the latest for a moment.
+    /// Replaces the value. If several threads do so at once, each value is the latest for a moment.
     pub(crate) fn replace(&self, value: T) {
         let version = Box::into_raw(Box::new(Version { value, before: self.latest.load(Acquire) }));
         loop {

@@ -1,5 +1,4 @@
-//! The end of a log file: a write that fell short leaves a piece of a line there, and whatever comes next must not be
-//! glued to it.
+//! The end of a log file. A write that fell short leaves a fragment there, and the next line must not be glued to it.
 
 use super::identity::{Status, identity};
 use super::open::open;
@@ -11,25 +10,25 @@ use nix::sys::statvfs::fstatvfs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// How far behind a fragment of ours other writers may have got before we look for it: 256 KiB, some thousands of lines
-/// in the microseconds between a write and a look at what it left.
+/// A fragment is searched for in the last 256 KiB of a file. Other writers may write behind it before the search: some
+/// thousands of lines in the microseconds between a write and the search for its fragment.
 const BEHIND: u64 = 256 * 1024;
 
-/// So much of a fragment's beginning and of its end, and of what would go on with it, is compared at each place where
-/// it may end. All of it is compared where these agree.
+/// At each place where a fragment may end, so many bytes of its beginning, of its end, and of the line's rest are
+/// compared first. Where they agree, the whole fragment is compared.
 const TOLD_BY: usize = 1024;
 
-/// So many places are compared whole. A line of one byte looks alike at each place: nobody can tell which one is ours
-/// then.
+/// The most places at which the whole fragment is compared. If more places look alike, nobody can tell which is ours: a
+/// line of one repeated byte looks alike at each place.
 const ALIKE: usize = 8;
 
-/// So much of the file is read at a time where a fragment is compared whole.
+/// The bytes of a file that are read at a time to compare a whole fragment.
 const CHUNK: usize = 64 * 1024;
 
-/// So often the file is looked at: others may have written between the looks that one takes.
+/// The most searches for a fragment. Others may write between the looks of a search.
 const LOOKS: usize = 5;
 
-/// So many first bytes of a line tell that it is one of ours: those of a date.
+/// The first bytes of a line that tell that it is one of ours: those of a date.
 const BEGINNING: usize = 8;
 
 /// How a file ends.
@@ -37,15 +36,15 @@ const BEGINNING: usize = 8;
 pub(crate) struct Tail {
     /// How many bytes the file has.
     pub(crate) size: u64,
-    /// It ends in a piece of a line that nobody is about to go on with.
+    /// The file ends in a fragment, and no write is under way that would go on with it.
     pub(crate) torn: bool,
 }
 
 /// Looks how the file ends.
 ///
-/// While a write is under way the file can end anywhere, and a reader sees that. A write of nothing waits until the one
-/// under way is done (each file system takes the inode's lock first; measured on ext4, xfs, btrfs and tmpfs). If the
-/// file has not grown after that, its end is what a finished write has left.
+/// While a write is under way, the file can end anywhere, and a reader sees that. A write of nothing waits until that
+/// write is done: each file system takes the inode's lock first (measured on ext4, xfs, btrfs and tmpfs). If the file
+/// has not grown after that, a finished write has left its end.
 pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
     let mut size = self::size(file)?;
     for _ in 0..100 {
@@ -63,18 +62,21 @@ pub(crate) fn tail(file: BorrowedFd<'_>) -> io::Result<Tail> {
         }
         size = now;
     }
-    // Or others write without a pause, and none of them has found a fragment.
+    // The file ends in a newline. Or others write without a pause, and none of them has found a fragment.
     Ok(Tail { size, torn: false })
 }
 
-/// A write of `line` has fallen short after `written` bytes: makes the last of these a newline, so that the next line,
-/// or one that another process has written behind it meanwhile, is a line of its own. Says whether that has been done.
+/// For a write of `line` that has fallen short after `written` bytes: makes the last of these bytes a newline. So the
+/// next line is a line of its own, and so is a line that another process has written behind the fragment meanwhile.
+/// Says whether that has been done.
 ///
-/// This needs no lock, and no room on the disk but where the file system copies what it overwrites (btrfs), and changes
-/// no byte but one that belongs to nobody: that of a fragment at the end of the file, or else of the only text of its
-/// kind that is not part of the whole line. Others' lines begin as ours does, with the same second if with nothing
-/// else, so where there are several, only one that ends a block and has another line glued to it is ours, or like ours
-/// nobody's.
+/// This needs no lock. It needs no room on the disk, except where the file system copies what it overwrites (btrfs).
+///
+/// This changes one byte, which belongs to nobody: the last byte of a fragment. A fragment at the end of the file is
+/// ours. Elsewhere a text that agrees with the fragment, and does not go on as the line does, is ours if it is the only
+/// one. If there are several, they may be the beginnings of others' lines, which have the same second. Then only a text
+/// that ends a block of the disk and has another line glued to it is a fragment: ours, or one that belongs to nobody as
+/// ours does.
 pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<bool> {
     if line[..written].last().is_none_or(|&last| last == b'\n') {
         return Ok(true);
@@ -83,46 +85,46 @@ pub(crate) fn end_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) ->
         return Ok(false);
     };
 
-    // Our descriptor appends wherever it is told to write (`pwrite(2)`, BUGS), so this needs another.
+    // Our descriptor appends, whatever the offset says (`pwrite(2)`, BUGS). So this needs another descriptor.
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     let anywhere = open(path.as_str(), OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    // Truncated from outside meanwhile, or not the same file (another /proc).
+    // Somebody has truncated the file meanwhile, or this is not the same file (another /proc).
     if anywhere.id() != identity(file)? || self::size(file)? <= last {
         return Ok(false);
     }
     Ok(write_at(anywhere.get()?, b"\n", last)? == 1)
 }
 
-/// Where the last byte of the fragment is. `None`: others write on, or nobody can tell.
+/// The place of the fragment's last byte. `None`: others write meanwhile, or nobody can tell.
 fn find_fragment(file: BorrowedFd<'_>, line: &[u8], written: usize) -> io::Result<Option<u64>> {
     let size = self::size(file)?;
     let read = |buffer: &mut [u8], offset| read_at(file, buffer, offset);
     let Some(search) = Search::new(read, line, written, size)? else { return Ok(None) };
-    // Waits for a write that is under way, as in `tail`.
+    // This waits for a write that is under way, as in `tail`.
     write_at(file, b"", 0)?;
     let settled = self::size(file)? == size;
     let end = search.find(settled, || Ok(fstatvfs(file)?.fragment_size().max(512) as u64))?;
     Ok(end.map(|end| end - 1))
 }
 
-/// A search for a fragment in the last [`BEHIND`] bytes of a file. However long the line is, this keeps 600 KiB in
-/// memory, and reads the file a bounded number of times.
+/// A search for a fragment in the last [`BEHIND`] bytes of a file. It keeps 600 KiB in memory, and reads the file a
+/// bounded number of times, however long the line is.
 struct Search<'a, R> {
     read: R,
     line: &'a [u8],
-    /// How much of the line is in the file.
+    /// How many bytes of the line are in the file.
     written: usize,
     /// How many bytes the file has.
     size: u64,
     /// The first place where the fragment may end.
     first: u64,
-    /// Where the fragment may begin, and the byte before that.
+    /// The part of the file in which the fragment may begin, and the byte before it.
     begins: Part,
-    /// Where it may end.
+    /// The part of the file in which the fragment may end.
     ends: Part,
 }
 
-/// Some of a file.
+/// A part of a file.
 struct Part {
     start: u64,
     bytes: Vec<u8>,
@@ -137,7 +139,7 @@ impl Part {
         let mut filled = 0;
         while filled < length {
             match read(&mut bytes[filled..], start + filled as u64)? {
-                // Truncated meanwhile.
+                // Somebody has truncated the file meanwhile.
                 0 => break,
                 more => filled += more,
             }
@@ -146,7 +148,7 @@ impl Part {
         Ok(Self { start, bytes })
     }
 
-    /// What comes before that place, and what comes from there on.
+    /// The bytes before that place, and the bytes from there on.
     fn split(&self, at: u64) -> (&[u8], &[u8]) {
         let at = at.checked_sub(self.start).and_then(|at| self.bytes.split_at_checked(at as usize));
         at.unwrap_or_default()
@@ -154,7 +156,7 @@ impl Part {
 }
 
 impl<'a, R: Fn(&mut [u8], u64) -> io::Result<usize>> Search<'a, R> {
-    /// `None`: the file has been truncated.
+    /// `None`: somebody has truncated the file.
     fn new(read: R, line: &'a [u8], written: usize, size: u64) -> io::Result<Option<Self>> {
         let length = written as u64;
         let Some(last) = size.checked_sub(length) else { return Ok(None) };
@@ -165,8 +167,8 @@ impl<'a, R: Fn(&mut [u8], u64) -> io::Result<usize>> Search<'a, R> {
         Ok(Some(Self { read, line, written, size, first, begins, ends }))
     }
 
-    /// Where the fragment ends; `settled` says whether the file has not grown since it was read, and `block` how large
-    /// the blocks of the disk are.
+    /// The place where the fragment ends. `settled`: the file has not grown since it was read. `block` returns the size
+    /// of the disk's blocks.
     fn find(&self, settled: bool, block: impl FnOnce() -> io::Result<u64>) -> io::Result<Option<u64>> {
         if settled && self.is_alike(self.size) && self.is_whole(self.size)? {
             return Ok(Some(self.size));
@@ -206,8 +208,8 @@ impl<'a, R: Fn(&mut [u8], u64) -> io::Result<usize>> Search<'a, R> {
         Ok(None)
     }
 
-    /// Whether a text begins and ends there as the fragment does. The end is compared first: the beginning is a
-    /// timestamp as a rule, which many lines have.
+    /// Whether a text that ends there begins and ends as the fragment does. The end is compared first: the beginning is
+    /// a timestamp as a rule, which many lines have.
     fn is_alike(&self, end: u64) -> bool {
         let fragment = &self.line[..self.written];
         let told_by = self.written.min(TOLD_BY);
@@ -215,13 +217,14 @@ impl<'a, R: Fn(&mut [u8], u64) -> io::Result<usize>> Search<'a, R> {
             && self.begins.split(end - self.written as u64).1.starts_with(&fragment[..told_by])
     }
 
-    /// Whether what comes there goes on as the line does: the whole line, written by somebody else, is not a fragment.
+    /// Whether the text goes on there as the line does. Then it is the same line, which somebody else has written
+    /// whole.
     fn goes_on(&self, end: u64) -> bool {
         let (behind, rest) = (self.ends.split(end).1, &self.line[self.written..]);
         !behind.is_empty() && behind.starts_with(&rest[..rest.len().min(behind.len()).min(TOLD_BY)])
     }
 
-    /// Whether a text that is alike is the fragment.
+    /// Whether a text that is alike agrees with the whole fragment.
     fn is_whole(&self, end: u64) -> io::Result<bool> {
         let start = end - self.written as u64;
         let middle = TOLD_BY..self.written.saturating_sub(TOLD_BY).max(TOLD_BY);
@@ -241,7 +244,8 @@ pub(crate) fn size(file: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(Status::of(file)?.size)
 }
 
-/// Cuts the last `written` bytes off again, if the file has had `size` before them and nothing has come behind them.
+/// Cuts the last `written` bytes off, if the file had `size` bytes before them and nothing has come behind them. Says
+/// whether they are cut off.
 pub(crate) fn cut(file: BorrowedFd<'_>, size: u64, written: usize) -> io::Result<bool> {
     if self::size(file)? != size + written as u64 {
         return Ok(false);

@@ -13,23 +13,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// Vanishes with its process, or, where the file system has no files without a name, has a hidden one that pruning
-/// clears away. It holds a lease, by which others see that it is in use.
+/// A file without a name, which vanishes with its process. Where the file system has no such files, it has a hidden
+/// name, which pruning removes. The file has a lease, by which others see that it is in use.
 #[derive(Debug)]
 pub(crate) struct Unnamed {
     file: OwnFile,
     hidden: Option<PathBuf>,
-    /// When its work began, by the appender's clock: for a temporary name.
+    /// When the work on the file began, by the appender's clock: for a temporary name.
     began: SystemTime,
 }
 
 impl Unnamed {
-    /// In the directory of `target`, readable by nobody else.
+    /// Creates the file in the directory of `target`, readable by nobody else.
     pub(crate) fn create(target: &Path, began: SystemTime) -> io::Result<Self> {
         Self::create_with(target, began, Mode::S_IRUSR | Mode::S_IWUSR)
     }
 
-    /// With this mode, less the umask.
+    /// Creates the file with this mode, less the umask.
     pub(super) fn create_with(target: &Path, began: SystemTime, mode: Mode) -> io::Result<Self> {
         let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
         if let Some(file) = create_unnamed(target, flags, mode)? {
@@ -47,17 +47,17 @@ impl Unnamed {
         &self.file
     }
 
-    /// Gives it its name, if nothing has that name.
+    /// Gives the file its name. An error if the name is taken.
     pub(crate) fn publish(self, target: &Path) -> io::Result<()> {
         match &self.hidden {
             None => link_unnamed(&self.file, target)?,
-            // The hidden name goes when `self` does.
+            // The hidden name is removed when `self` is dropped.
             Some(hidden) => linkat(AT_FDCWD, hidden, AT_FDCWD, target, AtFlags::empty())?,
         }
         Ok(())
     }
 
-    /// Gives it its name in place of what has it, in one step.
+    /// Gives the file its name in one step. A file that has the name loses it.
     pub(crate) fn replace(mut self, target: &Path) -> io::Result<()> {
         let hidden = match self.hidden.take() {
             Some(hidden) => hidden,
@@ -77,7 +77,7 @@ impl Unnamed {
 
 impl Drop for Unnamed {
     fn drop(&mut self) {
-        // Explicitly: a child that was forked meanwhile has a copy of the descriptor.
+        // Explicitly, because a child that was forked meanwhile has a copy of the descriptor.
         let _ = self.file.get().map(locks::unshare);
         if let Some(hidden) = &self.hidden {
             let _ = unlink(hidden);
@@ -85,7 +85,7 @@ impl Drop for Unnamed {
     }
 }
 
-/// `None` where there is no such thing: no O_TMPFILE, or no /proc to name it through.
+/// Creates a file without a name. `None`: there is no O_TMPFILE here, or no /proc to give the file a name through.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn create_unnamed(target: &Path, flags: OFlag, mode: Mode) -> io::Result<Option<OwnFile>> {
     use nix::errno::Errno;
@@ -106,7 +106,7 @@ fn create_unnamed(_target: &Path, _flags: OFlag, _mode: Mode) -> io::Result<Opti
     Ok(None)
 }
 
-/// How much room there is on the file's disk for processes without privileges.
+/// The free bytes on the file's disk for processes without privileges.
 #[allow(clippy::unnecessary_cast, clippy::useless_conversion, reason = "the widths differ between platforms")]
 pub(crate) fn free_bytes(file: &OwnFile) -> io::Result<u64> {
     let found = fstatvfs(file.get()?)?;
