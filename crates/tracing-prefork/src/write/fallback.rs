@@ -53,10 +53,10 @@ impl Log {
         written
     }
 
-    /// Appends to a slot that needs care. If that slot's file is full or has been removed, appends to the slot that
+    /// Appends to a slot, whatever that takes. If the slot's file is full or has been removed, appends to the file that
     /// takes its place.
     #[cold]
-    pub(crate) fn write_with_care(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+    pub(crate) fn write(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         let (mut pinned, mut tries) = (Some(pin), 0..TRIES);
         while let Some(pin) = pinned {
             let is_another_open = match self.try_slot(pin, line, at) {

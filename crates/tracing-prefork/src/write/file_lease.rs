@@ -4,10 +4,8 @@
 //! Meanwhile the kernel refuses an open that does not block (EAGAIN), and asks the server to give its lease back. If
 //! the server does not, the kernel ends the lease after `/proc/sys/fs/lease-break-time`, 45 seconds as a rule.
 
-use crate::sys::Patience;
+use crate::sys::{Patience, Taken, Turn};
 use crate::write::log::Log;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// The longest wait of an event.
@@ -17,11 +15,9 @@ const BOUND: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Wait<'a> {
     patience: Patience,
-    /// Whether some thread of this process waits.
-    waits: &'a AtomicBool,
-    /// Whether one thread waits and no other, because lines have another file to go to meanwhile.
-    alone: bool,
-    has_begun: bool,
+    /// The turn of the one thread that waits, if lines have another file to go to meanwhile. `None`: each thread waits.
+    turn: Option<&'a Turn>,
+    taken: Option<Taken<'a>>,
 }
 
 impl Log {
@@ -30,9 +26,8 @@ impl Log {
     pub(crate) fn wait_for_file_lease(&self) -> Wait<'_> {
         Wait {
             patience: if self.slots.is_built() { Patience::of(BOUND) } else { Patience::without_end() },
-            waits: &self.state.waits_for_server,
-            alone: self.slots.is_open(),
-            has_begun: false,
+            turn: self.slots.is_open().then_some(&self.state.waiter_for_server),
+            taken: None,
         }
     }
 }
@@ -40,18 +35,14 @@ impl Log {
 impl Wait<'_> {
     /// Waits for a moment. `false`: the bound is reached, or another thread waits.
     pub(crate) fn goes_on(&mut self) -> bool {
-        if !self.has_begun && self.alone && self.waits.swap(true, Relaxed) {
-            return false;
+        if let Some(turn) = self.turn
+            && self.taken.is_none()
+        {
+            self.taken = turn.try_take();
+            if self.taken.is_none() {
+                return false;
+            }
         }
-        self.has_begun = true;
         self.patience.goes_on()
-    }
-}
-
-impl Drop for Wait<'_> {
-    fn drop(&mut self) {
-        if self.alone && self.has_begun {
-            self.waits.store(false, Relaxed);
-        }
     }
 }

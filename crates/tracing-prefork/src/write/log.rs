@@ -3,7 +3,7 @@
 
 use crate::names::site::Site;
 use crate::report::{Operation, Stats};
-use crate::sys::{ForkWiped, fork_wiped};
+use crate::sys::{ForkWiped, Turn, fork_wiped};
 use crate::time::clock::Second;
 use crate::upkeep::{Current, Upkeep};
 use crate::write::header::Header;
@@ -45,8 +45,8 @@ fork_wiped! {
         pub(crate) turn_stuck: AtomicBool,
         /// The second of the last event for which the open file had room (`max_file_bytes`).
         pub(crate) had_room: AtomicI64,
-        /// A thread waits until a file server gives its lease back.
-        pub(crate) waits_for_server: AtomicBool,
+        /// The turn of the thread that waits until a file server gives its lease back.
+        pub(crate) waiter_for_server: Turn,
     }
 }
 
@@ -62,22 +62,13 @@ impl Log {
         self.after_write(pin, outcome, line, now.at)
     }
 
-    /// The slot that was filled last needs care, or does not take the line.
+    /// Writes a line that the slot which was filled last does not take in one system call.
     #[cold]
     fn put_elsewhere(self: &Arc<Self>, line: &[u8], known: Option<Second>, now: Second) -> Result<(), Unwritten> {
         match self.slots.pin(now) {
             Some(pin) => self.write(pin, line, now.at),
             None => self.write_at_boundary(line, known),
         }
-    }
-
-    /// Writes a line to a slot, whatever that takes.
-    pub(crate) fn write(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
-        if pin.status().needs_care() {
-            return self.write_with_care(pin, line, at);
-        }
-        let outcome = pin.append(line);
-        self.after_write(pin, outcome, line, at)
     }
 
     /// Follows each write to a slot: counts the line towards `max_file_bytes`, or treats the failure.

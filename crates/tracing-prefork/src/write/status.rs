@@ -54,13 +54,8 @@ impl Status {
         self.word.fetch_or(OPEN, Release);
     }
 
-    /// Whether a write takes more than one system call. For a pinned slot: the slot keeps its file, whatever [`OPEN`]
-    /// says meanwhile.
-    pub(crate) fn needs_care(&self) -> bool {
-        self.word.load(Relaxed) & !OPEN != 0
-    }
-
-    /// Whether a write takes more than a look at the lease and one system call. For a pinned slot.
+    /// Whether a write takes more than a look at the lease and one system call. For a pinned slot: the slot keeps its
+    /// file, whatever [`OPEN`] says meanwhile.
     pub(crate) fn needs_more_than_lease(&self) -> bool {
         self.word.load(Relaxed) & !(OPEN | UNLEASED) != 0
     }
