@@ -376,7 +376,30 @@ fn a_tear_that_comes_while_another_is_mended_is_not_forgotten() {
     };
     FENCED.run([(1, tear), (2, mend)], |logs| {
         assert_ne!(logs.slots.pin(time(1)).expect("open").status().torn(), 0);
+        assert!(logs.slots.pin_plain(time(1)).is_none(), "a write takes more than one system call");
     });
+}
+
+#[test]
+fn a_tear_outlives_a_rollover_that_closes_the_slot_and_opens_it_again() {
+    let tear: fn(&Logs) = |logs| {
+        if let Some(pin) = logs.slots.pin(time(0)) {
+            pin.status().tear();
+            logs.apart.fetch_add(1, Relaxed);
+        }
+    };
+    let roll: fn(&Logs) = |logs| {
+        logs.roll(|rolling| rolling.install(span(2), 0, file(2), Takes::Lines));
+    };
+    for setup in BOTH {
+        setup.run([(1, tear), (2, roll)], |logs| {
+            if let Some(pin) = logs.slots.pin(time(0)) {
+                assert_eq!(pin.status().torn() != 0, logs.apart.load(Relaxed) == 1, "the file of the tear");
+            } else {
+                assert_eq!(logs.slots.pin(time(2)).expect("installed").status().torn(), 0, "another file");
+            }
+        });
+    }
 }
 
 /// What the memory model does not promise: a writer that has not heard yet that the kernel refuses its barriers issues

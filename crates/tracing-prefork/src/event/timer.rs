@@ -23,8 +23,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 /// still to come. Forgetting it has misplaced the lines of outer events.
 const REMEMBERED: usize = 8;
 
-/// A timestamp is searched for in the first bytes of a line, so many: JSON has it at the 14th byte, other formats
-/// sooner.
+/// The first bytes of a line, in which a timestamp is searched for. JSON has it at the 14th byte, other formats sooner.
 const SEARCHED: usize = 256;
 
 /// The lengths of `2026-11-21T08:33:`, and of the same with `01` and `.123` behind it.

@@ -47,17 +47,17 @@ impl<T: ZeroIsEmpty> ForkWiped<T> {
     fn wipe_once(&self, counted: &AtomicU64) {
         let (wiping, wiped) = (2 * libc_forks() + 1, 2 * libc_forks());
         loop {
-            match counted.load(Acquire) {
-                found if found == wiped => return,
-                found if found == wiping => std::thread::yield_now(),
-                found => {
-                    if counted.compare_exchange(found, wiping, Acquire, Relaxed).is_ok() {
-                        // SAFETY: the page is ours and as large as T, and zero is a T. No other thread of this process
-                        // looks at it before the store below.
-                        unsafe { self.page.write_bytes(0, 1) };
-                        counted.store(wiped, Release);
-                    }
-                }
+            let found = counted.load(Acquire);
+            if found == wiped {
+                return;
+            }
+            if found == wiping {
+                std::thread::yield_now();
+            } else if counted.compare_exchange(found, wiping, Acquire, Relaxed).is_ok() {
+                // SAFETY: the page is ours and as large as T, and zero is a T. No other thread of this process looks at
+                // it before the store below.
+                unsafe { self.page.write_bytes(0, 1) };
+                counted.store(wiped, Release);
             }
         }
     }
