@@ -1,15 +1,68 @@
-//! The names of a pattern's hidden files: its locks, its record, its notes.
+//! The names of a pattern's hidden files: its locks, its records, its notes.
 //!
-//! `.app.DATE.log.d10ea686.lock`: the prefix and the suffix for people, and a hash of what the pattern's file names
-//! look like. Two patterns in one directory that only the date tells apart have hidden files of their own, and one that
-//! is written in two ways (`%Y` or `[year]`) has the same. The rotation is not in the hash: where it changes no name,
-//! the files are the same, and so are their locks and their record.
+//! `.app.DATE.log.d10ea686.lock`: the prefix and the suffix for people, a hash of what the pattern's file names look
+//! like, and what the file is for ([`Hidden`]). Two patterns in one directory that only the date tells apart have
+//! hidden files of their own. A pattern that is written in two ways (`%Y` or `[year]`) has the same hidden files. The
+//! rotation is not in the hash: where another rotation changes no name, the log files are the same, and so are their
+//! locks and their records.
 
 use crate::names::date_format::DateFormat;
+use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 
-/// The most bytes of the readable part. With the hash, the longest purpose and what `sys::unique_hidden` adds, a name
-/// stays below the 255 bytes that it may have.
+/// What a hidden file is for. Each value stands for the end of a name, which is the same in every version of this
+/// crate: programs that were built with different versions share a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hidden {
+    /// `lock`: whoever holds it prunes.
+    PruneLock,
+    /// `compression.lock`: whoever holds it compresses.
+    CompressionLock,
+    /// `rollover.lock`: whoever holds it hands finished files over to the hook, and writes to the record of hand-overs.
+    HandOverLock,
+    /// `rollover`: the record of hand-overs. A line for each file that the hook was called for.
+    HandOverRecord,
+    /// `rollover.refused`: a note of the first and the last second in which nobody could hand over.
+    RefusalsNote,
+    /// `link`: a note of the file that the hard links were led to last.
+    LinkNote,
+    /// `e8c6d7f2.names`: a record of names. It says what the names of a pattern are made of. The number is a hash of
+    /// the rotation and the zone, because each of these that give the same names has a record of its own.
+    NamesRecord(u32),
+}
+
+/// The end of the name of each record of names.
+const NAMES_RECORD: &str = "names";
+
+impl fmt::Display for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PruneLock => f.write_str("lock"),
+            Self::CompressionLock => f.write_str("compression.lock"),
+            Self::HandOverLock => f.write_str("rollover.lock"),
+            Self::HandOverRecord => f.write_str("rollover"),
+            Self::RefusalsNote => f.write_str("rollover.refused"),
+            Self::LinkNote => f.write_str("link"),
+            Self::NamesRecord(hash) => write!(f, "{hash:08x}.{NAMES_RECORD}"),
+        }
+    }
+}
+
+/// Whether a file of this name is a record of names, whatever the pattern.
+pub(crate) fn is_names_record(name: &str) -> bool {
+    name.starts_with('.') && name.strip_suffix(NAMES_RECORD).is_some_and(|stem| stem.ends_with('.'))
+}
+
+/// Where a file goes that has the name of a hidden file and must not be written to: the same name with `.bad`.
+pub(crate) fn set_aside(hidden: &Path) -> PathBuf {
+    let mut aside = hidden.as_os_str().to_owned();
+    aside.push(".bad");
+    aside.into()
+}
+
+/// The most bytes of the readable part. With the hash, the longest [`Hidden`] and what `sys::unique_hidden` adds, a
+/// name stays below the 255 bytes that it may have.
 const READABLE: usize = 150;
 
 /// Local times, and their offsets from UTC, at which any two formats in use differ.
@@ -22,7 +75,7 @@ const SAMPLES: [(i64, i32); 3] = [
 /// The names of one pattern's hidden files.
 #[derive(Debug)]
 pub(crate) struct HiddenNames {
-    /// What they all begin with, the last dot included.
+    /// The beginning of each of these names, the last dot included.
     stem: String,
 }
 
@@ -40,17 +93,17 @@ impl HiddenNames {
         Self { stem: format!("{readable}.{:08x}.", hash(&names.unwrap_or_default())) }
     }
 
-    pub(crate) fn of(&self, purpose: &str) -> String {
-        format!("{}{purpose}", self.stem)
+    pub(crate) fn of(&self, hidden: Hidden) -> String {
+        format!("{}{hidden}", self.stem)
     }
 
-    /// Whether it is the name of one of them.
+    /// Whether a name is that of a hidden file of the pattern. This includes the kinds of later versions.
     pub(crate) fn contain(&self, name: &str) -> bool {
         name.starts_with(&*self.stem)
     }
 }
 
-/// FNV-1a, folded: the same in every version of every program, which std does not promise of its own.
+/// FNV-1a, folded. It is the same in every version of every program; std promises no such thing of its own hashes.
 pub(crate) fn hash(text: &str) -> u32 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);

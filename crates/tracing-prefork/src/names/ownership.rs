@@ -35,7 +35,7 @@ pub(crate) fn settle(
     at: i64,
 ) -> Result<(Presence, Notes), BuildError> {
     let mut notes = Notes::new();
-    let record = pattern.hidden(&own.purpose(pattern));
+    let record = own.path(pattern);
     let others = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at)?;
     let mut foreign = Foreign {
         directory: sys::directory_identity(pattern.directory()),

@@ -6,7 +6,7 @@
 use crate::names::archive::{ENDINGS, plain_name};
 use crate::names::date_format::DateFormat;
 use crate::names::foreign::Foreign;
-use crate::names::hidden::HiddenNames;
+use crate::names::hidden::{Hidden, HiddenNames};
 use crate::sys::{LogPath, Replaced};
 use crate::time::calendar::{Calendar, Period, Span};
 use crate::time::clock::{self, system_time};
@@ -257,12 +257,12 @@ impl Pattern {
         Period { start: system_time(start.max(clock::FIRST)), end: (end != i64::MAX).then(|| system_time(end)) }
     }
 
-    /// The pattern's hidden file for a purpose: `.app.DATE.log.d10ea686.lock`.
-    pub(crate) fn hidden(&self, purpose: &str) -> PathBuf {
-        self.directory.join(self.hidden.of(purpose))
+    /// The path of a hidden file of the pattern: `.app.DATE.log.d10ea686.lock`.
+    pub(crate) fn hidden(&self, hidden: Hidden) -> PathBuf {
+        self.directory.join(self.hidden.of(hidden))
     }
 
-    /// Whether it is the name of one of them.
+    /// Whether a name is that of a hidden file of the pattern.
     pub(crate) fn is_hidden(&self, name: &str) -> bool {
         self.hidden.contain(name)
     }

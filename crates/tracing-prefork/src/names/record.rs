@@ -2,7 +2,7 @@
 
 use crate::names::date_format::DateFormat;
 use crate::names::foreign::Foreign;
-use crate::names::hidden::hash;
+use crate::names::hidden::{Hidden, hash, is_names_record};
 use crate::names::pattern::Pattern;
 use crate::sys::{self, OwnFile};
 use crate::time::calendar::Calendar;
@@ -12,9 +12,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// What the hidden record is called after.
-const PURPOSE: &str = "names";
 
 const FIRST_LINE: &str = "tracing-prefork names 1";
 /// A record that does not end in it has not been written to its end. What is added brings another one.
@@ -98,11 +95,11 @@ impl Names {
         Self::parse(&text)
     }
 
-    /// What the record of a pattern with these names is called after. The name patterns of two rotations, or of two
-    /// zones, can be the same, and still each has a record of its own, by which others see that it is in use.
-    pub(super) fn purpose(&self, pattern: &Pattern) -> String {
+    /// The path of the record of a pattern with these names. Two rotations, or two zones, can give the same names. Still
+    /// each has a record of its own, by which others see that it is in use.
+    pub(super) fn path(&self, pattern: &Pattern) -> PathBuf {
         let zone = if pattern.has_date() { pattern.calendar().offsets().history() } else { String::new() };
-        format!("{:08x}.{PURPOSE}", hash(&format!("{}\n{zone}", self.rotation)))
+        pattern.hidden(Hidden::NamesRecord(hash(&format!("{}\n{zone}", self.rotation))))
     }
 
     /// A pattern with these names. Its zone is UTC, whatever the appender's is: names look the same in all.
@@ -150,7 +147,7 @@ impl fmt::Display for Names {
 pub(crate) fn records(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let is_record = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(|name| name.starts_with('.') && name.ends_with(&format!(".{PURPOSE}")))
+        name.is_some_and(is_names_record)
     };
     let entries = sys::entries(directory).into_iter().flatten();
     entries.map(|entry| directory.join(entry.name)).filter(is_record)

@@ -1,5 +1,6 @@
 //! The link to the latest file: renewed in one step, and only ever forward in time.
 
+use crate::names::hidden::Hidden;
 use crate::names::listing;
 use crate::names::pattern::{Pattern, Place};
 use crate::names::site::Site;
@@ -38,9 +39,6 @@ pub(crate) struct Link {
     /// The second in which this process last looked for temporary names that others had left.
     swept: AtomicI64,
 }
-
-/// What the hidden note of the file that hard links lead to is called after.
-const NOTE: &str = "link";
 
 const UNKNOWN: u8 = 0;
 const GOES: u8 = 1;
@@ -183,7 +181,7 @@ impl Link {
 
     /// Whether a hard link leads to the file that this process, or the one that led such links last, has led it to.
     fn is_ours(&self, path: &Path, site: &Site) -> bool {
-        let is_noted = |id| link_note::names(&site.pattern.hidden(NOTE), site.creation(), id);
+        let is_noted = |id| link_note::names(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
         sys::identity_of(path).is_some_and(|id| mixed(id) == self.led.load(Relaxed) || is_noted(id))
     }
 
@@ -197,7 +195,7 @@ impl Link {
         };
         let Some(mut id) = sys::identity_of(path).filter(led) else { return };
         for _ in 0..LOOKS {
-            let noted = link_note::write(&site.pattern.hidden(NOTE), site.creation(), id);
+            let noted = link_note::write(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
             match sys::identity_of(path) {
                 // Whoever has renewed it in the meantime may have noted that before, and the note is gone again.
                 Some(found) if noted.is_ok() && found != id && is_log(found) => id = found,

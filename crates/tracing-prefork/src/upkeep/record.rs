@@ -10,6 +10,7 @@
 //! `-` when it has failed. So nothing is called again and again because the disk is full, and who is killed in the hook
 //! leaves a `?` behind. Only who holds the hook's lock writes here; what others read meanwhile may be a little behind.
 
+use crate::names::hidden;
 use crate::sys::{self, Creation, Mode, OwnFile};
 use crate::upkeep::schedule::LOOK_AGAIN;
 use std::collections::HashMap;
@@ -183,9 +184,7 @@ fn unusable(why: &str) -> io::Error {
 
 /// Renames what has the record's name and must not be written to. Only the last such thing is kept.
 fn set_aside(path: &Path, why: &io::Error) -> io::Result<String> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".bad");
-    let aside = PathBuf::from(aside);
+    let aside = hidden::set_aside(path);
     match fs::rename(path, &aside) {
         Ok(()) => Ok(format!("{why}; it is {} now, and files may be handed over once more", aside.display())),
         Err(error) => Err(io::Error::new(error.kind(), format!("{why}, and it cannot be renamed: {error}"))),

@@ -1,5 +1,6 @@
 //! Turns at the jobs: the locks behind which one process at a time does a job, and who has had one for too long.
 
+use crate::names::hidden::Hidden;
 use crate::report::Operation;
 use crate::sys::{self, Holder, JobLock, Refused};
 use crate::upkeep::job::{Job, PATIENCE_WITH_HOOK};
@@ -96,18 +97,18 @@ impl Upkeep {
     }
 
     pub(super) fn record_path(&self) -> PathBuf {
-        self.site.pattern.hidden("rollover")
+        self.site.pattern.hidden(Hidden::HandOverRecord)
     }
 
     pub(super) fn refusals_path(&self) -> PathBuf {
-        self.site.pattern.hidden("rollover.refused")
+        self.site.pattern.hidden(Hidden::RefusalsNote)
     }
 
     pub(super) fn lock_path(&self, job: Job) -> PathBuf {
         self.site.pattern.hidden(match job {
-            Job::Prune | Job::PruneTried => "lock",
-            Job::Compress => "compression.lock",
-            Job::HandOver => "rollover.lock",
+            Job::Prune | Job::PruneTried => Hidden::PruneLock,
+            Job::Compress => Hidden::CompressionLock,
+            Job::HandOver => Hidden::HandOverLock,
         })
     }
 }
