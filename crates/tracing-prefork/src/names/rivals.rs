@@ -17,15 +17,8 @@ pub(crate) struct Rivals(Vec<(Names, Pattern)>);
 
 impl Rivals {
     pub(crate) fn of(pattern: &Pattern) -> Self {
-        let rival = |record: PathBuf| {
-            let names = Names::read(&record)?;
-            let zone: Option<Zone> = names.zone.parse().ok();
-            let offsets = zone.and_then(|zone| Offsets::resolve(&zone).ok()).unwrap_or(Offsets::Fixed(0));
-            let theirs = names.pattern_in(pattern.directory(), offsets)?;
-            (pattern.may_meet(&theirs) && is_at_work(&record)).then_some((names, theirs))
-        };
-        let others = records(pattern.directory()).filter(|record| Some(record) != pattern.record.as_ref());
-        Self(others.filter_map(rival).collect())
+        let is_other = |record: &PathBuf| Some(record) != pattern.record.as_ref();
+        Self(records(pattern.directory()).filter(is_other).filter_map(|record| rival(pattern, &record)).collect())
     }
 
     /// Who could have made the file of that name, too.
@@ -34,8 +27,20 @@ impl Rivals {
     }
 }
 
+/// The program that holds a record, if its names can meet those of the pattern.
+fn rival(pattern: &Pattern, record: &Path) -> Option<(Names, Pattern)> {
+    let record = sys::open_to_read(record).ok()??;
+    if !is_in_use(&record) {
+        return None;
+    }
+    let names = Names::read_from(&record)?;
+    let zone: Option<Zone> = names.zone.parse().ok();
+    let offsets = zone.and_then(|zone| Offsets::resolve(&zone).ok()).unwrap_or(Offsets::Fixed(0));
+    let theirs = names.pattern_in(pattern.directory(), offsets)?;
+    pattern.may_meet(&theirs).then_some((names, theirs))
+}
+
 /// Whether a process holds the record. `false` where there are no such locks.
-fn is_at_work(record: &Path) -> bool {
-    let has_leases = |file: OwnFile| file.get().is_ok_and(sys::has_leases);
-    sys::open_to_read(record).is_ok_and(|file| file.is_some_and(has_leases)) && sys::is_held(record)
+fn is_in_use(record: &OwnFile) -> bool {
+    record.get().is_ok_and(sys::has_leases) && sys::is_shared(record).unwrap_or(true)
 }

@@ -50,7 +50,9 @@ pub(crate) use hidden::{
 pub(crate) use identity::{FileId, directory_identity, identity, identity_at, identity_of, is_link, names};
 pub(crate) use job_lock::{Holder, JobLock, Refused};
 pub(crate) use lock_outcome::LockOutcome;
-pub(crate) use locks::{Claim, Unlocked, WriteLock, WriteMode, has_leases, is_claimed, share_patiently, unshare};
+pub(crate) use locks::{
+    Claim, Unlocked, WriteLock, WriteMode, has_leases, is_claimed, is_shared, share_patiently, unshare,
+};
 pub(crate) use open::{open_to_read, read};
 pub(crate) use own_file::{OwnFile, Reader};
 pub(crate) use path::LogPath;
