@@ -12,6 +12,7 @@ pub(crate) mod hook;
 pub(crate) mod job;
 pub(crate) mod link;
 pub(crate) mod link_note;
+pub(crate) mod note;
 pub(crate) mod outcome;
 pub(crate) mod prune;
 pub(crate) mod queue;
