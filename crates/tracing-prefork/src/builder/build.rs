@@ -13,8 +13,8 @@ use crate::sys::{self, ForkWiped, WriteMode};
 use crate::time::calendar::Calendar;
 use crate::time::clock::Moment;
 use crate::time::zone::Offsets;
-use crate::upkeep::Upkeep;
 use crate::upkeep::prune::Limits;
+use crate::upkeep::{self, Upkeep};
 use crate::write::log::Log;
 use crate::write::size_limit::SizeLimit;
 use crate::write::slots::Slots;
@@ -64,16 +64,15 @@ impl Builder {
         let renewing = ForkWiped::new().map_err(open)?;
         let site = Arc::new(Site { pattern, presence, clock: self.clock, mode, process, reporter, renewing });
         site.clock.report_to(&site.reporter, site.directory());
-        let upkeep = Upkeep {
-            site: site.clone(),
+        let options = upkeep::Options {
             limits,
             min_log_files,
             compression: self.compression,
             priority: self.priority,
             hook: self.hook,
             links: self.links,
-            state: ForkWiped::new().map_err(open)?,
         };
+        let upkeep = Upkeep::new(site.clone(), options).map_err(open)?;
         let write_mode = if self.lock_writes { WriteMode::Locked } else { WriteMode::Unlocked };
         let log = Arc::new(Log {
             id: LAST_ID.fetch_add(1, Relaxed) + 1,

@@ -11,7 +11,7 @@ use crate::upkeep::outcome::Outcome;
 use crate::upkeep::queue::Queue;
 use crate::upkeep::record::Record;
 use crate::upkeep::schedule::EACH_MINUTE;
-use crate::upkeep::{Upkeep, compress, prune, refusals};
+use crate::upkeep::{Options, Upkeep, compress, prune, refusals};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,8 +128,8 @@ impl Upkeep {
     }
 
     /// As part of building: no thread is left running when the program goes on to fork.
-    pub(crate) fn prune_in_place(&self, at: i64) -> bool {
-        self.do_in_turn(Job::Prune, at)
+    pub(super) fn prune_in_place(&self, at: i64) {
+        self.do_in_turn(Job::Prune, at);
     }
 
     /// `false`: there is nothing to do, somebody else is at it, or it could not be begun.
@@ -140,9 +140,9 @@ impl Upkeep {
 
     pub(super) fn has(&self, job: Job) -> bool {
         match job {
-            Job::Prune | Job::PruneTried => self.limits.is_set(),
-            Job::Compress => self.compression.is_some(),
-            Job::HandOver => self.hook.is_some(),
+            Job::Prune | Job::PruneTried => self.options.limits.is_set(),
+            Job::Compress => self.options.compression.is_some(),
+            Job::HandOver => self.options.hook.is_some(),
         }
     }
 
@@ -171,7 +171,7 @@ impl Upkeep {
                 if outcome.held > 0 || outcome.disputed.is_some() {
                     self.state.schedule.look_again(at);
                 }
-                if job == Job::Prune && self.limits.bytes.is_some() {
+                if job == Job::Prune && self.options.limits.bytes.is_some() {
                     // The current file grows.
                     self.state.schedule.plan(at + EACH_MINUTE);
                 }
@@ -238,22 +238,23 @@ impl Upkeep {
     /// `all`: also what has failed so recently that it is not tried again by itself.
     fn work(&self, job: Job, turn: &JobLock, all: bool, at: i64) -> io::Result<Outcome> {
         self.site.look_at_record();
-        let (Self { links, .. }, Site { pattern, clock, .. }) = (self, &*self.site);
+        let (Options { links, .. }, Site { pattern, clock, .. }) = (&self.options, &*self.site);
         let (outcome, counter) = match job {
             Job::Prune | Job::PruneTried => {
-                let queue = self.hook.as_ref().map(|_| self.queue(job == Job::PruneTried, at));
-                let pruned = prune::prune(pattern, links, &self.limits, queue.as_ref(), clock, at)?;
+                let queue = self.options.hook.as_ref().map(|_| self.queue(job == Job::PruneTried, at));
+                let pruned = prune::prune(pattern, links, &self.options.limits, queue.as_ref(), clock, at)?;
                 (pruned, &self.site.counters().files_pruned)
             }
             Job::Compress => {
-                let compress = |kind| compress::compress_finished(pattern, links, kind, self.priority, clock, turn, at);
+                let compress =
+                    |kind| compress::compress_finished(pattern, links, kind, self.options.priority, clock, turn, at);
                 (
-                    self.compression.map_or_else(|| Ok(Outcome::default()), compress)?,
+                    self.options.compression.map_or_else(|| Ok(Outcome::default()), compress)?,
                     &self.site.counters().files_compressed,
                 )
             }
             Job::HandOver => {
-                let Some(hook) = &self.hook else { return Ok(Outcome::default()) };
+                let Some(hook) = &self.options.hook else { return Ok(Outcome::default()) };
                 let round = Round { pattern, hook, turn, all, now: at };
                 let outcome = round.hand_over(&self.record_path(), self.site.creation());
                 if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
@@ -286,7 +287,7 @@ impl Upkeep {
 
     /// Whether there is something to do between one rollover and the next.
     fn looks_again(&self) -> bool {
-        self.finishes_files() || self.limits.bytes.is_some()
+        self.finishes_files() || self.options.limits.bytes.is_some()
     }
 
     /// In place, waiting for others to finish. What this process has open only until its next event is finished: it is

@@ -30,6 +30,7 @@ use crate::upkeep::compression::Compression;
 use crate::upkeep::hook::Hook;
 use crate::upkeep::link::{Link, PutBack, To};
 use crate::upkeep::prune::Limits;
+use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -39,19 +40,25 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 /// What one process does for all.
 #[derive(Debug)]
 pub(crate) struct Upkeep {
-    pub(crate) site: Arc<Site>,
+    site: Arc<Site>,
+    options: Options,
+    state: ForkWiped<State>,
+}
+
+/// The options of an appender that say what is done.
+#[derive(Debug)]
+pub(crate) struct Options {
     pub(crate) limits: Limits,
     pub(crate) min_log_files: Option<NonZeroUsize>,
     pub(crate) compression: Option<Compression>,
     pub(crate) priority: Priority,
     pub(crate) hook: Option<Hook>,
     pub(crate) links: Vec<Link>,
-    pub(crate) state: ForkWiped<State>,
 }
 
 fork_wiped! {
     #[derive(Debug)]
-    pub(crate) struct State {
+    struct State {
         /// Links may lead to a file of the future, because the clock was set back.
         links_in_doubt: AtomicBool,
         /// Files of the future were there at the last look, which has been reported.
@@ -77,11 +84,15 @@ pub(crate) struct Current {
 }
 
 impl Upkeep {
+    pub(crate) fn new(site: Arc<Site>, options: Options) -> io::Result<Self> {
+        Ok(Self { site, options, state: ForkWiped::new()? })
+    }
+
     /// As part of building: the first file is open, and may be new.
     pub(crate) fn start(&self, file: Current, created: bool) {
         // What takes longer waits for the first event: that may start a thread. What a process that was killed has not
         // handed over, nobody else may until tomorrow.
-        self.state.schedule.want(created && self.finishes_files() || self.hook.is_some());
+        self.state.schedule.want(created && self.finishes_files() || self.options.hook.is_some());
         self.renew_links(file);
         self.prune_in_place(file.at);
         self.make_files();
@@ -108,7 +119,7 @@ impl Upkeep {
     pub(crate) fn earlier_file_was_opened(&self, file: Current) {
         self.state.links_in_doubt.store(true, Relaxed);
         if !self.site.process.is_bare() {
-            self.links.iter().for_each(|link| self.renew_link(link, file, PutBack::None));
+            self.options.links.iter().for_each(|link| self.renew_link(link, file, PutBack::None));
         }
     }
 
@@ -138,7 +149,7 @@ impl Upkeep {
     /// Whether a file has a name by which its lines will be found. A hard link of ours is none: it is renamed over when
     /// the next file is there.
     pub(crate) fn keeps_name(&self, file: BorrowedFd<'_>) -> bool {
-        let links = self.links.iter().filter(|link| link.is_hard());
+        let links = self.options.links.iter().filter(|link| link.is_hard());
         let names = sys::names(file);
         if names == 0 || names > links.clone().count() as u64 {
             return names > 0;
@@ -153,7 +164,7 @@ impl Upkeep {
     /// has led to a file of the future.
     fn look_at_links(&self, file: Current, in_doubt: bool) {
         let Site { pattern, clock, process, .. } = &*self.site;
-        if self.links.is_empty() || process.is_bare() {
+        if self.options.links.is_empty() || process.is_bare() {
             return;
         }
         // A late line says nothing of the clock.
@@ -161,13 +172,13 @@ impl Upkeep {
         if in_doubt {
             self.state.links_in_doubt.store(false, Relaxed);
         }
-        for link in self.links.iter().filter(|link| in_doubt || link.has_changed(pattern.directory())) {
+        for link in self.options.links.iter().filter(|link| in_doubt || link.has_changed(pattern.directory())) {
             self.renew_link(link, file, if in_doubt { PutBack::Own } else { PutBack::FarAhead });
         }
     }
 
     fn renew_links(&self, file: Current) {
-        self.links.iter().for_each(|link| self.renew_link(link, file, PutBack::FarAhead));
+        self.options.links.iter().for_each(|link| self.renew_link(link, file, PutBack::FarAhead));
     }
 
     fn renew_link(&self, link: &Link, Current { at, index }: Current, put_back: PutBack) {

@@ -20,28 +20,38 @@ pub(crate) enum Wanted {
 impl Upkeep {
     /// Whether old files go for new lines: `min_log_files`.
     pub(crate) fn makes_room_for_lines(&self) -> bool {
-        self.min_log_files.is_some()
+        self.options.min_log_files.is_some()
     }
 
     /// There is no room: removes the oldest file that may go. Says whether there may be room now.
     pub(crate) fn no_room(&self, wanted: Wanted) -> bool {
         // A new file counts.
-        let beside = || self.limits.files.and_then(|files| NonZeroUsize::new(files.get() - 1));
+        let beside = || self.options.limits.files.and_then(|files| NonZeroUsize::new(files.get() - 1));
         let keep = match wanted {
-            Wanted::Line => self.min_log_files,
-            Wanted::File => self.min_log_files.or_else(beside),
+            Wanted::Line => self.options.min_log_files,
+            Wanted::File => self.options.min_log_files.or_else(beside),
         };
         let made = self.make_room(keep);
-        if !made && wanted == Wanted::File && self.limits.is_set() {
+        if !made && wanted == Wanted::File && self.options.limits.is_set() {
             // What is beyond the other limits goes in a thread, before the next try.
             self.state.schedule.want(true);
         }
         made
     }
 
+    /// The same at build, where no thread is started: what is beyond the limits goes in place. `false`: there are no
+    /// limits.
+    pub(crate) fn no_room_at_build(&self, at: i64) -> bool {
+        let may_prune = self.options.limits.is_set();
+        if may_prune {
+            self.prune_in_place(at);
+        }
+        may_prune
+    }
+
     /// Removes the oldest file, if more than `keep` are there, or waits until another process has. In place, because
     /// the line in hand is lost otherwise.
-    pub(crate) fn make_room(&self, keep: Option<NonZeroUsize>) -> bool {
+    pub(super) fn make_room(&self, keep: Option<NonZeroUsize>) -> bool {
         let Some(keep) = keep.filter(|_| !self.site.process.is_bare()) else { return false };
         let stuck = &self.state.pruner_stuck;
         let path = self.lock_path(Job::Prune);
@@ -75,7 +85,7 @@ impl Upkeep {
         self.site.look_at_record();
         let Site { pattern, clock, .. } = &*self.site;
         let at_work = turn.as_ref().map(JobLock::at_work);
-        let removed = prune::remove_oldest(pattern, &self.links, keep, clock);
+        let removed = prune::remove_oldest(pattern, &self.options.links, keep, clock);
         drop(at_work);
         // Whoever is told may call the appender.
         drop(turn);

@@ -65,11 +65,11 @@ impl Upkeep {
     pub(super) fn make_files(&self) {
         let ask = |job| JobLock::try_take(&self.lock_path(job), self.site.creation());
         let take = |job| match ask(job) {
-            Err(error) if sys::is_want_of_room(&error) && self.make_room(self.min_log_files) => ask(job),
+            Err(error) if sys::is_want_of_room(&error) && self.make_room(self.options.min_log_files) => ask(job),
             taken => taken,
         };
         let report = |job: Job, error| self.site.report(job.operation(), &self.lock_path(job), error);
-        if self.min_log_files.is_some()
+        if self.options.min_log_files.is_some()
             && let Err(error) = take(Job::Prune)
         {
             report(Job::Prune, error);

@@ -25,10 +25,7 @@ impl Log {
     /// The same at build, where no thread is started: prunes in place.
     pub(crate) fn open_first(&self, at: i64) -> io::Result<(Opened, u32)> {
         match self.open_with_room(at, 0) {
-            Err(error) if sys::is_want_of_room(&error) && self.upkeep.limits.is_set() => {
-                self.upkeep.prune_in_place(at);
-                self.open_for(at, 0)
-            }
+            Err(error) if sys::is_want_of_room(&error) && self.upkeep.no_room_at_build(at) => self.open_for(at, 0),
             opened => opened,
         }
     }
