@@ -60,7 +60,7 @@ impl Builder {
         let (presence, notes) = names.map(settle).transpose()?.unzip();
 
         // 3. The rooms, from the lowest to the highest.
-        let reporter = Arc::new(Reporter::new(self.on_error.0, process.clone()).map_err(open)?);
+        let reporter = Arc::new(Reporter::new(self.on_error, process.clone()).map_err(open)?);
         let renewing = ForkWiped::new().map_err(open)?;
         let site = Arc::new(Site { pattern, presence, clock: self.clock, mode, process, reporter, renewing });
         site.clock.report_to(&site.reporter, site.directory());

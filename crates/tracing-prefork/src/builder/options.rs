@@ -1,7 +1,7 @@
 //! [`Builder`]: the options of an appender.
 
 use crate::Period;
-use crate::report::{self, Error};
+use crate::report::{Error, OnError};
 use crate::sys::Priority;
 use crate::time::clock::Clock;
 use crate::time::rotation::Rotation;
@@ -10,7 +10,6 @@ use crate::upkeep::compression::Compression;
 use crate::upkeep::hook::Hook;
 use crate::upkeep::link::{Kind, Link};
 use crate::write::header::Header;
-use std::fmt;
 use std::time::{Duration, SystemTime};
 
 /// Options for an [`Appender`](crate::Appender), from [`Appender::builder`](crate::Appender::builder).
@@ -70,15 +69,6 @@ pub struct Builder {
     pub(super) hook: Option<Hook>,
     pub(super) clock: Clock,
     pub(super) on_error: OnError,
-}
-
-#[derive(Default)]
-pub(super) struct OnError(pub(super) Option<report::Hook>);
-
-impl fmt::Debug for OnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "hook" } else { "standard error" })
-    }
 }
 
 impl Default for Builder {
@@ -259,8 +249,8 @@ impl Builder {
     /// });
     /// # let _ = builder;
     /// ```
-    pub fn on_error(self, hook: impl Fn(&Error) + Send + Sync + 'static) -> Self {
-        Self { on_error: OnError(Some(Box::new(hook))), ..self }
+    pub fn on_error(self, on_error: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        Self { on_error: OnError::new(on_error), ..self }
     }
 
     /// Reads the time from `clock` instead of the system: for tests, which need not wait for midnight then. If it

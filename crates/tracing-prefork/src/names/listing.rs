@@ -31,7 +31,7 @@ pub(crate) struct Found {
 pub(crate) struct Listing {
     pub(crate) found: Vec<Found>,
     /// The first directory below the log directory that could not be read.
-    pub(crate) closed: Option<(PathBuf, io::Error)>,
+    pub(crate) unreadable: Option<(PathBuf, io::Error)>,
     /// A file that another program at work could have made, too.
     pub(crate) disputed: Option<Disputed>,
 }
@@ -139,7 +139,7 @@ fn walk(
                 match walk(pattern, &path, &format!("{name}/"), depth - 1, now, listing) {
                     // Vanished: pruning has emptied it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => listing.closed = listing.closed.take().or(Some((path.clone(), error))),
+                    Err(error) => listing.unreadable = listing.unreadable.take().or(Some((path.clone(), error))),
                     Ok(()) => {}
                 }
             }

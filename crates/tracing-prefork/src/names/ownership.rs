@@ -55,7 +55,7 @@ pub(crate) fn settle(
             }
         }
         // Where nothing can be made, no file of others can be removed either.
-        Err(error) if presence::is_closed(&error) => {}
+        Err(error) if presence::forbids_files(&error) => {}
         Err(error) => notes.push((record, error)),
     }
     pattern.set_foreign(foreign);
@@ -87,7 +87,7 @@ pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'
             }
             names.extend(known);
         }
-        Err(error) if presence::is_closed(&error) || error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if presence::forbids_files(&error) || error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => notes.push((record.to_owned(), error)),
     }
     pattern.set_foreign(Foreign { directory: Some(directory), names });

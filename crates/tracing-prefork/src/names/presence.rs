@@ -64,8 +64,8 @@ impl Presence {
     }
 }
 
-/// Nothing can be made there.
-pub(crate) fn is_closed(error: &io::Error) -> bool {
+/// Whether an error says that nothing can be made in the directory.
+pub(crate) fn forbids_files(error: &io::Error) -> bool {
     [Errno::EACCES, Errno::EPERM, Errno::EROFS].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
 }
 
@@ -97,7 +97,7 @@ fn hold(record: &Path, names: &Names, creation: Creation<'_>) -> io::Result<Held
         if !names.is_in(&known) {
             // Behind a piece of a line, perhaps.
             match sys::add_to(record, format!("\n{}", names.text_beyond(&known)).as_bytes()) {
-                Err(error) if !is_closed(&error) => return Err(error),
+                Err(error) if !forbids_files(&error) => return Err(error),
                 _ => {}
             }
         }

@@ -237,19 +237,35 @@ fork_wiped! {
     }
 }
 
-pub(crate) type Hook = Box<dyn Fn(&Error) + Send + Sync>;
+type ErrorFunction = dyn Fn(&Error) + Send + Sync;
+
+/// `Builder::on_error`, or standard error if the user has given none.
+#[derive(Default)]
+pub(crate) struct OnError(Option<Box<ErrorFunction>>);
+
+impl OnError {
+    pub(crate) fn new(on_error: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(on_error)))
+    }
+}
+
+impl fmt::Debug for OnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "on_error" } else { "standard error" })
+    }
+}
 
 /// Counts failures and tells the user of them, at most once a minute for each operation.
 pub(crate) struct Reporter {
-    hook: Option<Hook>,
+    on_error: OnError,
     built: Instant,
     process: Arc<Process>,
     counters: ForkWiped<Counters>,
 }
 
 impl Reporter {
-    pub(crate) fn new(hook: Option<Hook>, process: Arc<Process>) -> io::Result<Self> {
-        Ok(Self { hook, built: Instant::now(), process, counters: ForkWiped::new()? })
+    pub(crate) fn new(on_error: OnError, process: Arc<Process>) -> io::Result<Self> {
+        Ok(Self { on_error, built: Instant::now(), process, counters: ForkWiped::new()? })
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -297,9 +313,9 @@ impl Reporter {
         let outer = TELLING.replace(sys::generation());
         let error = Error { suppressed: limit.suppressed.swap(0, Relaxed), ..self.error(operation, path, source) };
         let told = outer != sys::generation()
-            && match &self.hook {
+            && match &self.on_error.0 {
                 None => write(&text(&error)),
-                Some(hook) => user_code::run("on_error", || hook(&error))
+                Some(on_error) => user_code::run("on_error", || on_error(&error))
                     .or_else(|panic| {
                         self.counters().errors.fetch_add(1, Relaxed);
                         if write(&format!("{panic}; it was told: {}", text(&error))) { Ok(()) } else { Err(panic) }
@@ -332,6 +348,6 @@ fn text(error: &Error) -> String {
 
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.hook.is_some() { "hook" } else { "standard error" })
+        self.on_error.fmt(f)
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn compress_finished(
     now: i64,
 ) -> io::Result<Outcome> {
     let listing = listing::list_own(pattern, now)?;
-    let mut outcome = Outcome { failed: listing.closed, disputed: listing.disputed, ..Outcome::default() };
+    let mut outcome = Outcome { failed: listing.unreadable, disputed: listing.disputed, ..Outcome::default() };
     let mut files = Vec::new();
     for found in listing.found {
         match found.place {
@@ -198,13 +198,11 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
 }
 
 /// Removes the plain file, of which the archive is there.
-fn remove(plain: &Path, closed: &FinishedFile) -> io::Result<Archived> {
+fn remove(plain: &Path, file: &FinishedFile) -> io::Result<Archived> {
     match sys::unlink(plain) {
         // Moved away in this very moment. Without a name it is removed: a file server can answer so to its own removal,
         // asked twice.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && closed.file().status()?.links > 0 => {
-            Ok(Archived::Gone)
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound && file.file().status()?.links > 0 => Ok(Archived::Gone),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(Archived::Done),
     }

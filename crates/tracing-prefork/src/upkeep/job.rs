@@ -1,30 +1,31 @@
-//! The jobs, pruning, compressing and handing over: by which process, in which thread. When is in `schedule`; what may
-//! go in `prune`, how a file becomes an archive in `compress`, what the user's hook is given in `hook`.
+//! The jobs, which are to prune, to compress and to hand over: which process does them, and in which thread. `schedule`
+//! says when. `prune` says which files may go, `compress` how a file becomes an archive, `hand_over` what the user's
+//! hook is given.
 
 use crate::names::listing::Disputed;
 use crate::names::site::Site;
 use crate::process::user_code;
 use crate::report::{Error, Operation};
 use crate::sys::{self, Holder, JobLock, Refused};
-use crate::upkeep::hook::Round;
+use crate::upkeep::hand_over::HandOver;
+use crate::upkeep::hand_over_record::HandOverRecord;
 use crate::upkeep::outcome::Outcome;
 use crate::upkeep::queue::Queue;
-use crate::upkeep::record::Record;
 use crate::upkeep::schedule::EACH_MINUTE;
-use crate::upkeep::{Options, Upkeep, compress, prune, refusals};
+use crate::upkeep::{Upkeep, compress, prune, refusals};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What one process, and one thread in it, does for all. Each behind a lock of its own, so that nobody who wants to
-/// prune has to wait for a compression, or for the user's hook.
+/// What one process, and one thread in it, does for all. Each job has a lock of its own, so that nobody who wants to
+/// prune waits for a compression or for the user's hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Job {
     Prune,
     Compress,
     HandOver,
-    /// Prunes when everything has just been handed over that could be.
+    /// Prunes right after a hand-over: whatever could be handed over has been.
     PruneTried,
 }
 
@@ -51,20 +52,33 @@ impl Job {
     }
 }
 
-/// Seconds after which whoever has a turn is taken for stopped: most turns take less than one. Compressing takes as
-/// long as it takes, and so does the user's hook.
+/// Seconds after which the holder of a turn may have been stopped. Most turns take less than one second. Compressing
+/// and the user's hook take longer.
 pub(super) const PATIENCE: i64 = 5 * 60;
 const PATIENCE_WITH_COMPRESSION: i64 = 15 * 60;
 pub(super) const PATIENCE_WITH_HOOK: i64 = 3600;
 
-/// The work of a thread that has been started. Dropped before it is done, if the thread panics, or never comes to it.
+/// The thread that does the jobs. It counts as lost if it is dropped before it is done: it has panicked, or has never
+/// begun.
 #[derive(Debug)]
-struct Begun {
+struct JobsThread {
     upkeep: Arc<Upkeep>,
     done: bool,
 }
 
-impl Drop for Begun {
+impl JobsThread {
+    fn run(mut self, turn: JobLock, at: i64) {
+        self.upkeep.do_job(Job::Prune, turn, at);
+        self.upkeep.do_in_turn(Job::Compress, at);
+        if self.upkeep.do_in_turn(Job::HandOver, at) {
+            // Files that have waited for the hook may go now.
+            self.upkeep.do_in_turn(Job::PruneTried, at);
+        }
+        self.done = true;
+    }
+}
+
+impl Drop for JobsThread {
     fn drop(&mut self) {
         if !self.done {
             self.upkeep.state.schedule.set_lost(true);
@@ -73,66 +87,57 @@ impl Drop for Begun {
 }
 
 impl Upkeep {
-    pub(super) fn work_if_wanted(self: &Arc<Self>) {
+    pub(super) fn start_jobs_if_wanted(self: &Arc<Self>) {
         if self.state.schedule.take_wanted() {
-            self.start_work();
+            self.start_jobs();
         }
     }
 
-    /// Does what there is to do in a short-lived thread, because removing a gigabyte takes 158 ms (measured). If none
-    /// can be started, prunes in place. Does nothing if somebody else is at it.
-    pub(super) fn start_work(self: &Arc<Self>) {
-        // Not the time of the event that has led here: beside a late line the files of others would be of the future.
+    /// Does the jobs in a short-lived thread: removing a gigabyte takes 158 ms (measured). If no thread can be started,
+    /// prunes in place. Does nothing if somebody else has the turn to prune.
+    pub(super) fn start_jobs(self: &Arc<Self>) {
+        // 1. Is there a job, and may this process do it? The time is the clock's and not the event's: for a late line,
+        // the files of other processes would be of the future.
         let at = self.site.clock.exact_second();
         let wanted = self.has(Job::Prune) || self.finishes_files();
         if !wanted || self.site.process.is_bare() {
             return;
         }
+        // 2. Take the turn to prune.
         let Some(turn) = self.try_take_turn(Job::Prune, at) else { return };
-        let begun = Begun { upkeep: self.clone(), done: false };
-        let work = move || {
-            let mut begun = begun;
-            let upkeep = &begun.upkeep;
-            upkeep.do_job(Job::Prune, turn, at);
-            upkeep.do_in_turn(Job::Compress, at);
-            if upkeep.do_in_turn(Job::HandOver, at) {
-                // What has waited for the hook.
-                upkeep.do_in_turn(Job::PruneTried, at);
-            }
-            begun.done = true;
-        };
-        if let Err(error) = sys::spawn("log-retention", work) {
-            // The turn went with the closure.
-            self.state.schedule.set_lost(false);
-            if self.has(Job::HandOver) {
-                self.note_refusal(at);
-            }
-            self.prune_in_place(at);
-            if let Some(job) = [Job::HandOver, Job::Compress].into_iter().find(|job| self.has(*job)) {
-                self.site.report(job.operation(), self.site.pattern.directory(), error);
-                self.state.schedule.look_again(at);
-            }
+        // 3. Start the thread.
+        let thread = JobsThread { upkeep: self.clone(), done: false };
+        let Err(error) = sys::spawn("log-retention", move || thread.run(turn, at)) else { return };
+        // 4. Or prune in place, and plan the other jobs. The turn went with the closure.
+        self.state.schedule.set_lost(false);
+        if self.has(Job::HandOver) {
+            self.note_refusal(at);
+        }
+        self.prune_in_place(at);
+        if let Some(job) = [Job::HandOver, Job::Compress].into_iter().find(|job| self.has(*job)) {
+            self.site.report(job.operation(), self.site.directory(), error);
+            self.state.schedule.look_again(at);
         }
     }
 
-    /// If the last thread that was started has ended in the middle of its work, or before it: counts that, and prunes
-    /// in place.
-    pub(super) fn make_up_for_lost_work(&self) {
+    /// If the last thread ended before it was done: reports that, and prunes in place.
+    pub(super) fn make_up_for_lost_thread(&self) {
         if self.state.schedule.set_lost(false) {
             let at = self.site.clock.exact_second();
             let error = io::Error::other("the thread that prunes, compresses and hands over has panicked");
-            self.site.report(Operation::Retention, self.site.pattern.directory(), error);
+            self.site.report(Operation::Retention, self.site.directory(), error);
             self.prune_in_place(at);
             self.state.schedule.look_again(at);
         }
     }
 
-    /// As part of building: no thread is left running when the program goes on to fork.
+    /// Prunes on this thread. `build` does so, because a thread must not be left running when the program goes on to
+    /// fork.
     pub(super) fn prune_in_place(&self, at: i64) {
         self.do_in_turn(Job::Prune, at);
     }
 
-    /// `false`: there is nothing to do, somebody else is at it, or it could not be begun.
+    /// Does a job, if somebody wants it and nobody else has the turn. `false`: it was not done.
     fn do_in_turn(&self, job: Job, at: i64) -> bool {
         let turn = if self.has(job) { self.try_take_turn(job, at) } else { None };
         turn.is_some_and(|turn| self.do_job(job, turn, at))
@@ -146,49 +151,149 @@ impl Upkeep {
         }
     }
 
-    /// Whether there is something to do with files when the last process has let go of them.
+    /// Whether there is a job for files that are finished.
     pub(super) fn finishes_files(&self) -> bool {
         self.has(Job::Compress) || self.has(Job::HandOver)
     }
 
-    /// Reports what a job has failed with. A file or a directory that has gone is no failure: there is nothing to do
-    /// with it, and whoever writes next makes a new one.
+    /// Does a job, reports what it has come to, and plans the next time. `false`: it could not be begun.
+    fn do_job(&self, job: Job, turn: JobLock, at: i64) -> bool {
+        // 1. The job. The turn ends before anybody is told, since whoever is told may call the appender.
+        let at_work = turn.at_work();
+        let outcome = self.run(job, &turn, false, at);
+        drop(at_work);
+        drop(turn);
+        let mut outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.report_unless_gone(job.operation(), self.site.directory(), error);
+                self.state.schedule.look_again(at);
+                return false;
+            }
+        };
+        // 2. The next time.
+        if outcome.held > 0 || outcome.disputed.is_some() {
+            self.state.schedule.look_again(at);
+        }
+        if job == Job::Prune && self.options.limits.bytes.is_some() {
+            // The current file grows.
+            self.state.schedule.plan(at + EACH_MINUTE);
+        }
+        // 3. The reports.
+        if let Some((path, error)) = outcome.failed.take() {
+            self.report_unless_gone(job.operation(), &path, error);
+        }
+        let was_begun = !outcome.refused;
+        self.report_findings(job, outcome, at);
+        was_begun
+    }
+
+    /// Does a job in place, for a caller who waits for it. Waits for others who have the turn. A file that this process
+    /// has open only until its next event is finished, so the process is to `let_go` of it first.
+    pub(crate) fn do_now(&self, job: Job, let_go: impl FnOnce(i64)) -> Result<usize, Error> {
+        if !self.has(job) {
+            return Ok(0);
+        }
+        let error = |path: &Path, error| self.site.reporter.error(job.operation(), path, error);
+        // 1. Take the turn.
+        self.site.wait_for_record(sys::PATIENCE);
+        let path = self.lock_path(job);
+        let turn = match JobLock::take(&path, self.site.creation()) {
+            Ok(Err(Refused { holder: Holder::ThisThread, .. })) => return Err(error(&path, user_code::called_back())),
+            Ok(taken) => taken.map_err(Refused::into_error),
+            Err(failed) => Err(failed),
+        };
+        if turn.is_err() && job == Job::HandOver {
+            self.note_refusal(self.site.clock.exact_second());
+        }
+        let turn = turn.map_err(|failed| error(&path, failed))?;
+        // 2. Do the job.
+        let at_work = turn.at_work();
+        let at = self.site.clock.exact_second();
+        if job != Job::Prune {
+            let_go(at);
+        }
+        let outcome = self.run(job, &turn, true, at);
+        drop(at_work);
+        drop(turn);
+        // 3. Report what is no failure, and answer the caller.
+        let mut outcome = outcome.map_err(|failed| error(self.site.directory(), failed))?;
+        let (done, failed) = (outcome.done, outcome.failed.take());
+        self.report_findings(job, outcome, at);
+        failed.map_or(Ok(done), |(path, failed)| Err(error(&path, failed)))
+    }
+
+    /// Runs a job in its turn, and counts the files. `by_hand`: somebody has called `hand_over()`, so files on which
+    /// the hook failed a moment ago come too.
+    fn run(&self, job: Job, turn: &JobLock, by_hand: bool, at: i64) -> io::Result<Outcome> {
+        self.site.look_at_record();
+        let counters = self.site.counters();
+        let (outcome, counter) = match job {
+            Job::Prune | Job::PruneTried => (self.prune(job == Job::PruneTried, at)?, &counters.files_pruned),
+            Job::Compress => (self.compress(turn, at)?, &counters.files_compressed),
+            Job::HandOver => (self.hand_over(turn, by_hand, at)?, &counters.files_handed_over),
+        };
+        counter.fetch_add(outcome.done as u64, Relaxed);
+        Ok(outcome)
+    }
+
+    /// `tried`: whatever could be handed over has just been handed over.
+    fn prune(&self, tried: bool, at: i64) -> io::Result<Outcome> {
+        let Site { pattern, clock, .. } = &*self.site;
+        let queue = self.options.hook.as_ref().map(|_| self.queue(tried, at));
+        prune::prune(pattern, &self.options.links, &self.options.limits, queue.as_ref(), clock, at)
+    }
+
+    fn compress(&self, turn: &JobLock, at: i64) -> io::Result<Outcome> {
+        let Site { pattern, clock, .. } = &*self.site;
+        let Some(kind) = self.options.compression else { return Ok(Outcome::default()) };
+        compress::compress_finished(pattern, &self.options.links, kind, self.options.priority, clock, turn, at)
+    }
+
+    fn hand_over(&self, turn: &JobLock, by_hand: bool, now: i64) -> io::Result<Outcome> {
+        let Some(hook) = &self.options.hook else { return Ok(Outcome::default()) };
+        let hand_over = HandOver { pattern: &self.site.pattern, hook, turn, by_hand, now };
+        let outcome = hand_over.run(&self.record_path(), self.site.creation());
+        if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
+            self.note_refusal(now);
+        } else if let Err(error) = refusals::forget(&self.refusals_path(), self.site.creation()) {
+            self.report_unless_gone(Operation::OnRollover, &self.refusals_path(), error);
+        }
+        outcome
+    }
+
+    /// What retention asks of the hook.
+    fn queue(&self, tried: bool, at: i64) -> Queue {
+        let record = HandOverRecord::read(&self.record_path(), self.site.creation());
+        let called = record.last_call().is_some_and(|(called, _)| at - called < refusals::DAY);
+        let refused = !called && refusals::have_lasted(&self.refusals_path(), at);
+        Queue::new(tried || refused, record, at)
+    }
+
+    /// The process that makes a new file does the jobs for the files before it. But that may be a worker which ends
+    /// while others still have those files open. So each process looks again some time after its own rollover.
+    pub(crate) fn rolled_over(&self, at: i64) {
+        if self.finishes_files() || self.options.limits.bytes.is_some() {
+            self.state.schedule.plan(at + EACH_MINUTE);
+        }
+    }
+}
+
+/// What is told of the jobs.
+impl Upkeep {
+    /// Reports the failure of a job. A file or a directory that has gone is no failure: there is nothing to do with it,
+    /// and whoever writes next makes a new one.
     pub(super) fn report_unless_gone(&self, operation: Operation, path: &Path, error: io::Error) {
         if error.kind() != io::ErrorKind::NotFound {
             self.site.report(operation, path, error);
         }
     }
 
-    /// `false`: it could not be begun.
-    fn do_job(&self, job: Job, turn: JobLock, at: i64) -> bool {
-        let at_work = turn.at_work();
-        let outcome = self.work(job, &turn, false, at);
-        drop(at_work);
-        // Whoever is told may call the appender.
-        drop(turn);
-        match outcome {
-            Ok(outcome) => {
-                if outcome.held > 0 || outcome.disputed.is_some() {
-                    self.state.schedule.look_again(at);
-                }
-                if job == Job::Prune && self.options.limits.bytes.is_some() {
-                    // The current file grows.
-                    self.state.schedule.plan(at + EACH_MINUTE);
-                }
-                if let Some((path, error)) = outcome.failed {
-                    self.report_unless_gone(job.operation(), &path, error);
-                }
-                self.report_unseen(outcome.unseen);
-                self.report_ahead(job, outcome.ahead);
-                self.report_dispute(job, outcome.disputed, at);
-                !outcome.refused
-            }
-            Err(error) => {
-                self.report_unless_gone(job.operation(), self.site.pattern.directory(), error);
-                self.state.schedule.look_again(at);
-                false
-            }
-        }
+    /// Reports what a job has found beside its failure.
+    fn report_findings(&self, job: Job, found: Outcome, at: i64) {
+        self.report_unseen(found.unseen);
+        self.report_ahead(job, found.ahead);
+        self.report_dispute(job, found.disputed, at);
     }
 
     fn report_unseen(&self, removed: Option<PathBuf>) {
@@ -198,7 +303,7 @@ impl Upkeep {
         }
     }
 
-    /// Once, until none is there any more.
+    /// Reports files of the future once, until there are none any more.
     fn report_ahead(&self, job: Job, found: Option<PathBuf>) {
         if job.operation() != Operation::Retention {
             return;
@@ -210,10 +315,10 @@ impl Upkeep {
         }
     }
 
-    /// Once, when it has lasted for minutes. While a program is started anew with other options, processes of before
-    /// have the files until they end.
+    /// Reports a dispute once, when it has lasted for minutes. Before that, a program may be starting anew with other
+    /// options, and its earlier processes have the files until they end.
     fn report_dispute(&self, job: Job, disputed: Option<Disputed>, at: i64) {
-        // The others find the same.
+        // One job tells of it: the others find the same.
         let first = [Job::Prune, Job::Compress, Job::HandOver].into_iter().find(|job| self.has(*job));
         if first != Some(job) {
             return;
@@ -233,96 +338,5 @@ impl Upkeep {
              over until it ends; give one of the two another directory, prefix or suffix"
         );
         self.site.report(Operation::Names, &path, io::Error::new(io::ErrorKind::AlreadyExists, text));
-    }
-
-    /// `all`: also what has failed so recently that it is not tried again by itself.
-    fn work(&self, job: Job, turn: &JobLock, all: bool, at: i64) -> io::Result<Outcome> {
-        self.site.look_at_record();
-        let (Options { links, .. }, Site { pattern, clock, .. }) = (&self.options, &*self.site);
-        let (outcome, counter) = match job {
-            Job::Prune | Job::PruneTried => {
-                let queue = self.options.hook.as_ref().map(|_| self.queue(job == Job::PruneTried, at));
-                let pruned = prune::prune(pattern, links, &self.options.limits, queue.as_ref(), clock, at)?;
-                (pruned, &self.site.counters().files_pruned)
-            }
-            Job::Compress => {
-                let compress =
-                    |kind| compress::compress_finished(pattern, links, kind, self.options.priority, clock, turn, at);
-                (
-                    self.options.compression.map_or_else(|| Ok(Outcome::default()), compress)?,
-                    &self.site.counters().files_compressed,
-                )
-            }
-            Job::HandOver => {
-                let Some(hook) = &self.options.hook else { return Ok(Outcome::default()) };
-                let round = Round { pattern, hook, turn, all, now: at };
-                let outcome = round.hand_over(&self.record_path(), self.site.creation());
-                if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
-                    self.note_refusal(at);
-                } else if let Err(error) = refusals::forget(&self.refusals_path(), self.site.creation()) {
-                    self.report_unless_gone(Operation::OnRollover, &self.refusals_path(), error);
-                }
-                (outcome?, &self.site.counters().files_handed_over)
-            }
-        };
-        counter.fetch_add(outcome.done as u64, Relaxed);
-        Ok(outcome)
-    }
-
-    /// What retention has to know of the hook.
-    fn queue(&self, tried: bool, at: i64) -> Queue {
-        let record = Record::read(&self.record_path(), self.site.creation());
-        let called = record.last_call().is_some_and(|(called, _)| at - called < refusals::DAY);
-        let refused = !called && refusals::have_lasted(&self.refusals_path(), at);
-        Queue::new(tried || refused, record, at)
-    }
-
-    /// Whoever makes a new file looks after those before it; but that may be a worker that has ended before they were
-    /// let go of. So each process looks again some time after its own rollover.
-    pub(crate) fn rolled_over(&self, at: i64) {
-        if self.looks_again() {
-            self.state.schedule.plan(at + EACH_MINUTE);
-        }
-    }
-
-    /// Whether there is something to do between one rollover and the next.
-    fn looks_again(&self) -> bool {
-        self.finishes_files() || self.options.limits.bytes.is_some()
-    }
-
-    /// In place, waiting for others to finish. What this process has open only until its next event is finished: it is
-    /// to `let_go` of that first.
-    pub(crate) fn do_now(&self, job: Job, let_go: impl FnOnce(i64)) -> Result<usize, Error> {
-        if !self.has(job) {
-            return Ok(0);
-        }
-        let error = |path: &Path, error| self.site.reporter.error(job.operation(), path, error);
-        self.site.wait_for_record(sys::PATIENCE);
-        let path = self.lock_path(job);
-        let turn = match JobLock::take(&path, self.site.creation()) {
-            Ok(Err(Refused { holder: Holder::ThisThread, .. })) => return Err(error(&path, user_code::called_back())),
-            Ok(taken) => taken.map_err(Refused::into_error),
-            Err(error) => Err(error),
-        };
-        if turn.is_err() && job == Job::HandOver {
-            self.note_refusal(self.site.clock.exact_second());
-        }
-        let turn = turn.map_err(|failed| error(&path, failed))?;
-        let at_work = turn.at_work();
-        let at = self.site.clock.exact_second();
-        if job != Job::Prune {
-            let_go(at);
-        }
-        let outcome = self.work(job, &turn, true, at);
-        drop(at_work);
-        drop(turn);
-        let outcome = outcome.map_err(|failed| error(self.site.pattern.directory(), failed))?;
-        self.report_unseen(outcome.unseen);
-        self.report_ahead(job, outcome.ahead);
-        self.report_dispute(job, outcome.disputed, at);
-        match outcome.failed {
-            None => Ok(outcome.done),
-            Some((path, failed)) => Err(error(&path, failed)),
-        }
     }
 }

@@ -8,6 +8,8 @@ pub(crate) mod busy;
 pub(crate) mod compress;
 pub(crate) mod compression;
 pub(crate) mod copy;
+pub(crate) mod hand_over;
+pub(crate) mod hand_over_record;
 pub(crate) mod hook;
 pub(crate) mod job;
 pub(crate) mod link;
@@ -16,7 +18,6 @@ pub(crate) mod note;
 pub(crate) mod outcome;
 pub(crate) mod prune;
 pub(crate) mod queue;
-pub(crate) mod record;
 pub(crate) mod refusals;
 pub(crate) mod rest;
 pub(crate) mod room;
@@ -111,7 +112,7 @@ impl Upkeep {
             return;
         }
         self.renew_links(file);
-        self.work_if_wanted();
+        self.start_jobs_if_wanted();
     }
 
     /// The file of an earlier period has been opened than another that is open. That is for a late line, or the clock
@@ -139,10 +140,10 @@ impl Upkeep {
         if let Some(file) = file {
             self.look_at_links(file, in_doubt);
         }
-        self.make_up_for_lost_work();
-        self.work_if_wanted();
+        self.make_up_for_lost_thread();
+        self.start_jobs_if_wanted();
         if self.state.schedule.is_due(at) {
-            self.start_work();
+            self.start_jobs();
         }
     }
 

@@ -1,17 +1,18 @@
 //! What a job has come to.
 
 use crate::names::listing::Disputed;
+use crate::process::user_code;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// What a round over all files came to.
+/// What one run of a job has come to.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// Files removed, compressed or handed over.
+    /// How many files were removed, compressed or handed over.
     pub(crate) done: usize,
-    /// Files that would have been, had not somebody had them open, or needed them.
+    /// How many files must wait, because somebody has them open or needs them.
     pub(crate) held: usize,
-    /// The first directory that could not be read, or else the first file with which it failed.
+    /// The first directory that could not be read, or else the first file on which the job failed.
     pub(crate) failed: Option<(PathBuf, io::Error)>,
     /// The hook could not be called.
     pub(crate) refused: bool,
@@ -21,4 +22,14 @@ pub(crate) struct Outcome {
     pub(crate) ahead: Option<PathBuf>,
     /// A file that another program at work could have made, too.
     pub(crate) disputed: Option<Disputed>,
+}
+
+impl Outcome {
+    /// Notes a failure, if it is the first. An error of the hook can be of a type of the user's.
+    pub(super) fn note_failure(&mut self, path: &Path, error: io::Error) {
+        match self.failed {
+            None => self.failed = Some((path.to_owned(), error)),
+            Some(_) => user_code::discard(error),
+        }
+    }
 }

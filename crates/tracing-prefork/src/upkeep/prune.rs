@@ -83,8 +83,8 @@ pub(crate) fn prune(
     clock: &Clock,
     now: i64,
 ) -> io::Result<Outcome> {
-    let Surplus { files, ahead, closed, disputed } = surplus(pattern, links, limits, clock, now)?;
-    let mut outcome = Outcome { failed: closed, ahead, disputed, ..Outcome::default() };
+    let Surplus { files, ahead, unreadable, disputed } = surplus(pattern, links, limits, clock, now)?;
+    let mut outcome = Outcome { failed: unreadable, ahead, disputed, ..Outcome::default() };
     for Kept { place, name, path, .. } in files {
         let rested = || age::has_rested(place.span, &path, now);
         let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
@@ -128,7 +128,7 @@ struct Surplus {
     /// A file of the future, whether it goes or not.
     ahead: Option<PathBuf>,
     /// A directory that could not be read.
-    closed: Option<(PathBuf, io::Error)>,
+    unreadable: Option<(PathBuf, io::Error)>,
     /// A file that another program at work could have made, too.
     disputed: Option<Disputed>,
 }
@@ -138,7 +138,7 @@ struct Surplus {
 /// that were killed have left.
 fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
     let mut files = Vec::new();
-    let Listing { found, closed, disputed } = listing::list_own(pattern, now)?;
+    let Listing { found, unreadable, disputed } = listing::list_own(pattern, now)?;
     for found in found {
         match found.place.or(found.archive_of) {
             // A link of that name is not ours.
@@ -162,7 +162,7 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, no
     };
     let surplus = files.into_iter().enumerate().filter(goes).map(|(_, file)| file);
     let files = surplus.chain(future.into_iter().filter(|file| age::has_rested_in_future(&file.path))).collect();
-    Ok(Surplus { files, ahead, closed, disputed })
+    Ok(Surplus { files, ahead, unreadable, disputed })
 }
 
 /// Whether nothing more is written to a file: its period has ended, or another file of that period has followed.

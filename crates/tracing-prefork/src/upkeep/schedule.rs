@@ -1,4 +1,4 @@
-//! When the jobs are done again: at a new file, and at a second that was planned.
+//! When the jobs are done: when a file was created, and at a planned second.
 
 use crate::sys::fork_wiped;
 use std::ops::RangeInclusive;
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64};
 /// Seconds for which the file of a period that has ended stays open for lines that are still on their way.
 pub(crate) const GRACE: i64 = 5;
 
-/// Seconds until files that could not be pruned, compressed or handed over, because a process still had them open, are
-/// looked at again: first, when the others have let go, then ever more rarely.
+/// Seconds until the next look at files that could not be pruned, compressed or handed over because a process had them
+/// open. The first look comes when the others have let go; each pause is twice as long as the one before.
 pub(crate) const LOOK_AGAIN: RangeInclusive<i64> = GRACE + 2..=3600;
 
 /// Seconds until the bytes of all files are added up again.
@@ -18,23 +18,24 @@ pub(crate) const EACH_MINUTE: i64 = 60;
 fork_wiped! {
     #[derive(Debug)]
     pub(crate) struct Schedule {
-        /// A file has been created, so that there may be one too many, and one that is finished.
+        /// A file was created. So there may be one too many, and one that is finished.
         wanted: AtomicBool,
-        /// A thread that was started for it has ended before it was done.
+        /// The last thread that was started for the jobs ended before it was done.
         lost: AtomicBool,
-        /// The second at which to look again, 0 for none; and how many seconds were left for that.
+        /// The second at which to look again; 0 for none.
         at: AtomicI64,
+        /// The last pause before a look, in seconds.
         delay: AtomicI64,
     }
 }
 
 impl Schedule {
-    /// Has the jobs done at the next occasion, or not any more.
+    /// Says whether the jobs are to be done at the next occasion.
     pub(crate) fn want(&self, wanted: bool) {
         self.wanted.store(wanted, Relaxed);
     }
 
-    /// Says once that they are wanted. What was planned is done with that.
+    /// Says once that the jobs are wanted. That includes what was planned.
     pub(crate) fn take_wanted(&self) -> bool {
         let taken = self.wanted.load(Relaxed) && self.wanted.swap(false, Relaxed);
         if taken {
@@ -44,12 +45,12 @@ impl Schedule {
         taken
     }
 
-    /// The thread that was started has not done its work; or that was made up for.
+    /// Notes whether the last thread was lost, and says whether it was before.
     pub(crate) fn set_lost(&self, lost: bool) -> bool {
         self.lost.swap(lost, Relaxed)
     }
 
-    /// Plans the next look because something could not be done.
+    /// Plans the next look, because something could not be done.
     pub(crate) fn look_again(&self, at: i64) {
         let delay = (self.delay.load(Relaxed) * 2).clamp(*LOOK_AGAIN.start(), *LOOK_AGAIN.end());
         if self.plan(at + delay) {
@@ -57,13 +58,14 @@ impl Schedule {
         }
     }
 
-    /// Has the jobs done again at that second, unless they are to be done sooner.
+    /// Plans the jobs for a second. `false`: they are planned for an earlier one.
     pub(crate) fn plan(&self, at: i64) -> bool {
         let sooner = |planned| (planned == 0 || at < planned).then_some(at);
         self.at.fetch_update(Relaxed, Relaxed, sooner).is_ok()
     }
 
-    /// Whether the jobs are due again. What was planned by a clock that was ahead is.
+    /// Says once that the planned second has come. A planned second more than an hour ahead was set by a wrong clock
+    /// and counts as come.
     pub(crate) fn is_due(&self, at: i64) -> bool {
         let due = self.at.load(Relaxed);
         due != 0

@@ -1,15 +1,16 @@
-//! Turns at the jobs: the locks behind which one process at a time does a job, and who has had one for too long.
+//! Turns at the jobs: the locks behind which one process at a time does a job, and who has had a turn for too long.
 
 use crate::names::hidden::Hidden;
 use crate::report::Operation;
 use crate::sys::{self, Holder, JobLock, Refused};
+use crate::upkeep::hand_over_record::{HandOverRecord, Writer};
 use crate::upkeep::job::{Job, PATIENCE_WITH_HOOK};
-use crate::upkeep::record::{self, Record};
 use crate::upkeep::{Upkeep, busy, refusals};
 use std::io;
 use std::path::{Path, PathBuf};
 
 impl Upkeep {
+    /// The turn at a job, or `None` if somebody else has it or it cannot be had. Then this process looks again later.
     pub(super) fn try_take_turn(&self, job: Job, at: i64) -> Option<JobLock> {
         let path = self.lock_path(job);
         match JobLock::try_take(&path, self.site.creation()) {
@@ -20,20 +21,21 @@ impl Upkeep {
         if job == Job::HandOver {
             self.note_refusal(at);
         }
-        // Whoever is at it may have looked before the last file was finished, or has grown.
+        // The holder may have looked before the last file was finished, or before a file grew.
         self.state.schedule.look_again(at);
         None
     }
 
-    /// Reports a holder that has had the turn for minutes.
+    /// Reports a holder that has had the turn for minutes and does not seem to run.
     fn report_if_stuck(&self, job: Job, lock: &Path, refused: Refused, at: i64) {
         if matches!(refused.holder, Holder::Own | Holder::ThisThread) {
             return;
         }
+        // 1. Since when has it had the turn, and for how long may it? A call of the hook begins the time anew.
         let mut since = self.state.busy[job.lock()].since(refused, at);
         let mut patience = job.patience();
         if job == Job::HandOver
-            && let Some((called, in_hook)) = Record::read(&self.record_path(), self.site.creation()).last_call()
+            && let Some((called, in_hook)) = HandOverRecord::read(&self.record_path(), self.site.creation()).last_call()
         {
             since = since.max(called.min(at));
             patience = if in_hook { PATIENCE_WITH_HOOK } else { patience };
@@ -42,17 +44,18 @@ impl Upkeep {
             self.state.schedule.plan(since + patience);
             return;
         }
-        // A turn that lasts because the work does ends by itself.
+        // 2. Does it run, or has the turn ended meanwhile? A turn that lasts because the work does ends by itself.
         let again = || JobLock::try_take(lock, self.site.creation()).is_ok_and(|turn| turn.err() == Some(refused));
-        if busy::is_at_work(refused.holder) || !again() {
+        if busy::is_running(refused.holder) || !again() {
             return;
         }
+        // 3. Report it.
         let (holder, minutes) = (refused.holder, (at - since) / 60);
         let text = format!("{holder} has been at it for {minutes} minutes; if it was stopped, let it go on, or end it");
         self.site.report(job.operation(), lock, io::Error::new(io::ErrorKind::WouldBlock, text));
     }
 
-    /// Retention waits for the hook for a day after this.
+    /// Notes that a hand-over was refused. After a day of refusals retention does not wait for the hook any more.
     pub(super) fn note_refusal(&self, at: i64) {
         let path = self.refusals_path();
         if let Err(error) = refusals::note(&path, self.site.creation(), at) {
@@ -60,39 +63,46 @@ impl Upkeep {
         }
     }
 
-    /// Makes the files now that could not be made any more when the disk is full: the locks of what can make room then,
-    /// and the hook's record.
+    /// At build: makes the hidden files that nobody could make later on a full disk. These are the lock of whoever
+    /// makes room, the lock of whoever hands over, the record of hand-overs and the note of refusals.
     pub(super) fn make_files(&self) {
-        let ask = |job| JobLock::try_take(&self.lock_path(job), self.site.creation());
-        let take = |job| match ask(job) {
-            Err(error) if sys::is_want_of_room(&error) && self.make_room(self.options.min_log_files) => ask(job),
-            taken => taken,
-        };
         let report = |job: Job, error| self.site.report(job.operation(), &self.lock_path(job), error);
         if self.options.min_log_files.is_some()
-            && let Err(error) = take(Job::Prune)
+            && let Err(error) = self.make_lock(Job::Prune)
         {
             report(Job::Prune, error);
         }
         if self.has(Job::HandOver) {
-            let open = || {
-                let (_, wrong) = record::Writer::open(&self.record_path(), self.site.creation())?;
-                wrong.map_or_else(|| refusals::prepare(&self.refusals_path(), self.site.creation()), Err)
-            };
-            match take(Job::HandOver) {
-                Ok(Ok(turn)) => {
-                    let at_work = turn.at_work();
-                    let opened = open();
-                    drop(at_work);
-                    drop(turn);
-                    if let Err(error) = opened {
-                        self.site.report(Operation::OnRollover, &self.record_path(), error);
-                    }
-                }
-                // Whoever has the turn makes them.
+            match self.make_lock(Job::HandOver) {
+                Ok(Ok(turn)) => self.make_record(turn),
+                // Whoever has the turn makes the record.
                 Ok(Err(_)) => {}
                 Err(error) => report(Job::HandOver, error),
             }
+        }
+    }
+
+    /// Makes the file of a lock, and takes the turn if it is free.
+    fn make_lock(&self, job: Job) -> io::Result<Result<JobLock, Refused>> {
+        let take = || JobLock::try_take(&self.lock_path(job), self.site.creation());
+        match take() {
+            Err(error) if sys::is_want_of_room(&error) && self.make_room(self.options.min_log_files) => take(),
+            taken => taken,
+        }
+    }
+
+    /// Makes the record of hand-overs and the note of refusals, in the turn to hand over.
+    fn make_record(&self, turn: JobLock) {
+        let make = || {
+            let (_, wrong) = Writer::open(&self.record_path(), self.site.creation())?;
+            wrong.map_or_else(|| refusals::prepare(&self.refusals_path(), self.site.creation()), Err)
+        };
+        let at_work = turn.at_work();
+        let made = make();
+        drop(at_work);
+        drop(turn);
+        if let Err(error) = made {
+            self.site.report(Operation::OnRollover, &self.record_path(), error);
         }
     }
 
