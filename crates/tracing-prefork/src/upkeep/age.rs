@@ -1,7 +1,7 @@
-//! How old a file is, and what is made of clocks that were wrong.
+//! How old a file is, and what to believe after a clock was wrong.
 //!
-//! A name says when its period ended, by the appender's clock. The time of the last write is set by the kernel, from
-//! the system's clock. Both can come from a clock that was wrong: a machine without a battery starts in 1970, and a
+//! A file's name says when the file's period ended, by the appender's clock. The kernel sets the time of the last
+//! write, by the system's clock. Both clocks can have been wrong: a machine without a battery starts in 1970, and a
 //! clock can be a year ahead until somebody sets it.
 
 use crate::sys;
@@ -12,31 +12,32 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// An idle process keeps the last file that it wrote open until its next event, and that must not keep the file for
-/// ever. So a held file may go when its period has been over, and nobody has written to it, for so many seconds: the
-/// next event of whoever holds it belongs to another file.
+/// A held file may go when its period has been over, and nobody has written to it, for this many seconds. The reason:
+/// an idle process keeps its last file open until its next event, which must not keep the file for ever. The next event
+/// of that process belongs to another file.
 pub(crate) const ABANDONED: i64 = 24 * 3600;
 
-/// A hidden name is in use for microseconds; one that is so many seconds old was left by a process that was killed.
+/// A temporary name is in use for microseconds. One of this many seconds was left by a killed process.
 const LEFT_BEHIND: i64 = 60;
 
-/// 2000-01-01 00:00 UTC: no clock that has been set says less.
+/// 2000-01-01 00:00 UTC. A clock that shows an earlier time was never set.
 const SET: i64 = 946_684_800;
 
-/// Whether a file is of a period that a clock which was wrong has begun.
+/// Whether a file's period begins so far in the future that only a wrong clock can have begun it.
 pub(crate) fn is_of_future(span: Span, now: i64) -> bool {
     span.start > now.saturating_add(AHEAD)
 }
 
-/// Whether a temporary name of that age was left behind: an old one, or one of the future.
+/// Whether a temporary name of this age was left behind: it is old, or of the future.
 pub(crate) fn is_left_behind(seconds: i64) -> bool {
     seconds >= LEFT_BEHIND || seconds <= -AHEAD
 }
 
-/// Whether it is a day since the last line of a file that is over, and since the end of its period, if that has ended.
-/// Each of the two is the distance of two readings of one clock: the kernel sets the times of files by the system's,
-/// whatever clock the appender has, and where that was ahead, or a fast clock of a test has passed a day in a second,
-/// somebody may still write there.
+/// Whether a file has rested: its last line is a day old, and its period ended a day ago, if the period has ended.
+///
+/// Each of the two ages is the distance of two readings of one clock: the system's for the last line, the appender's
+/// for the period. One of them alone would not do. The appender's clock may have been ahead, or pass a day in a second
+/// in a test; somebody may still write to the file then.
 pub(crate) fn has_rested(span: Span, path: &Path, now: i64) -> bool {
     let over = span.end > now || now.saturating_sub(span.end) >= ABANDONED;
     over && fs::symlink_metadata(path).is_ok_and(|found| is_abandoned(&found))
@@ -48,8 +49,8 @@ pub(crate) fn is_abandoned(file: &Metadata) -> bool {
     file.modified().ok().and_then(passed).is_some_and(|passed| passed.as_secs() as i64 >= ABANDONED)
 }
 
-/// Whether nobody has written to a file of the future for a day. Whoever wrote it may have had its time from the same
-/// clock, so a last write that is in the future too is noted to have been now: then the day begins at the first look.
+/// Whether nobody has written to a file of the future for a day. The time of the last write may come from the same
+/// wrong clock. If that time is in the future too, it is set to now, so that the day begins at the first look.
 pub(crate) fn has_rested_in_future(path: &Path) -> bool {
     let Ok(found) = fs::symlink_metadata(path) else { return false };
     let now = SystemTime::now();
@@ -59,8 +60,10 @@ pub(crate) fn has_rested_in_future(path: &Path) -> bool {
     is_abandoned(&found)
 }
 
-/// Whether a file is so many seconds old, from the end of its period or from its last write, whichever is later. A last
-/// write of before clocks were set is noted to have been now; one in the future says nothing.
+/// Whether a file is `age` seconds old, counted from the end of its period or from its last write, whichever is later.
+///
+/// If the last write is before the year 2000, its time is set to now. If it is more than an hour in the future, it does
+/// not count.
 pub(crate) fn is_aged(span: Span, path: &Path, age: u64, now: i64) -> bool {
     let last = now.saturating_sub_unsigned(age);
     let was_written = |written: i64| {

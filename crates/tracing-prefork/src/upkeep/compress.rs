@@ -1,14 +1,16 @@
-//! Archives: a closed file is compressed, its archive published, the plain file removed. When, and by which process, is
-//! in `job`.
+//! The job of compressing: a finished file is compressed, its archive published, the plain file removed. `job` says
+//! when and by which process it is done.
 //!
-//! The archive is made beside everybody, without a name and without a claim on the plain file, so that a late line need
-//! not wait. Only then is the plain file claimed, as for pruning. If it is what it was when the work began, the archive
-//! gets its name, and the plain file loses its own. If it is not, the work was for nothing, and nobody has seen any of
-//! it. If the plain file is not there any more when it is to lose its name, the archive loses its own again: the lines
-//! are where the plain file was moved to.
+//! The archive is made without a name and without a claim on the plain file, so a late line need not wait. Then the
+//! plain file is claimed, as for pruning:
 //!
-//! So whatever has an archive's name is whole. Both files are there only if a process was killed between the two steps,
-//! or a late line has made the plain file anew; [`Rest`] tells these apart.
+//! * If the plain file is as it was when the work began, the archive gets its name, and the plain file loses its own.
+//! * If the plain file has changed, the archive is given up. Nobody has seen any of it.
+//! * If the plain file has gone when it is to lose its name, the archive loses its own again. The lines are where the
+//!   plain file was moved to.
+//!
+//! So whatever has an archive's name is whole. A plain file and its archive are both there only if a process was killed
+//! between the two steps, or a late line has made the plain file anew. [`Rest`] tells these cases apart.
 
 use crate::names::archive::archives_of;
 use crate::names::listing;
@@ -30,13 +32,13 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Archived {
     Done,
-    /// Somebody has it open for writing, or has written to it meanwhile, or needs it.
+    /// Somebody has the file open to write to, or has written to it meanwhile, or needs it.
     Held,
-    /// It was not there any more, or is something else now.
+    /// The file was not there any more, or is something else now.
     Gone,
 }
 
-/// Compresses all files whose period is over and that nobody holds, the oldest first.
+/// Compresses all finished files, the oldest first.
 pub(crate) fn compress_finished(
     pattern: &Pattern,
     links: &[Link],
@@ -46,6 +48,7 @@ pub(crate) fn compress_finished(
     turn: &JobLock,
     now: i64,
 ) -> io::Result<Outcome> {
+    // 1. The plain files, in their order.
     let listing = listing::list_own(pattern, now)?;
     let mut outcome = Outcome { failed: listing.unreadable, disputed: listing.disputed, ..Outcome::default() };
     let mut files = Vec::new();
@@ -58,18 +61,19 @@ pub(crate) fn compress_finished(
     }
     files.sort_unstable_by_key(|(place, _)| place.order());
     let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
+    // 2. Each that is over.
     for (_, found) in files.into_iter().filter(|(place, _)| prune::is_over(*place, &places, now)) {
         let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
         match archive(&found.path, kind, priority, clock, || turn.is_ours_where_it_is(), needed) {
             Ok(Archived::Done) => outcome.done += 1,
             Ok(Archived::Held) => outcome.held += 1,
             Ok(Archived::Gone) => {}
-            // The program has closed a descriptor of ours. The plain file is as it was, and is looked at again.
+            // The program has closed a descriptor of ours. The plain file is as it was, and its turn comes again.
             Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => outcome.held += 1,
             Err(error) => {
                 let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
                 outcome.failed = outcome.failed.or(Some((found.path, error)));
-                // Each try takes room for a while that lines may need.
+                // A further try would take room for a while that lines may need.
                 if full {
                     break;
                 }
@@ -81,8 +85,8 @@ pub(crate) fn compress_finished(
 
 /// Replaces a plain file by its archive, unless somebody holds it or it is `needed`.
 ///
-/// The directory may be moved away meanwhile, or something mounted over it: all steps are taken in the one that was
-/// there at the beginning.
+/// Meanwhile somebody may move the directory away, or mount another one over it. All steps are taken in the directory
+/// that was there at the beginning.
 fn archive(
     plain: &Path,
     kind: Compression,
@@ -105,8 +109,8 @@ fn archive(
     if original.file.is_held()? || (original.needed)(original.file.id()) {
         return Ok(Archived::Held);
     }
-    // 2. Make the archive, without its name. The other steps are taken at the thread's own priority: an opener may be
-    // waiting for them.
+    // 2. Make the archive, without its name. This is the only step at a low priority: an opener may wait for the
+    // others.
     let Original { file, before, .. } = &original;
     let making = || {
         let target = Target::choose(&directory, plain, file.file(), before, kind)?;
@@ -119,21 +123,21 @@ fn archive(
     if !made.complete {
         return Ok(Archived::Held);
     }
-    // 3. Give it its name. That must be on the disk before the plain file goes.
+    // 3. Give the archive its name.
     let Made { target, archive, old, .. } = made;
     let published = archive.as_ref().map(|archive| archive.file().id());
     if let Err(archived) = original.publish(archive, old.as_ref(), &target)? {
         return Ok(archived);
     }
-    // 4. Remove the plain file, unless a late line has come.
+    // 4. Remove the plain file, unless a late line has come. The archive's name must be on the disk before.
     let removed = directory.sync().and_then(|()| original.remove());
     let fails = removed.is_err() && original.is_gone().unwrap_or(true);
     if fails || matches!(removed, Ok(Archived::Done)) {
         return removed;
     }
-    // 5. Or take the archive back. A late line has come, or somebody has moved the plain file away or removed it, or
-    // the directory is a sticky one of another owner. The lines would be there twice, or come back. The archive may
-    // go: as long as the turn is ours, nobody has removed the plain file because its archive is there.
+    // 5. Or take the archive back, because lines would be there twice, or come back. That is so if a late line has
+    // come, if somebody has moved the plain file away or removed it, or if the directory is a sticky one of another
+    // owner. The archive may go: as long as the turn is ours, nobody has removed the plain file because of it.
     if let Some(published) = published.filter(|_| is_our_turn()) {
         take_back(&target, published, old.as_ref(), clock)?;
         directory.sync()?;
@@ -150,13 +154,13 @@ struct Original<'a, N> {
 }
 
 impl<N: Fn(FileId) -> bool> Original<'_, N> {
-    /// Whether it is not there any more, perhaps with its directory: then whatever fails (ENOENT; ext4: EPERM) fails
-    /// because of that.
+    /// Whether the file is not there any more, perhaps with its directory. If so, that is why a step has failed
+    /// (ENOENT; on ext4 also EPERM).
     fn is_gone(&self) -> io::Result<bool> {
         Ok(!self.file.is_at(self.plain)?)
     }
 
-    /// A claim on the file, if it is as it was. Nobody can write to it as long as the claim is held.
+    /// A claim on the file, if the file is as it was. Nobody can write to the file as long as the claim is held.
     fn claim(&self) -> io::Result<Result<Claim<'_>, Archived>> {
         let Some(claim) = self.file.claim()? else { return Ok(Err(Archived::Held)) };
         if self.is_gone()? {
@@ -166,7 +170,7 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
         Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
     }
 
-    /// Gives the archive its name, if all is as it was. `archive`: `None` if the one that is there holds everything.
+    /// Gives the archive its name, if all is as it was. `archive`: `None` if the old archive holds everything.
     fn publish(&self, archive: Option<Unnamed>, old: Option<&Old>, target: &Path) -> io::Result<Result<(), Archived>> {
         let _claim = match self.claim()? {
             Err(archived) => return Ok(Err(archived)),
@@ -181,14 +185,14 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
             Some(archive) => archive.replace(target),
         };
         match named {
-            // Somebody has made a file of that name in this very moment.
+            // Somebody has just made a file of that name.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Err(Archived::Held)),
             Err(_) if self.is_gone()? => Ok(Err(Archived::Gone)),
             named => named.map(Ok),
         }
     }
 
-    /// Removes the plain file, if it is as it was.
+    /// Removes the plain file, if the file is as it was.
     fn remove(&self) -> io::Result<Archived> {
         match self.claim()? {
             Ok(_claim) => remove(self.plain, &self.file),
@@ -197,18 +201,18 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
     }
 }
 
-/// Removes the plain file, of which the archive is there.
+/// Removes the plain file, whose archive is there.
 fn remove(plain: &Path, file: &FinishedFile) -> io::Result<Archived> {
     match sys::unlink(plain) {
-        // Moved away in this very moment. Without a name it is removed: a file server can answer so to its own removal,
-        // asked twice.
+        // Somebody has just moved the file away. If it has no name left, it was removed: a file server that is asked
+        // twice can answer so to its own removal.
         Err(error) if error.kind() == io::ErrorKind::NotFound && file.file().status()?.links > 0 => Ok(Archived::Gone),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(Archived::Done),
     }
 }
 
-/// Leaves under the archive's name what was there before it was published.
+/// Puts back under the archive's name what was there before the archive was published.
 fn take_back(target: &Path, published: FileId, old: Option<&Old>, clock: &Clock) -> io::Result<()> {
     if sys::identity_of(target) != Some(published) {
         return Ok(());
@@ -221,14 +225,14 @@ fn take_back(target: &Path, published: FileId, old: Option<&Old>, clock: &Clock)
     copy.replace(target)
 }
 
-/// An archive that is there already, and what it was when it was looked at.
+/// An archive that is there already, and what it was like at the first look.
 #[derive(Debug)]
 struct Old {
     file: OwnFile,
     found: Metadata,
 }
 
-/// Whether the archive's name leads to what it led to when it was looked at, and nobody has changed that since.
+/// Whether the archive's name still leads to the old archive, or to nothing, and nobody has changed the old archive.
 fn is_as_before(target: &Path, old: Option<&Old>) -> io::Result<bool> {
     if sys::identity_of(target) != old.map(|old| old.file.id()) {
         return Ok(false);
@@ -236,7 +240,7 @@ fn is_as_before(target: &Path, old: Option<&Old>) -> io::Result<bool> {
     old.map_or(Ok(true), |old| Ok(!differ(&old.file.metadata()?, &old.found)))
 }
 
-/// The archive that a plain file goes into. One that is there already, whatever its kind: a program can be killed
+/// The archive that a plain file goes into. It can be of another kind than the wanted one: a program can be killed
 /// between the two steps, and started again with another kind.
 #[derive(Debug)]
 struct Target {
@@ -247,8 +251,8 @@ struct Target {
 }
 
 impl Target {
-    /// The archive that holds what the plain file begins with, else any that is there, of the wanted kind if possible,
-    /// else a new one of that kind.
+    /// The first of these: an archive that the plain file begins with, an old archive of the wanted kind, an old
+    /// archive of another kind, a new archive of the wanted kind.
     #[cfg_attr(
         not(any(feature = "gzip", feature = "zstd")),
         allow(unreachable_code, reason = "without a kind there is nothing to choose")
@@ -263,7 +267,7 @@ impl Target {
         let own = wanted.archive_of(path);
         let mut chosen = None;
         for archive in archives_of(path) {
-            // What is no file, and has the name of another kind of archive, is none.
+            // Something that is no file and has the name of another kind of archive is none.
             if archive != own && !archive.symlink_metadata().is_ok_and(|found| found.is_file()) {
                 continue;
             }
@@ -289,11 +293,11 @@ impl Target {
 #[derive(Debug)]
 struct Made {
     target: PathBuf,
-    /// `None`: the one that is there has it all already.
+    /// `None`: the old archive holds everything.
     archive: Option<Unnamed>,
-    /// What had the archive's name when it was looked at.
+    /// What had the archive's name before.
     old: Option<Old>,
-    /// All of the plain file is in it.
+    /// All of the plain file is in the archive.
     complete: bool,
 }
 
@@ -312,14 +316,14 @@ fn make(directory: &Directory, plain: &OwnFile, before: &Metadata, target: Targe
         }
     }
     if torn {
-        // A killed writer's piece of a line, which nothing must be glued to.
+        // A killed writer has left a piece of a line. Nothing must be glued to it.
         kind.compress(&mut &b"\n"[..], &mut output)?;
     }
     let length = kind.compress(&mut BufReader::with_capacity(CHUNK, plain.reader()), &mut output)?;
     output.flush()?;
     drop(output);
     archive.file().with(|archive| take_after(archive, before, old.as_ref().map(|old| &old.found)))?;
-    // Before the plain file goes: after a power failure there must be one of the two.
+    // This comes before the plain file goes: after a power failure one of the two must be there.
     archive.file().with(File::sync_all)?;
     Ok(Made { target, archive: Some(archive), old, complete: length == before.len() })
 }
@@ -329,26 +333,26 @@ fn unreadable(archive: &Path, error: &io::Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
-/// Whether somebody has written to a file, or has changed who may read it.
+/// Whether somebody has written to a file, or has changed its rights.
 fn differ(now: &Metadata, before: &Metadata) -> bool {
     let rights = |file: &Metadata| (file.mode(), file.uid(), file.gid());
     now.len() != before.len() || modified(now) != modified(before) || rights(now) != rights(before)
 }
 
-/// Gives an archive the owner, the permissions and the times of its plain file. If an archive was there before, the new
-/// one has the owner and the group of that one: an administrator may have given it to somebody. Only those who may read
-/// both files may read the new one.
+/// Gives an archive the owner, the permissions and the times of its plain file. If there is an old archive, the new one
+/// has the old one's owner and group, because an administrator may have given it to somebody. Only those who may read
+/// both files may read the new archive.
 fn take_after(archive: &File, plain: &Metadata, old: Option<&Metadata>) -> io::Result<()> {
     let own = archive.metadata()?;
     let (mut uid, mut gid, mut mode) = (plain.uid(), plain.gid(), plain.mode() & 0o777);
     if let Some(old) = old {
         mode &= old.mode();
-        // An owner can give himself every right, and whoever may not read the plain file could have made the old
-        // archive to get at it.
+        // An owner can give himself every right. Somebody who may not read the plain file could have made the old
+        // archive to get at the lines.
         let may_read = old.uid() == uid || plain.mode() & 0o004 != 0;
         uid = if may_read { old.uid() } else { own.uid() };
         if old.gid() != gid {
-            // For the plain file, this group is everybody.
+            // To the plain file, this group is everybody.
             mode &= !0o070 | (plain.mode() & 0o007) << 3;
             gid = old.gid();
         }
@@ -358,14 +362,14 @@ fn take_after(archive: &File, plain: &Metadata, old: Option<&Metadata>) -> io::R
         && own.gid() != gid
         && fchown(archive, None, Some(gid)).is_err()
     {
-        // It stays with another group, which gets no more than everybody.
+        // The archive stays with another group, which gets no more rights than everybody.
         mode &= !0o070 | (mode & 0o007) << 3;
     }
     archive.set_permissions(Permissions::from_mode(mode))?;
     archive.set_times(FileTimes::new().set_accessed(plain.accessed()?).set_modified(plain.modified()?))
 }
 
-/// Writes no more than half of what was free on the disk, so that lines find room meanwhile.
+/// Writes at most half of what was free on the disk, so that lines find room meanwhile.
 struct Frugal<'a> {
     file: &'a OwnFile,
     left: u64,

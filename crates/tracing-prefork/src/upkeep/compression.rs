@@ -1,24 +1,25 @@
-//! [`Compression`]: how closed files are compressed, and their archives read again.
+//! [`Compression`]: how finished files are compressed, and how their archives are read.
 
 use crate::names::archive::with_ending;
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// How [`Builder::compress`](crate::Builder::compress) compresses files. Each kind is a feature of this crate; without
-/// any, there is none.
+/// How [`Builder::compress`](crate::Builder::compress) compresses files. Each kind needs a feature of this crate.
+/// Without these features, the enum has no variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
-    /// `NAME.gz`, as `gzip(1)` makes it, for `zcat` and `zgrep`. Feature `gzip`.
+    /// `NAME.gz`, as `gzip(1)` makes it; `zcat` and `zgrep` read it. Feature `gzip`.
     #[cfg(feature = "gzip")]
     Gzip,
-    /// `NAME.zst`, as `zstd(1)` makes it, with a checksum: several times faster, and smaller. Feature `zstd`.
+    /// `NAME.zst`, as `zstd(1)` makes it, with a checksum. Several times faster than `Gzip`, and smaller. Feature
+    /// `zstd`.
     #[cfg(feature = "zstd")]
     Zstd,
 }
 
-/// How an archive is compressed, by its name. An error if this build has not that kind.
+/// How an archive is compressed, by its name. An error if this build lacks that kind.
 pub(crate) fn kind_of(archive: &Path) -> io::Result<Compression> {
     let kinds = [
         #[cfg(feature = "gzip")]
@@ -48,7 +49,7 @@ impl Compression {
         with_ending(plain, self.ending())
     }
 
-    /// Compresses all of `from` into one member (gzip's word; zstd says frame), and says how many bytes that were.
+    /// Compresses all of `from` into one member (gzip's word; zstd says frame). Returns the number of bytes in `from`.
     pub(crate) fn compress(self, from: &mut impl Read, to: &mut impl Write) -> io::Result<u64> {
         #[cfg(not(any(feature = "gzip", feature = "zstd")))]
         let _ = (from, to);
@@ -71,7 +72,7 @@ impl Compression {
         }
     }
 
-    /// Decompresses one member, and leaves `from` where the next one begins.
+    /// Decompresses one member, and leaves `from` at the beginning of the next. Returns the number of bytes in `to`.
     pub(crate) fn decompress(self, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<u64> {
         #[cfg(not(any(feature = "gzip", feature = "zstd")))]
         let _ = (from, to);

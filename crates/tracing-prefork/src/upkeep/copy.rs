@@ -1,4 +1,4 @@
-//! A hard link that has become a file of its own: a backup that does not know of hard links restores two files.
+//! A hard link that has become a file of its own: a backup that knows no hard links restores two files.
 
 use crate::names::listing::Found;
 use crate::sys;
@@ -8,8 +8,8 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Whether a file under a link's name holds nothing but what one of the pattern's files begins with, has no other name,
-/// and was not written to for a day: then nothing is lost with it.
+/// Whether a file that has a link's name is a copy, with which nothing is lost: one of the pattern's files begins with
+/// all of its text, it has no other name, and nobody has written to it for a day.
 pub(crate) fn is_one(path: &Path, found: &Metadata, files: &[Found]) -> bool {
     let is_of = |file: &Found| {
         let long_enough = || fs::symlink_metadata(&file.path).is_ok_and(|original| original.len() >= found.len());

@@ -310,7 +310,8 @@ impl Upkeep {
         }
         let reported = self.state.ahead_reported.swap(found.is_some(), Relaxed);
         if let Some(path) = found.filter(|_| !reported) {
-            let text = "it is of the future, made by a clock that was ahead: it does not count, and goes a day after its last write";
+            let text = "it is of the future, made by a clock that was ahead: it does not count, and goes a day after its last \
+                        write";
             self.site.report(Operation::Retention, &path, io::Error::other(text));
         }
     }
@@ -334,8 +335,8 @@ impl Upkeep {
             return;
         }
         let text = format!(
-            "another program that is at work here ({claimant}) has files of such names, too, which are neither pruned, compressed nor handed \
-             over until it ends; give one of the two another directory, prefix or suffix"
+            "another program that is at work here ({claimant}) has files of such names, too, which are neither pruned, \
+             compressed nor handed over until it ends; give one of the two another directory, prefix or suffix"
         );
         self.site.report(Operation::Names, &path, io::Error::new(io::ErrorKind::AlreadyExists, text));
     }

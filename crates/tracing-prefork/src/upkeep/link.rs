@@ -1,4 +1,4 @@
-//! The link to the latest file: renewed in one step, and only ever forward in time.
+//! The link to the latest file. It is renewed in one step, and only ever led forward in time.
 
 use crate::names::hidden::Hidden;
 use crate::names::listing;
@@ -9,9 +9,10 @@ use crate::time::clock::{AHEAD, Clock, FIRST, Moment};
 use crate::upkeep::age::{self, is_left_behind};
 use crate::upkeep::copy;
 use crate::upkeep::link_note;
+use crate::upkeep::link_target::{Next, PutBack, To};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind::{NotFound, ResourceBusy};
+use std::io::ErrorKind::NotFound;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
-/// How often something under a hard link's name must be found to be none of the files before it is believed.
+/// A hard link that seems to lead to none of the files is looked at this often before that is believed.
 const LOOKS: usize = 5;
 
 /// A link beside the files that leads to the latest of them.
@@ -27,21 +28,23 @@ const LOOKS: usize = 5;
 pub(crate) struct Link {
     kind: Kind,
     name: String,
-    /// The file that this process has led a hard link to, mixed into one number; 0 for none yet. The link stays ours
-    /// when the file's own name is gone.
+    /// The file that this process has led a hard link to, mixed into one number; 0 for none yet. By this the link is
+    /// known to be ours when the file's own name is gone.
     led: AtomicU64,
-    /// A mark of what has the link's name, as it was when it was looked at last; 0 for nothing.
+    /// The fingerprint of what had the link's name at the last look; 0 for nothing.
     seen: AtomicU64,
-    /// When the period began that this process wanted the link to lead to last.
+    /// The start of the period that this process last wanted the link to lead to.
     wanted: AtomicI64,
-    /// What becomes of temporary names.
+    /// What becomes of temporary names in the directory: `UNKNOWN`, `GOES` or `STAYS`.
     temporary: AtomicU8,
     /// The second in which this process last looked for temporary names that others had left.
     swept: AtomicI64,
 }
 
 const UNKNOWN: u8 = 0;
+/// Temporary names can be removed.
 const GOES: u8 = 1;
+/// A temporary name stays for good.
 const STAYS: u8 = 2;
 
 /// Seconds between two looks for temporary names that killed processes have left.
@@ -76,27 +79,27 @@ impl Link {
         &self.name
     }
 
-    /// Whether something else has the link's name than when it was renewed last, or nothing.
+    /// Whether somebody has removed or replaced the link since it was renewed last.
     pub(crate) fn has_changed(&self, directory: &Path) -> bool {
-        mark(&directory.join(&self.name)) != self.seen.load(Relaxed)
+        fingerprint(&directory.join(&self.name)) != self.seen.load(Relaxed)
     }
 
-    /// [`lead`](Self::lead), and a note of what has come of it.
+    /// [Leads](Self::lead) the link to a file, and remembers what has its name then.
     pub(crate) fn renew(&self, site: &Site, to: To) -> io::Result<()> {
         let renewed = self.lead(site, to);
-        self.seen.store(mark(&site.pattern.directory().join(&self.name)), Relaxed);
+        self.seen.store(fingerprint(&site.pattern.directory().join(&self.name)), Relaxed);
         renewed
     }
 
-    /// Lets the link lead to a file, unless it leads there, or to a later one, already.
+    /// Leads the link to a file, unless the link leads to this file or a later one already.
     ///
-    /// No lock: a process that was stopped between looking and renaming could put the link back, and so each that has
-    /// renamed looks at the clock again, and if the period is over meanwhile, at the directory.
+    /// There is no lock. A process that is stopped between the look and the rename can lead the link back in time. So
+    /// each process that has renamed looks at the clock again, and at the directory if the period is over by then.
     fn lead(&self, site: &Site, To { at, index, put_back }: To) -> io::Result<()> {
         let Site { pattern, clock, .. } = site;
         let path = pattern.directory().join(&self.name);
         let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
-        let mut looks = 1..LOOKS;
+        let mut tries = 1;
         loop {
             // 1. Does the link lead there, or further, already?
             let now = clock.exact_second();
@@ -104,7 +107,7 @@ impl Link {
             if there.is_some_and(|there| self.is_right(there, place, now, put_back)) {
                 return Ok(());
             }
-            // 2. Replace it. It is right if the period is not over yet.
+            // 2. Replace it. The link is right if the period is not over yet.
             self.wanted.store(place.span.start, Relaxed);
             let replaced = self.replace(&path, &target, clock.now());
             if replaced.is_ok() {
@@ -113,22 +116,17 @@ impl Link {
                     return Ok(());
                 }
             }
-            // 3. Else look where it is to lead now, or why it could not be replaced.
+            // 3. Else look what to do next.
             let failed = replaced.as_ref().err().map(io::Error::kind);
-            let is_over = || !place.span.contains(clock.exact_second());
-            match newest(pattern, clock)?.filter(|newest| newest.order() > place.order()) {
-                // Where it was to lead may be pruned meanwhile: then there are later files.
-                Some(newest) => {
-                    (place, target) = (newest, pattern.path_at(newest.span.start.max(FIRST), newest.index)?)
+            let later = newest(pattern, clock)?.filter(|newest| newest.order() > place.order());
+            let has_ended = || is_free(target.as_path()) || !place.span.contains(clock.exact_second());
+            match Next::decide(later, failed, tries < LOOKS, has_ended) {
+                Next::LeadTo(later) => {
+                    (place, target) = (later, pattern.path_at(later.span.start.max(FIRST), later.index)?);
                 }
-                // The temporary name was taken for one that a killed process had left.
-                None if failed == Some(NotFound) && looks.next().is_some() => {}
-                // Or compressed, or removed by somebody whose clock is ahead: whoever makes the next file leads the
-                // link there.
-                None if matches!(failed, Some(NotFound | ResourceBusy)) && (is_free(target.as_path()) || is_over()) => {
-                    return Ok(());
-                }
-                None => return replaced,
+                Next::TryAgain => tries += 1,
+                Next::Leave => return Ok(()),
+                Next::Answer => return replaced,
             }
         }
     }
@@ -147,8 +145,7 @@ impl Link {
         there.order() >= place.order() && there.span.start <= now.saturating_add(ahead)
     }
 
-    /// Which file the link leads to now. An error if there is something else under its
-    /// name, which is not ours to replace.
+    /// Which file the link leads to now. An error if something else has the link's name, which is not ours to replace.
     fn leads_to(&self, path: &Path, site: &Site, now: i64) -> io::Result<Option<Place>> {
         let pattern = &site.pattern;
         for _ in 0..LOOKS {
@@ -158,7 +155,7 @@ impl Link {
             };
             match self.kind {
                 Kind::Symbolic if found.is_symlink() => {
-                    // One that leads elsewhere, or to a file of another pattern, is replaced.
+                    // A link that leads elsewhere, or to a file of another pattern, is replaced.
                     let target = match fs::read_link(path) {
                         Err(error) if error.kind() == NotFound => return Ok(None),
                         target => target?,
@@ -171,7 +168,7 @@ impl Link {
                     if place.is_some() || self.is_ours(path, site) || copy::is_one(path, &found, &files) {
                         return Ok(place);
                     }
-                    // Between the two looks somebody may have renewed the link and pruned the file that it led to.
+                    // Or somebody has renewed the link between the two looks, and pruned the file that it led to.
                 }
                 _ => break,
             }
@@ -179,14 +176,14 @@ impl Link {
         Err(not_ours())
     }
 
-    /// Whether a hard link leads to the file that this process, or the one that led such links last, has led it to.
+    /// Whether a hard link leads to the file that this process has led it to, or the process that led such links last.
     fn is_ours(&self, path: &Path, site: &Site) -> bool {
         let is_noted = |id| link_note::names(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
         sys::identity_of(path).is_some_and(|id| mixed(id) == self.led.load(Relaxed) || is_noted(id))
     }
 
-    /// Notes where a hard link leads, unless another process has renewed it meanwhile. Without a note, a process that
-    /// is started later knows the link only as long as its file has its own name.
+    /// Notes where a hard link leads, unless another process has renewed the link meanwhile. Without a note, a process
+    /// that is started later knows the link only as long as the link's file has its own name.
     fn note(&self, path: &Path, site: &Site) {
         let led = |id: &FileId| self.is_hard() && mixed(*id) == self.led.load(Relaxed);
         let is_log = |id: FileId| {
@@ -197,7 +194,7 @@ impl Link {
         for _ in 0..LOOKS {
             let noted = link_note::write(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
             match sys::identity_of(path) {
-                // Whoever has renewed it in the meantime may have noted that before, and the note is gone again.
+                // Another process has renewed the link. Its note may have come before ours, and be overwritten.
                 Some(found) if noted.is_ok() && found != id && is_log(found) => id = found,
                 _ => return,
             }
@@ -208,17 +205,17 @@ impl Link {
         self.kind == Kind::Hard
     }
 
-    /// Whether this is a hard link, and another name of that file. Allocates nothing: a child of a raw `clone` asks,
-    /// too.
+    /// Whether this is a hard link, and another name of that file. Allocates nothing, because a child of a raw `clone`
+    /// asks too.
     pub(crate) fn is_name_of(&self, pattern: &Pattern, id: FileId) -> bool {
         let path = || {
             let mut path = LogPath::in_directory(pattern.directory())?;
             path.write_all(self.name.as_bytes()).map(|()| path)
         };
-        self.kind == Kind::Hard && path().is_ok_and(|path| sys::identity_at(&path).is_ok_and(|found| found == Some(id)))
+        self.is_hard() && path().is_ok_and(|path| sys::identity_at(&path).is_ok_and(|found| found == Some(id)))
     }
 
-    /// Whether this is a link to that file, by its name or by being another name of it.
+    /// Whether this is a symbolic link to the file of that name, or a hard link to the file itself.
     pub(crate) fn leads_to_file(&self, pattern: &Pattern, name: &str, id: FileId) -> bool {
         match self.kind {
             Kind::Symbolic => fs::read_link(pattern.directory().join(&self.name)).is_ok_and(|to| to == Path::new(name)),
@@ -227,8 +224,8 @@ impl Link {
     }
 
     fn replace(&self, path: &Path, target: &LogPath, now: SystemTime) -> io::Result<()> {
-        // Until the link is there, which whoever prunes looks at.
-        let _held = if self.kind == Kind::Hard { sys::hold(target)? } else { None };
+        // Keeps the file until the link is there. Then whoever prunes sees the link.
+        let _held = if self.is_hard() { sys::hold(target)? } else { None };
         if is_free(path) {
             match self.make(path, target) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -257,21 +254,21 @@ impl Link {
         }
     }
 
-    /// Whether the directory keeps temporary names for good, as one does to which names can only be added (`chattr
-    /// +a`): then there shall be one at most, and none by a program that is started again.
+    /// Whether temporary names stay for good, as in a directory to which names can only be added (`chattr +a`). Then at
+    /// most one temporary name is made, and a program that is started again makes none.
     fn is_stuck(&self, path: &Path, now: SystemTime) -> bool {
         let second = Moment::from(now).secs;
         let is_swept = (0..SWEEP).contains(&second.saturating_sub(self.swept.load(Relaxed)));
         if !is_swept && self.temporary.load(Relaxed) != STAYS {
             self.swept.store(second, Relaxed);
             let all_go = self.sweep(path, now);
-            // Known already: names of our own go.
+            // It may be known already: this process has removed a name of its own.
             let _ = self.temporary.compare_exchange(UNKNOWN, if all_go { GOES } else { STAYS }, Relaxed, Relaxed);
         }
         self.temporary.load(Relaxed) == STAYS
     }
 
-    /// Removes temporary names that killed processes have left. `false`: one of them stays.
+    /// Removes the temporary names that killed processes have left. `false`: one of them stays.
     fn sweep(&self, path: &Path, now: SystemTime) -> bool {
         let Some(directory) = path.parent() else { return true };
         let is_left = |name: &OsStr| {
@@ -282,26 +279,6 @@ impl Link {
         let mut left = names.filter(|name| is_left(name));
         left.all(|name| remove(&directory.join(name)))
     }
-}
-
-/// Where a link is to lead.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct To {
-    /// A second of the file's period.
-    pub(crate) at: i64,
-    /// Which of that period's files.
-    pub(crate) index: u32,
-    pub(crate) put_back: PutBack,
-}
-
-/// Which links are put back that lead to a file of the future.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PutBack {
-    None,
-    /// Those that lead further than clocks differ: another process may be first at a boundary.
-    FarAhead,
-    /// Those that this process wanted to lead there, before its clock was set back.
-    Own,
 }
 
 /// Removes a name. `false`: it stays.
@@ -319,9 +296,9 @@ fn stuck() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
-/// Tells what has a name from what had it before: by its kind, its inode, and, since a removed link's inode is given
-/// away again, when a symbolic link was made. 0 for nothing.
-fn mark(path: &Path) -> u64 {
+/// The fingerprint of a directory entry, to notice that something else has its name: the kind, the inode, and the time
+/// at which a symbolic link was made, because a new link can get a removed link's inode. 0 for nothing.
+fn fingerprint(path: &Path) -> u64 {
     let Ok(found) = fs::symlink_metadata(path) else { return 0 };
     let made = if found.is_symlink() { found.ctime().wrapping_mul(1_000_000_000) + found.ctime_nsec() } else { 0 };
     found.ino().rotate_left(16) ^ u64::from(found.mode() >> 12) ^ made as u64
@@ -335,15 +312,15 @@ fn not_ours() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "something that is not this link has its name; move it away")
 }
 
-/// The newest file there is, those of the future left out.
+/// The newest file that is there. Files of the future do not count.
 fn newest(pattern: &Pattern, clock: &Clock) -> io::Result<Option<Place>> {
     let found = match listing::list(pattern, clock.exact_second()) {
-        // The look at the file makes the directory again.
+        // Whoever looks at the current file makes the directory again.
         Err(error) if error.kind() == NotFound => return Ok(None),
         listing => listing?.found,
     };
     let places = found.into_iter().filter_map(|file| file.place);
-    // Read again: by a clock that goes fast, others may have begun further files meanwhile.
+    // The clock is read again: if it goes fast, others may have begun further files meanwhile.
     let now = clock.exact_second();
     Ok(places.filter(|place| !age::is_of_future(place.span, now)).max_by_key(|place| place.order()))
 }

@@ -1,7 +1,7 @@
-//! What one process does for all: pruning, compressing, handing over, and the links.
+//! What one process does for all: it prunes, compresses and hands over files, and renews the links.
 //!
-//! The engine tells of three things: a file was opened, a second has begun, there is no room. Nothing in here writes a
-//! line.
+//! The engine tells this room three things: a file was opened, a second has begun, there is no room. This room never
+//! writes a line.
 
 pub(crate) mod age;
 pub(crate) mod busy;
@@ -14,6 +14,7 @@ pub(crate) mod hook;
 pub(crate) mod job;
 pub(crate) mod link;
 pub(crate) mod link_note;
+pub(crate) mod link_target;
 pub(crate) mod note;
 pub(crate) mod outcome;
 pub(crate) mod prune;
@@ -29,7 +30,8 @@ use crate::report::Operation;
 use crate::sys::{self, ForkWiped, Priority, fork_wiped};
 use crate::upkeep::compression::Compression;
 use crate::upkeep::hook::Hook;
-use crate::upkeep::link::{Link, PutBack, To};
+use crate::upkeep::link::Link;
+use crate::upkeep::link_target::{PutBack, To};
 use crate::upkeep::prune::Limits;
 use std::io;
 use std::num::NonZeroUsize;
@@ -62,13 +64,13 @@ fork_wiped! {
     struct State {
         /// Links may lead to a file of the future, because the clock was set back.
         links_in_doubt: AtomicBool,
-        /// Files of the future were there at the last look, which has been reported.
+        /// Files of the future were there at the last look, and were reported.
         ahead_reported: AtomicBool,
-        /// The second since which another program could have made some of the files, too; 0 for none. And whether that
-        /// has been reported.
+        /// The second since which another program could have made some of the files, too; 0 for none.
         disputed_since: AtomicI64,
+        /// That was reported.
         dispute_reported: AtomicBool,
-        /// The lock has not been free for a second when there was no room for a line.
+        /// The turn to prune was not free for a second when there was no room for a line.
         pruner_stuck: AtomicBool,
         schedule: schedule::Schedule,
         /// Who has kept this process from pruning, compressing and handing over.
@@ -91,21 +93,21 @@ impl Upkeep {
 
     /// As part of building: the first file is open, and may be new.
     pub(crate) fn start(&self, file: Current, created: bool) {
-        // What takes longer waits for the first event: that may start a thread. What a process that was killed has not
-        // handed over, nobody else may until tomorrow.
+        // Compressing and handing over take longer and wait for the first event, which may start a thread. With a hook
+        // they are always wanted: otherwise, files that a killed process left would wait until the next rollover.
         self.state.schedule.want(created && self.finishes_files() || self.options.hook.is_some());
         self.renew_links(file);
         self.prune_in_place(file.at);
         self.make_files();
     }
 
-    /// A file is there that was not. Whoever makes a period's file sees to the jobs. A child that has just been forked
-    /// and finds it there need not.
+    /// This process has created a file. Whoever creates a period's file sees to the jobs; a forked child that finds the
+    /// file there need not.
     pub(crate) fn file_was_created(&self) {
         self.state.schedule.want(true);
     }
 
-    /// A file has been opened for lines to come: does what one process has to do for all.
+    /// A file was opened for the lines to come: renews the links, and starts the jobs if they are wanted.
     #[cold]
     pub(crate) fn file_was_opened(self: &Arc<Self>, file: Current) {
         if self.site.process.is_bare() {
@@ -115,8 +117,8 @@ impl Upkeep {
         self.start_jobs_if_wanted();
     }
 
-    /// The file of an earlier period has been opened than another that is open. That is for a late line, or the clock
-    /// has been set back: even then the file can be later than what links lead to.
+    /// A file was opened although the file of a later period is open. The reason is a late line, or a clock that was
+    /// set back. Even so, the file can be later than the file that links lead to.
     pub(crate) fn earlier_file_was_opened(&self, file: Current) {
         self.state.links_in_doubt.store(true, Relaxed);
         if !self.site.process.is_bare() {
@@ -124,8 +126,8 @@ impl Upkeep {
         }
     }
 
-    /// Whether links may lead to a file of the future. If the clock was set back just now, or before the fork perhaps,
-    /// the next second looks at them.
+    /// Whether links may lead to a file of the future. If the clock was set back just now, or perhaps before the fork,
+    /// they are looked at in the next second.
     pub(crate) fn are_links_in_doubt(&self, clock_was_set_back: bool) -> bool {
         let in_doubt = self.state.links_in_doubt.load(Relaxed);
         if clock_was_set_back {
@@ -134,8 +136,8 @@ impl Upkeep {
         in_doubt
     }
 
-    /// A second has begun. `file`: the one that was open is still under its name. `in_doubt`: what
-    /// [`are_links_in_doubt`](Self::are_links_in_doubt) has said before the look at the file.
+    /// A second has begun. `file`: the open file, if it still has its name. `in_doubt`: the answer of
+    /// [`are_links_in_doubt`](Self::are_links_in_doubt) before the look at the file.
     pub(crate) fn second_has_begun(self: &Arc<Self>, at: i64, file: Option<Current>, in_doubt: bool) {
         if let Some(file) = file {
             self.look_at_links(file, in_doubt);
@@ -147,8 +149,8 @@ impl Upkeep {
         }
     }
 
-    /// Whether a file has a name by which its lines will be found. A hard link of ours is none: it is renamed over when
-    /// the next file is there.
+    /// Whether a file has a name by which its lines will be found. A hard link of ours is no such name: the link leads
+    /// to another file after the next rollover.
     pub(crate) fn keeps_name(&self, file: BorrowedFd<'_>) -> bool {
         let links = self.options.links.iter().filter(|link| link.is_hard());
         let names = sys::names(file);
@@ -156,19 +158,20 @@ impl Upkeep {
             return names > 0;
         }
         let Ok(id) = sys::identity(file) else { return false };
-        // In this order: a link that is renewed between the two looks counts as one, and its name as none any more.
+        // The links are looked at before the number of names. If a link is renewed in between, the file has lost that
+        // name, and the link counts all the same.
         let ours = links.filter(|link| link.is_name_of(&self.site.pattern, id)).count();
         sys::names(file) > ours as u64
     }
 
-    /// Renews the links that somebody has changed, and, if the clock may have been set back, those that this process
-    /// has led to a file of the future.
+    /// Renews the links that somebody has changed. If the clock may have been set back, also leads back those that this
+    /// process has led to a file of the future.
     fn look_at_links(&self, file: Current, in_doubt: bool) {
         let Site { pattern, clock, process, .. } = &*self.site;
         if self.options.links.is_empty() || process.is_bare() {
             return;
         }
-        // A late line says nothing of the clock.
+        // A late line does not show that the clock was set back.
         let in_doubt = in_doubt && pattern.calendar().span(file.at).contains(clock.exact_second());
         if in_doubt {
             self.state.links_in_doubt.store(false, Relaxed);

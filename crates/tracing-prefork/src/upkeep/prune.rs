@@ -1,7 +1,7 @@
-//! Retention: which files may go, and removing them. Called behind the housekeeping lock.
+//! The job of pruning: which files may go, and how they are removed. It is done in the turn to prune.
 //!
-//! A file goes only if its whole name parses back to a period of this pattern, if that period is over, and if nobody
-//! holds a lease on it, which is to say that no process has it open for writing.
+//! A file goes only if its whole name parses back to a period of the pattern, if that period is over, and if nobody
+//! holds a lease on the file, so that no process has it open to write to.
 
 use crate::names::archive::plain_name;
 use crate::names::listing::{self, Disputed, Found, Listing};
@@ -18,13 +18,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How much may be kept. What any of them does not keep goes.
+/// How much is kept. A file goes if one of the limits does not keep it.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) files: Option<NonZeroUsize>,
     pub(crate) age: Option<Duration>,
     pub(crate) bytes: Option<u64>,
-    /// Bytes that are left free, because the current file may still grow by them.
+    /// Bytes that the current file may grow to. They are kept free for it.
     pub(crate) spare: u64,
 }
 
@@ -33,7 +33,7 @@ impl Limits {
         self.files.is_some() || self.age.is_some() || self.bytes.is_some()
     }
 
-    /// How many of the files, of which the oldest come first, are too many.
+    /// How many files are too many. `files`: the oldest come first.
     fn surplus(&self, files: &[Kept]) -> usize {
         // A file and its archives count as one.
         let names = || files.chunk_by(|one, other| one.place == other.place);
@@ -42,7 +42,7 @@ impl Limits {
         let by_bytes = self.bytes.map_or(0, |bytes| {
             let mut room = bytes;
             let fits = |(from_last, file): &(usize, &Kept)| {
-                // The last one is the current file, and has its room to grow.
+                // The last one is the current file. It has room to grow.
                 let size = if *from_last == 0 { file.bytes().max(self.spare) } else { file.bytes() };
                 room.checked_sub(size).map(|left| room = left).is_some()
             };
@@ -60,7 +60,7 @@ impl Limits {
 #[derive(Debug)]
 struct Kept {
     place: Place,
-    /// Beside its archive it is newer than that.
+    /// It is no archive. A plain file beside its archive is newer than the archive.
     is_plain: bool,
     /// Relative to the log directory.
     name: String,
@@ -73,8 +73,8 @@ impl Kept {
     }
 }
 
-/// Removes the oldest files beyond the limits, those of current and later periods excepted, which never go, and of
-/// those that wait for the user's hook.
+/// Removes the oldest files beyond the limits. Files of the current and of later periods never go. Files that wait for
+/// the user's hook stay.
 pub(crate) fn prune(
     pattern: &Pattern,
     links: &[Link],
@@ -92,9 +92,8 @@ pub(crate) fn prune(
             outcome.held += 1;
             continue;
         }
-        match remove(pattern, links, &path, || {
-            (place.span.end <= now || age::is_of_future(place.span, now)) && rested()
-        }) {
+        let may_go_held = || (place.span.end <= now || age::is_of_future(place.span, now)) && rested();
+        match remove(pattern, links, &path, may_go_held) {
             Ok(Removal::Removed) => {
                 outcome.done += 1;
                 if waits == Waits::InVain {
@@ -109,8 +108,7 @@ pub(crate) fn prune(
     Ok(outcome)
 }
 
-/// Removes the oldest file that is over and that nobody holds, if there are more than `keep`. Says whether one has
-/// gone.
+/// Removes the oldest finished file if there are more than `keep`. Says whether one has gone.
 pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, clock: &Clock) -> io::Result<bool> {
     let limits = Limits { files: Some(keep), age: None, bytes: None, spare: 0 };
     for Kept { path, .. } in surplus(pattern, links, &limits, clock, clock.exact_second())?.files {
@@ -133,10 +131,10 @@ struct Surplus {
     disputed: Option<Disputed>,
 }
 
-/// The files beyond the limits that are over, oldest first: of an earlier period, or not the last of the current one.
-/// Files of the future do not count, and go when they have not been written to for a day. Clears away what processes
-/// that were killed have left.
+/// The files beyond the limits that are over, the oldest first. Files of the future do not count, and go when nobody
+/// has written to them for a day. Clears away what killed processes have left.
 fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
+    // 1. The files, in their order.
     let mut files = Vec::new();
     let Listing { found, unreadable, disputed } = listing::list_own(pattern, now)?;
     for found in found {
@@ -150,11 +148,12 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, no
         }
     }
     files.sort_unstable_by_key(|file| (file.place.order(), file.is_plain));
-    // By a clock that goes fast, others may have begun further files since `now`.
+    // 2. Without those of the future. If the clock goes fast, others may have begun further files since `now`.
     let latest = clock.exact_second().max(now);
     let present = files.partition_point(|file| !limits.is_set() || !age::is_of_future(file.place.span, latest));
     let future = files.split_off(present);
     let ahead = future.first().map(|file| file.path.clone());
+    // 3. Those that are over and beyond a limit.
     let count = limits.surplus(&files);
     let places: Vec<_> = files.iter().map(|file| file.place).collect();
     let goes = |(index, file): &(usize, Kept)| {
@@ -165,18 +164,19 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, no
     Ok(Surplus { files, ahead, unreadable, disputed })
 }
 
-/// Whether nothing more is written to a file: its period has ended, or another file of that period has followed.
-/// `places` are those of all files, in their order.
+/// Whether a file is over: its period has ended, or the period's next file has begun. `places`: those of all files, in
+/// their order.
 pub(crate) fn is_over(place: Place, places: &[Place], now: i64) -> bool {
     let next = places.partition_point(|other| other.order() <= place.order());
     let followed = places.get(next).is_some_and(|next| next.span == place.span);
     place.span.end <= now || place.span.start <= now && followed
 }
 
+/// Removes a file, unless somebody holds it, or it is needed. `regardless`: whether it goes although somebody holds it.
 fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
-    // Without a name of its own, nobody could tell that what a hard link leads to is a log file.
+    // A hard link's file keeps its own name: without it, nobody could tell that it is a log file.
     let is_linked = |id| links.iter().any(|link| link.is_name_of(pattern, id));
-    // If another directory has taken the place of ours, it is found out first which files there are not ours.
+    // If another directory has taken the place of ours, nobody knows yet which files there are others'.
     let needed = |id| !pattern.foreign().are_of(pattern.directory()) || is_linked(id);
     let removal = sys::claim_and_remove(path, regardless, needed)?;
     if removal == Removal::Removed {
@@ -185,14 +185,14 @@ fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() 
     Ok(removal)
 }
 
-/// Removes the directories that the file was the last in. Whoever is about to create a file there makes them again.
+/// Removes the directories that have become empty with a file. Whoever creates a file there makes them again.
 pub(crate) fn remove_empty_directories(file: &Path, below: &Path) {
     let above = file.ancestors().skip(1).take_while(|directory| *directory != below);
-    // The first that is not empty, or not ours to remove, ends it.
+    // The first directory that is not empty, or not ours to remove, ends the walk.
     let _ = above.map(fs::remove_dir).find(Result::is_err);
 }
 
-/// Removes this, if it is a temporary name of ours that its process did not live to remove.
+/// Removes a temporary name of ours that a killed process has left.
 pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link], now: i64) {
     let (above, name) = found.name.rsplit_once('/').map_or(("", &*found.name), |(above, name)| (above, name));
     let Some((name, age)) = sys::parse_hidden(name, system_time(now)) else { return };
@@ -204,7 +204,7 @@ pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link]
     if of_ours && age::is_left_behind(age) {
         let _ = fs::remove_file(&found.path).or_else(|_| fs::remove_dir(&found.path));
     } else if plain_name(&whole).is_some_and(|plain| pattern.place_of_name(plain, now).is_some()) {
-        // An archive that is being made. That takes as long as it takes, and whoever does it holds a lease.
+        // An archive in the making. It can take long, and its maker holds a lease on it.
         let _ = sys::claim_and_remove(&found.path, || age >= ABANDONED, |_| false);
     }
 }

@@ -1,7 +1,8 @@
-//! What of a plain file is not in the archive that is there already.
+//! The rest: which part of a plain file is not in the archive that is there already.
 //!
-//! An archive has a member for each plain file that it was made from. Late lines make a plain file anew, or come to the
-//! one that was there when a process was killed between publishing the archive and removing the plain file.
+//! An archive has a member for each plain file that it was made from. A plain file stands beside its archive if late
+//! lines have made the plain file anew, or if a process was killed after it published the archive and before it removed
+//! the plain file. In the second case, late lines may have come to the plain file since.
 
 use crate::sys::{OwnFile, Reader};
 use crate::upkeep::compression::Compression;
@@ -12,15 +13,15 @@ use std::os::unix::fs::MetadataExt;
 /// How much is read and written at a time.
 pub(super) const CHUNK: usize = 64 * 1024;
 
-/// What is to be done with a plain file beside its archive.
+/// What to do with a plain file beside its archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// All of it is in the archive.
     Nothing,
-    /// Something has come to what the last member holds: all of it takes the place of that, behind the archive's first
-    /// so many bytes, which may end in the middle of a line.
+    /// Lines have come to what the last member holds. All of the plain file takes the member's place, behind the first
+    /// `behind` bytes of the archive. `torn`: their text ends in the middle of a line.
     Grown { behind: u64, torn: bool },
-    /// It is another file, of late lines: all of it becomes a further member, behind the archive.
+    /// It is another file, of late lines. All of it becomes a further member, behind the archive.
     Apart { behind: u64, torn: bool },
 }
 
@@ -33,7 +34,7 @@ impl Rest {
         kind: Compression,
     ) -> io::Result<Self> {
         let Members { last, end, torn } = Members::read(archive, plain, kind)?;
-        // Somebody can have taken rights from the plain file since, which the archive then must not give either.
+        // If somebody has taken rights from the plain file since, the archive must not give them either.
         let protects = own.mode() & !before.mode() & 0o777 == 0;
         let is_whole = last.length == before.len() && modified(before) == modified(own) && protects;
         Ok(match decide(last.begins_plain, is_younger(before, own), is_whole) {
@@ -51,7 +52,7 @@ enum Decision {
     Apart,
 }
 
-/// Whether the plain file is the one that the last member was made from, and whether something has come to it since.
+/// Whether the last member was made from the plain file, and whether lines have come to the plain file since.
 ///
 /// | the plain file begins with the member | it was made after the archive | all of it is in the member | |
 /// |---|---|---|---|
@@ -67,10 +68,11 @@ fn decide(begins_plain: bool, is_younger: bool, is_whole: bool) -> Decision {
     }
 }
 
-/// Whether the plain file was made after the archive, by when the two were made, which nothing changes later. If both
-/// are of one tick of the kernel's clock, the archive cannot be this file's, which has been there for a period.
+/// Whether the plain file was made after the archive, by their times of birth, which nothing changes later. If both
+/// were made in one tick of the kernel's clock, the plain file is the younger: the file that an archive is made from
+/// has been there for a period.
 fn is_younger(plain: &Metadata, archive: &Metadata) -> bool {
-    // A file system that does not know says nothing.
+    // Where the file system does not tell, it is not younger.
     plain.created().ok().zip(archive.created().ok()).is_some_and(|(plain, archive)| plain >= archive)
 }
 
@@ -88,7 +90,7 @@ struct Members {
 }
 
 struct Member {
-    /// Where it begins in the archive.
+    /// Where the member begins in the archive.
     start: u64,
     /// The bytes of its text.
     length: u64,
@@ -115,7 +117,7 @@ impl Members {
     }
 }
 
-/// Compares what is written to it with how the plain file begins.
+/// Compares the text that is written to it with the beginning of the plain file.
 struct Comparison<'a> {
     plain: BufReader<Reader<'a>>,
     piece: Vec<u8>,
@@ -149,7 +151,7 @@ impl Write for Comparison<'_> {
     }
 }
 
-/// Counts what has been consumed.
+/// Counts the bytes that were consumed.
 struct Counted<R> {
     inner: R,
     count: u64,

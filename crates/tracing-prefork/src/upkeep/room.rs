@@ -70,8 +70,10 @@ impl Upkeep {
     /// | had at once | the oldest file goes | if one has gone |
     /// | had after another had it | nothing: the line is tried first | yes |
     /// | not had within the patience | nothing | no |
-    /// | its lock cannot be made for want of room | the oldest file goes; if several processes do so, `keep` files stay | if one has gone |
+    /// | its lock cannot be made for want of room | the oldest file goes | if one has gone |
     /// | it fails otherwise | a report | no |
+    ///
+    /// Without the lock, several processes can do so at once. `keep` files stay all the same.
     pub(super) fn make_room(&self, keep: Option<NonZeroUsize>) -> bool {
         let Some(keep) = keep.filter(|_| !self.site.process.is_bare()) else { return false };
         let lock = self.lock_path(Job::Prune);
