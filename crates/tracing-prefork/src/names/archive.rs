@@ -1,24 +1,24 @@
-//! The names of archives: that of the plain file, and an ending.
+//! The names of archives: the name of the plain file, and an ending.
 
 use std::path::{Path, PathBuf};
 
-/// What the names of archives end in, whatever this build can make.
+/// The endings of archives, whether or not this build can make them.
 pub(crate) const ENDINGS: [&str; 2] = [".gz", ".zst"];
 
-/// The longest of them.
+/// The length of the longest ending.
 pub(crate) const LONGEST_ENDING: usize = 4;
 
-/// The name of the plain file whose archive would have that name.
+/// The name of the plain file whose archive has this name.
 pub(crate) fn plain_name(archive: &str) -> Option<&str> {
     ENDINGS.iter().find_map(|ending| archive.strip_suffix(ending))
 }
 
-/// Where the archives of a plain file would be.
+/// The paths that archives of a plain file have.
 pub(crate) fn archives_of(plain: &Path) -> impl Iterator<Item = PathBuf> {
     ENDINGS.iter().map(|ending| with_ending(plain, ending))
 }
 
-/// The plain path with that ending.
+/// A plain file's path with an ending.
 pub(crate) fn with_ending(plain: &Path, ending: &str) -> PathBuf {
     let mut path = plain.as_os_str().to_owned();
     path.push(ending);

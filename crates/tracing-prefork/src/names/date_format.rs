@@ -1,24 +1,24 @@
-//! How the date stands in a file's name: from a label to text, and back.
+//! How the date stands in a file's name: from a label to a text, and back.
 
 use std::io;
 use time::format_description::{self, OwnedFormatItem};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, Time, UtcOffset};
 
-/// A format that has been read.
+/// The format of a date, made ready at build.
 #[derive(Clone, Debug)]
 pub(crate) struct DateFormat {
     items: OwnedFormatItem,
-    /// Whether the text depends on the offset from UTC, which tells the two passes of a repeated hour apart.
+    /// Whether the text depends on the offset from UTC. If so, it tells the two passes of a repeated hour apart.
     pub(crate) shows_offset: bool,
-    /// How many directories the text goes through.
+    /// The number of slashes in the text: how many directories it goes through.
     pub(crate) depth: usize,
-    /// What the text begins with, up to each slash; empty if a slash stands within one of its parts.
+    /// The formats of the text before each slash. Empty if a slash stands within an item of the format.
     directories: Vec<OwnedFormatItem>,
 }
 
 impl DateFormat {
-    /// Reads a strftime pattern if there is a `%` in it, else a format description of the crate `time`.
+    /// Reads a strftime pattern if the text has a `%`, else a format description of the crate `time`.
     pub(crate) fn new(text: &str) -> Result<Self, String> {
         let read: fn(&str) -> _ = if text.contains('%') {
             format_description::parse_strftime_owned
@@ -31,7 +31,7 @@ impl DateFormat {
         let format = Self { shows_offset: false, depth: 0, directories: Vec::new(), items };
         let text_at = |offset| format.text(0, offset).map_err(|error| error.to_string());
         let sample = text_at(0)?;
-        // A Unix timestamp depends on it as well as one that is written out.
+        // A Unix timestamp depends on the offset, and so does an offset that is written out.
         let shows_offset = sample != text_at(3661)?;
         if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains(char::is_control) {
             return Err(format!("{sample:?} is not a path below the log directory"));
@@ -44,13 +44,14 @@ impl DateFormat {
         Ok(Self { shows_offset, depth, directories, ..format })
     }
 
-    /// Whether texts can go through that directory: `2026/11` for `%Y/%m/%d`, not `lost+found`.
+    /// Whether texts can go through a directory: for `%Y/%m/%d`, through `2026/11`, not through `lost+found`.
     pub(crate) fn leads_through(&self, directory: &str) -> bool {
         let fits = |items| Parsed::new().parse_item(directory.as_bytes(), items).is_ok_and(<[u8]>::is_empty);
         self.directories.get(directory.matches('/').count()).is_none_or(fits)
     }
 
-    /// Writes the date of a label, a local time in seconds, at an offset east of UTC in seconds. Allocates nothing.
+    /// Writes the date of a label, which is a local time in seconds, at an offset in seconds east of UTC. Allocates
+    /// nothing.
     pub(crate) fn write(&self, label: i64, offset: i32, into: &mut impl io::Write) -> io::Result<()> {
         let local = OffsetDateTime::from_unix_timestamp(label).map_err(io::Error::other)?;
         let offset = UtcOffset::from_whole_seconds(offset).map_err(io::Error::other)?;
@@ -63,7 +64,7 @@ impl DateFormat {
         String::from_utf8(text).map_err(io::Error::other)
     }
 
-    /// The label that `text` was written from, and the offset if it shows one.
+    /// The label that `text` was written from, and the offset if the text shows one.
     pub(crate) fn read(&self, text: &str) -> Option<(i64, Option<i32>)> {
         let mut parsed = self.parse(text)?;
         if Date::try_from(parsed).is_err() {
@@ -83,7 +84,7 @@ impl DateFormat {
         parsed.parse_item(text.as_bytes(), &self.items).ok()?.is_empty().then_some(parsed)
     }
 
-    /// Why no label can be read from a text that the format has written.
+    /// Why no label can be read from a text that this format has written.
     fn lacks(&self, text: &str) -> &'static str {
         let Some(parsed) = self.parse(text) else { return "its parts cannot be told from each other" };
         match () {
@@ -96,8 +97,9 @@ impl DateFormat {
         }
     }
 
-    /// Says what is missing, if the format writes a label in a way that does not lead back to it.
+    /// Checks that the text of a label leads back to the label. The error says what is missing.
     pub(crate) fn check(&self, label: i64, offset: i32) -> Result<(), String> {
+        // 1. Write the label and read it back.
         let text = self.text(label, offset).map_err(|error| error.to_string())?;
         let shown = self.shows_offset.then_some(offset);
         let read = match self.read(&text) {
@@ -107,6 +109,7 @@ impl DateFormat {
             }
             Some((read, _)) => read,
         };
+        // 2. What differs?
         let parts = |label| OffsetDateTime::from_unix_timestamp(label).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         let (is, reads) = (parts(label), parts(read));
         let missing = match () {

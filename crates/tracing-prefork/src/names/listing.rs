@@ -1,4 +1,4 @@
-//! The files of a pattern, as they stand in its directory.
+//! The files of a pattern that are in its directory.
 
 use crate::names::pattern::{Pattern, Place};
 use crate::names::rivals::Rivals;
@@ -7,12 +7,12 @@ use crate::time::clock::system_time;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Files of a period are numbered one after the other. Retention and the user's hook remove some, and others keep a
-/// few; a number that is further from the one before it than this was given by somebody else: a date, a time, a
-/// process.
+/// The largest distance between two numbers of a period's files. The files of a period are numbered one after the
+/// other, but retention and the user's hook remove some. A number that is further from the number before it is somebody
+/// else's: a date, a time, the number of a process.
 pub(crate) const LARGEST_GAP: u32 = 1_000_000;
 
-/// A regular file or a link whose name is one of the pattern's, or a hidden one of ours.
+/// An entry of the directory: a file, a link, or a directory that may be a hidden one of ours.
 #[derive(Debug)]
 pub(crate) struct Found {
     /// Relative to the log directory.
@@ -20,13 +20,13 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     pub(crate) inode: u64,
     pub(crate) is_file: bool,
-    /// Which file of the pattern it is, unless it is another name.
+    /// Which file of the pattern it is. `None`: it is none.
     pub(crate) place: Option<Place>,
-    /// Of which file this is an archive, by its name.
+    /// Which file of the pattern it is an archive of. `None`: it is no archive.
     pub(crate) archive_of: Option<Place>,
 }
 
-/// What a look at the directories has come to.
+/// What was found in the directories.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     pub(crate) found: Vec<Found>,
@@ -36,25 +36,28 @@ pub(crate) struct Listing {
     pub(crate) disputed: Option<Disputed>,
 }
 
-/// A file that two programs could have made, and the options of the other one.
+/// A file that two programs could have made.
 #[derive(Debug)]
 pub(crate) struct Disputed {
     pub(crate) path: PathBuf,
+    /// The options of the other program.
     pub(crate) claimant: String,
 }
 
-/// All names in the log directory, and in those directories below it that the pattern's names go through. Others are
-/// not looked into: `lost+found` is closed to us, and what an archive holds is not ours.
+/// All entries of the log directory, and of the directories below it that the pattern's names go through. Other
+/// directories are not looked into: `lost+found` cannot be read, and the files in a directory of somebody's are not
+/// ours.
 pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    walk(pattern, pattern.directory(), "", pattern.depth(), now, &mut listing)?;
+    let top = Directory { path: pattern.directory(), above: String::new(), depth: pattern.depth() };
+    top.list(pattern, now, &mut listing)?;
     if pattern.is_numbered() {
         leave_out_strays(&mut listing.found);
     }
     Ok(listing)
 }
 
-/// The same, but files that another program at work could have made, too, are no files of the pattern.
+/// The same, except that a file does not count as the pattern's if another program at work could have made it, too.
 pub(crate) fn list_own(pattern: &Pattern, now: i64) -> io::Result<Listing> {
     let mut listing = list(pattern, now)?;
     let rivals = Rivals::of(pattern);
@@ -69,13 +72,13 @@ pub(crate) fn list_own(pattern: &Pattern, now: i64) -> io::Result<Listing> {
 }
 
 impl Found {
-    /// Which file of the pattern this is, or is an archive of.
+    /// Which file of the pattern this is, or which file it is an archive of.
     pub(crate) fn file(&self) -> Option<Place> {
         self.place.or(self.archive_of)
     }
 }
 
-/// The last of some numbers, which are in order, before one that is too far from the others.
+/// The last number before the first gap that is too large. `indices`: in order.
 fn last_before_gap(indices: impl IntoIterator<Item = u32>) -> Option<u32> {
     let mut indices = indices.into_iter();
     let first = indices.next()?;
@@ -83,7 +86,7 @@ fn last_before_gap(indices: impl IntoIterator<Item = u32>) -> Option<u32> {
     Some(indices.scan(first, near).last().unwrap_or(first))
 }
 
-/// Takes files whose numbers lie far from those of their period's others for those of somebody else.
+/// Leaves out the files whose numbers lie far from those of their period's other files: they are somebody else's.
 fn leave_out_strays(found: &mut [Found]) {
     let mut places: Vec<_> = found.iter().filter_map(Found::file).collect();
     places.sort_unstable_by_key(|place| place.order());
@@ -101,8 +104,8 @@ fn leave_out_strays(found: &mut [Found]) {
     }
 }
 
-/// The number of the last file of the period of `at`, and whether that is the file itself and not its archive. Looks
-/// into one directory only.
+/// The number of the last file of the period of `at`, and whether it is the file itself and not its archive. Reads one
+/// directory only.
 pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, bool)>> {
     let first = pattern.path_at(at, 0)?;
     let entries = match sys::entries(first.directory()) {
@@ -121,41 +124,52 @@ pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, 
     Ok(found.into_iter().rev().find(|(index, _)| Some(*index) == last))
 }
 
-fn walk(
-    pattern: &Pattern,
-    directory: &Path,
-    above: &str,
+/// A directory that is listed.
+struct Directory<'a> {
+    path: &'a Path,
+    /// Its path below the log directory, with a slash at the end; empty for the log directory.
+    above: String,
+    /// How many further directories names go through.
     depth: usize,
-    now: i64,
-    listing: &mut Listing,
-) -> io::Result<()> {
-    for Entry { name, inode, is_file, is_directory } in sys::entries(directory)? {
-        // What is not UTF-8 is not ours.
-        let Ok(file_name) = name.into_string() else { continue };
-        let path = directory.join(&file_name);
-        let name = format!("{above}{file_name}");
-        if is_directory {
-            if depth > 0 && pattern.leads_through(&name) {
-                match walk(pattern, &path, &format!("{name}/"), depth - 1, now, listing) {
-                    // Vanished: pruning has emptied it.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => listing.unreadable = listing.unreadable.take().or(Some((path.clone(), error))),
-                    Ok(()) => {}
+}
+
+impl Directory<'_> {
+    fn list(&self, pattern: &Pattern, now: i64, listing: &mut Listing) -> io::Result<()> {
+        for Entry { name, inode, is_file, is_directory } in sys::entries(self.path)? {
+            // A name that is not UTF-8 is not ours.
+            let Ok(file_name) = name.into_string() else { continue };
+            let path = self.path.join(&file_name);
+            let name = format!("{}{file_name}", self.above);
+            if is_directory {
+                self.list_below(&path, &name, pattern, now, listing);
+                // A directory with a hidden name is being made, or was left behind. It is an entry, too.
+                if self.depth == 0 || sys::parse_hidden(&file_name, system_time(now)).is_none() {
+                    continue;
                 }
             }
-            if depth == 0 || sys::parse_hidden(&file_name, system_time(now)).is_none() {
-                continue;
-            }
-            // A directory that is being made, or was left behind by that.
+            listing.found.push(Found {
+                place: pattern.place_of_name(&name, now),
+                archive_of: pattern.place_of_archive(&name, now),
+                name,
+                path,
+                inode,
+                is_file,
+            });
         }
-        listing.found.push(Found {
-            place: pattern.place_of_name(&name, now),
-            archive_of: pattern.place_of_archive(&name, now),
-            name,
-            path,
-            inode,
-            is_file,
-        });
+        Ok(())
     }
-    Ok(())
+
+    /// Lists a directory in this one, if names go through it.
+    fn list_below(&self, path: &Path, name: &str, pattern: &Pattern, now: i64, listing: &mut Listing) {
+        if self.depth == 0 || !pattern.leads_through(name) {
+            return;
+        }
+        let below = Directory { path, above: format!("{name}/"), depth: self.depth - 1 };
+        match below.list(pattern, now, listing) {
+            // The directory has vanished: pruning has emptied it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => listing.unreadable = listing.unreadable.take().or(Some((path.to_owned(), error))),
+            Ok(()) => {}
+        }
+    }
 }

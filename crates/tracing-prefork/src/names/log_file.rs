@@ -1,7 +1,7 @@
-//! [`LogFile`]: the files of a pattern, for users to look at.
+//! [`LogFile`]: a file of a pattern, for users to look at.
 
 use crate::names::listing;
-use crate::names::pattern::Pattern;
+use crate::names::pattern::{Pattern, Place};
 use crate::sys;
 use crate::time::calendar::Period;
 use std::fs;
@@ -12,29 +12,28 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogFile {
-    /// Where it is.
+    /// The file's absolute path.
     pub path: PathBuf,
-    /// The time that it covers.
+    /// The period that the file covers.
     pub period: Period,
-    /// Which of the period's files it is, counted from 0; always 0 without
+    /// Which of the period's files it is, counted from 0. Always 0 without
     /// [`max_file_bytes`](crate::Builder::max_file_bytes).
     pub index: u32,
-    /// How large it is.
+    /// The size of the file.
     pub bytes: u64,
-    /// Whether a process has it open to write to, and has written to it.
+    /// Whether a process has the file open to write to, and has written to it.
     pub open: bool,
-    /// Whether it is an archive ([`compress`](crate::Builder::compress)).
+    /// Whether the file is an archive ([`compress`](crate::Builder::compress)).
     pub compressed: bool,
 }
 
 pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Vec<LogFile>> {
     let mut found: Vec<_> = listing::list(pattern, now)?.found.into_iter().filter(|found| found.is_file).collect();
-    let place = |found: &listing::Found| found.place.or(found.archive_of);
-    found.sort_by_key(|found| place(found).map(|place| place.order()));
+    found.sort_by_key(|found| found.file().map(Place::order));
     let file = |found: listing::Found| {
-        let place = place(&found)?;
+        let place = found.file()?;
         Some(LogFile {
-            // What has just been removed is left out.
+            // A file that has just been removed is left out.
             bytes: fs::symlink_metadata(&found.path).ok()?.len(),
             open: sys::is_held(&found.path),
             period: pattern.period_at(place.span.start),

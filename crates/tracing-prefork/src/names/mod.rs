@@ -1,4 +1,4 @@
-//! The names of files: from an instant to a name and back, and whose they are.
+//! The names of files: from an instant to a name, from a name to an instant, and to whom a file belongs.
 
 pub(crate) mod archive;
 pub(crate) mod date_format;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 ///
 /// Two rotations, or two zones, can give the same names to their files. Nobody can tell from a name whose file it is.
 /// So as long as both programs run, neither of them prunes, compresses or hands over a file that both could have made.
-/// A program that was started with other options has all its files again when the processes of before have ended.
+/// A program that was started again with other options has all its files when its earlier processes have ended.
 #[derive(Debug)]
 pub(crate) struct Rivals(Vec<(Names, Pattern)>);
 
@@ -21,7 +21,7 @@ impl Rivals {
         Self(records(pattern.directory()).filter(is_other).filter_map(|record| rival(pattern, &record)).collect())
     }
 
-    /// Who could have made the file of that name, too.
+    /// Who could have made a file of this name, too.
     pub(crate) fn claimant(&self, name: &str) -> Option<&Names> {
         self.0.iter().find(|(_, pattern)| pattern.reading(name).is_some()).map(|(names, _)| names)
     }
