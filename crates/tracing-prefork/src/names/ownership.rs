@@ -1,10 +1,11 @@
-//! Whose files are whose. A name alone does not say: `app.1.log` may be the second file of `app.log` or the first of an
-//! appender with the prefix `app.1`, and `app.log.1` a file of `logrotate(8)`.
+//! To whom a file belongs. A name alone does not say: `app.1.log` may be the second file of `app.log`, or the first
+//! file of an appender with the prefix `app.1`. `app.log.1` may be a file of `logrotate(8)`.
 //!
-//! So each pattern leaves a hidden record in its directory, which says what its names are made of. Whoever builds an
-//! appender compares: two patterns of which one could take a file of the other for its own are not both let in. The
-//! record also lists the files that were there before it and whose names fit but whose order does not. They are left
-//! alone for ever.
+//! So each pattern has a hidden record of names in its directory, which says what its names are made of. `build`
+//! compares the records. If one of two patterns could take a file of the other for its own, the second one is refused.
+//!
+//! The record also lists foreign files: they were there before the record, and their names fit the pattern, but their
+//! order does not. They are left alone for ever.
 
 use crate::BuildError;
 use crate::names::foreign::Foreign;
@@ -20,14 +21,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// What could not be done, or was found, and is to be reported when there is somebody to report it.
+/// What failed or was found, with its path. It is reported when the appender has somebody to report it.
 pub(crate) type Notes = Vec<(PathBuf, io::Error)>;
 
-/// Makes the pattern known in its directory, and finds out which files there are not its own.
+/// At build: makes the pattern known in its directory, and finds out which files there are foreign.
 ///
 /// # Errors
 ///
-/// If another pattern is in use there and one of the two could take a file of the other for its own.
+/// If another pattern is in use there, and one of the two could take a file of the other for its own.
 pub(crate) fn settle(
     pattern: &mut Pattern,
     own: Names,
@@ -36,17 +37,19 @@ pub(crate) fn settle(
 ) -> Result<(Presence, Notes), BuildError> {
     let mut notes = Notes::new();
     let record = own.path(pattern);
+    // 1. What do the other records say?
     let others = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at)?;
     let mut foreign = Foreign {
         directory: sys::directory_identity(pattern.directory()),
         names: foreign_files(pattern, &own, &others, &record, at),
     };
+    // 2. Hold the record of this pattern, or make it.
     let presence = Presence::new(record.clone(), own);
     match presence.hold(&foreign.names, creation) {
         Ok(Recorded { created, known }) => {
             notes.extend(stranger_note(pattern, foreign.names.difference(&known).collect()));
             foreign.names.extend(known);
-            // Another may have made its names known at the same moment.
+            // Another process may have made its record at the same moment. If so, both see it here.
             let own = Names { foreign: foreign.names.clone(), ..presence.names().clone() };
             if created && let Err(error) = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at) {
                 drop(presence);
@@ -54,10 +57,11 @@ pub(crate) fn settle(
                 return Err(error);
             }
         }
-        // Where nothing can be made, no file of others can be removed either.
+        // Where nothing can be made, no foreign file can be removed either.
         Err(error) if presence::forbids_files(&error) => {}
         Err(error) => notes.push((record, error)),
     }
+    // 3. Note the foreign files. Records of the same names with other options are of no more use.
     pattern.set_foreign(foreign);
     pattern.record = Some(presence.record().to_owned());
     for record in &others.free {
@@ -66,16 +70,16 @@ pub(crate) fn settle(
     Ok((presence, notes))
 }
 
-/// Holds the record again that its path leads to. In another directory than before, finds out anew which files are
-/// not the pattern's own. One thread at a time.
+/// Holds the record again. If another directory has taken the place of the one before, finds out anew which files are
+/// foreign. One thread at a time.
 pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'_>, at: i64) -> Notes {
-    // Without the directory there is no file to be mistaken.
+    // Without a directory there are no foreign files.
     let Some(directory) = sys::directory_identity(pattern.directory()) else { return Notes::new() };
     let (own, record, before) = (presence.names(), presence.record(), pattern.foreign());
     let is_same = before.directory == Some(directory);
     let mut names = before.names.clone();
     if !is_same {
-        // Whoever is at work there is not refused any more.
+        // It is too late to refuse another pattern.
         let others = compare_with_others(pattern, own, record, Meeting::IsLeft, at).unwrap_or_default();
         names = foreign_files(pattern, own, &others, record, at);
     }
@@ -94,7 +98,7 @@ pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'
     notes
 }
 
-/// Files of others in the directory of a pattern, as far as the others' records and the order of the files tell.
+/// The foreign files in the directory of a pattern, as far as the other records and the order of the files tell.
 fn foreign_files(pattern: &Pattern, own: &Names, others: &Others, record: &Path, at: i64) -> BTreeSet<String> {
     let mut own = Names { foreign: others.foreign.clone(), ..own.clone() };
     let is_numbered_already = || others.numbered || Names::read(record).is_some_and(|known| known.numbered);
@@ -107,19 +111,19 @@ fn foreign_files(pattern: &Pattern, own: &Names, others: &Others, record: &Path,
     own.foreign
 }
 
-/// What becomes of another pattern whose names meet ours.
+/// What becomes of the record of another pattern whose names meet ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meeting {
-    /// Its record is removed, unless it is in use: that is an error.
+    /// The record is removed. If the record is in use, that is an error.
     MakesWay,
+    /// The record stays.
     IsLeft,
 }
 
 /// What the other records of a directory say.
 #[derive(Debug, Default)]
 struct Others {
-    /// Files that are not the pattern's: those that records of the same names list, and those of a pattern that is not
-    /// in use any more.
+    /// Foreign files: those that records of the same names list, and those of a pattern that is not in use any more.
     foreign: BTreeSet<String>,
     /// The same names have had numbers before.
     numbered: bool,
@@ -127,7 +131,7 @@ struct Others {
     free: Vec<PathBuf>,
 }
 
-/// Compares with the patterns that are known in the directory.
+/// Compares a pattern with the other records in its directory.
 fn compare_with_others(
     pattern: &Pattern,
     own: &Names,
@@ -139,12 +143,14 @@ fn compare_with_others(
     let Some((twin, anew)) = own.pattern(pattern.directory()).zip(own.anew(pattern)) else { return Ok(others) };
     for path in records(pattern.directory()).filter(|path| path != record) {
         let Some(other) = Names::read(&path) else { continue };
+        // 1. A record of the same names: the programs share their files.
         if path.file_name().is_some_and(|name| name.to_str().is_some_and(|name| pattern.is_hidden(name))) {
             others.foreign.extend(other.foreign);
             others.numbered |= other.numbered;
             others.free.push(path);
             continue;
         }
+        // 2. Is there a name that the two patterns read in different ways?
         let Some(theirs) = other.pattern(pattern.directory()) else { continue };
         if !twin.may_meet(&theirs) {
             continue;
@@ -152,14 +158,16 @@ fn compare_with_others(
         let files = listing::list(&theirs, at).unwrap_or_default().found;
         let files: Vec<_> = files.into_iter().filter(|file| file.is_file && file.file().is_some()).collect();
         let Some(example) = common_name(&twin, &theirs, &files) else { continue };
-        // The same program, started with other options: what it had before is in use only as long as it runs. A
-        // program of its own may start again.
+        // 3. Then the other pattern makes way, unless it is in use. If the prefix and the suffix are the same, it is
+        // the same program with earlier options, which is in use only as long as one of its processes runs. Another
+        // program may start again, so that its files are enough.
         let is_same_program = (&other.prefix, &other.suffix) == (&own.prefix, &own.suffix);
         let is_in_use = || sys::is_held(&path) || files.iter().any(|file| !is_same_program || sys::is_held(&file.path));
         if meeting == Meeting::MakesWay && (lasts(is_in_use) || !remove_unless_held(&path)) {
             let (names, other) = (own.to_string(), other.to_string());
             return Err(BuildError::Names { names, other, example, record: path });
         }
+        // 4. The other pattern's files stay foreign.
         let is_ours = |name: &str| anew.place_of_name(name, at).or_else(|| anew.place_of_archive(name, at)).is_some();
         others.foreign.extend(files.into_iter().map(|file| file.name).filter(|name| is_ours(name)));
     }
@@ -167,14 +175,14 @@ fn compare_with_others(
     Ok(others)
 }
 
-/// Whether lines of the pattern go to that file from now on, whoever has begun it: the name of a period's first file is
+/// Whether lines of the pattern go to a file from now on, whoever has begun it: the name of a period's first file is
 /// fixed.
 fn takes_lines(pattern: &Pattern, name: &str, at: i64) -> bool {
     pattern.place_of_name(name, at).is_some_and(|place| place.index == 0 && at < place.span.end)
 }
 
-/// Whether it stays so for a moment. A process that is just ending, or a child that is about to execute another
-/// program, has the locks until then.
+/// Whether something stays so for a moment. A process that is just ending still has its locks, and so has a child that
+/// is about to execute another program.
 fn lasts(is_so: impl Fn() -> bool) -> bool {
     (0..20).all(|attempt| {
         if attempt > 0 {
@@ -184,11 +192,11 @@ fn lasts(is_so: impl Fn() -> bool) -> bool {
     })
 }
 
-/// Removes the record of a pattern, unless a process has it. `false`: one has.
+/// Removes the record of a pattern, unless a process holds it. `false`: a process does.
 fn remove_unless_held(record: &Path) -> bool {
     match sys::claim_and_remove(record, || false, |_| false) {
         Ok(removal) => removal != Removal::Held,
-        // A file that may not be written to cannot be claimed.
+        // Nobody can claim a file that he may not write to.
         Err(_) => {
             let is_free = !sys::is_held(record);
             if is_free {
@@ -199,9 +207,9 @@ fn remove_unless_held(record: &Path) -> bool {
     }
 }
 
-/// A name that the two patterns read in different ways: as files of other periods, with other numbers, or as a file and
-/// an archive. Where they read all names alike, the files are the same, as with a rotation that was changed. `files`
-/// are those of the other that are there.
+/// A name that two patterns read in different ways: as files of different periods, with different numbers, or as a file
+/// and an archive. If they read all names alike, their files are the same, as after a change of the rotation. `files`:
+/// the files of the other pattern that are there.
 fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Option<String> {
     let differ = |name: &String| {
         let readings = one.reading(name).zip(other.reading(name));
@@ -217,9 +225,9 @@ fn stranger_note(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, i
     Some((pattern.directory().join(first), io::Error::new(io::ErrorKind::AlreadyExists, reason)))
 }
 
-/// Files with numbers that are not the pattern's, as far as can be told when the pattern begins to number. Its own
-/// files were written one after the other: the first file first, and the higher the number, the later. `logrotate(8)`
-/// and others count the other way round.
+/// The numbered files that are not the pattern's, as far as anybody can tell when the pattern begins to number. The
+/// pattern's own files were written in the order of their numbers, the first file first. `logrotate(8)` and others
+/// count the other way round.
 fn strangers(pattern: &Pattern, at: i64) -> BTreeSet<String> {
     let mut files: Vec<_> = listing::list(pattern, at).unwrap_or_default().found;
     files.retain(|file| file.is_file && file.file().is_some());
@@ -236,7 +244,7 @@ fn strangers(pattern: &Pattern, at: i64) -> BTreeSet<String> {
         let from = match in_order {
             _ if !begins_early => 0,
             None => continue,
-            // Without the first file there is nothing that says where the order begins.
+            // Without the first file nothing says where the order begins.
             Some(_) if period.first().is_some_and(|first| index(first) > 0) => 0,
             Some(position) => position + 1,
         };

@@ -1,7 +1,7 @@
-//! The names of an appender's files: from an instant to a name, and from a name back to its period.
+//! [`Pattern`]: the names of an appender's files, from an instant to a name, and from a name to its period.
 //!
-//! Both directions are strict. A name belongs to the pattern only if writing its period's name gives the
-//! very same text, so `app.conf`, `app.log.bak` or `app.log.2026-13-45` never count as ours.
+//! Both directions are strict. A name belongs to the pattern only if the name of its period is the very same text. So
+//! `app.conf`, `app.log.bak` or `app.log.2026-13-45` never count as ours.
 
 use crate::names::archive::{ENDINGS, plain_name};
 use crate::names::date_format::DateFormat;
@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use time::Date;
 
-/// Which file of a pattern it is: the period, and with `max_file_bytes` which of that period's files, counted from 0.
+/// Which file of a pattern: the period, and with `max_file_bytes` which of the period's files, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) span: Span,
@@ -22,7 +22,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Files in the order in which they are written.
+    /// Sorts files in the order in which they are written.
     pub(crate) fn order(self) -> (i64, u32) {
         (self.span.start, self.index)
     }
@@ -32,7 +32,7 @@ impl Place {
 /// further lines.
 pub(crate) const LAST_INDEX: u32 = 999_999_999;
 
-/// The number that a file's name shows: `parse` alone would take a `+` and leading zeros.
+/// The number in a file's name. `parse` alone would take a `+` and leading zeros.
 fn read_index(digits: &str) -> Option<u32> {
     let strict = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
     digits.parse().ok().filter(|index| strict && *index <= LAST_INDEX)
@@ -43,24 +43,25 @@ fn read_index(digits: &str) -> Option<u32> {
 pub(crate) struct Pattern {
     /// Absolute.
     directory: PathBuf,
-    /// What comes before the date, with the dot, and after it, with the dot.
+    /// The text before the date, with the dot.
     before: String,
+    /// The text behind the date, with the dot.
     after: String,
     date: Option<DateFormat>,
     calendar: Calendar,
     hidden: HiddenNames,
     /// A period may have several files.
     numbered: bool,
-    /// Archives of these files are ours too.
+    /// Archives of the files are ours too.
     pub(crate) archives: bool,
-    /// Names that fit and that are somebody else's (`ownership`).
+    /// Foreign files: names that fit and are somebody else's (`ownership`).
     foreign: Replaced<Foreign>,
-    /// The hidden record of the names, if there is one. Processes that hold another record are another program's.
+    /// The record of names, if there is one. Processes that hold another record belong to another program.
     pub(crate) record: Option<PathBuf>,
 }
 
 impl Pattern {
-    /// `{prefix}.{date}.{suffix}`, each part with its dot only where it is there.
+    /// `{prefix}.{date}.{suffix}`, without the parts that are not there and their dots.
     pub(crate) fn new(
         directory: PathBuf,
         prefix: Option<&str>,
@@ -82,12 +83,12 @@ impl Pattern {
         Self { directory, before, after, date, calendar, hidden, numbered, archives, foreign, record }
     }
 
-    /// Names that fit and that are somebody else's.
+    /// The foreign files.
     pub(crate) fn foreign(&self) -> &Foreign {
         self.foreign.get()
     }
 
-    /// The directory may be replaced while others read names.
+    /// Another directory may take the place of ours while other threads read names.
     pub(crate) fn set_foreign(&self, foreign: Foreign) {
         if foreign != *self.foreign() {
             self.foreign.replace(foreign);
@@ -98,7 +99,7 @@ impl Pattern {
         self.foreign().names.contains(name)
     }
 
-    /// Whether it is somebody else's file that has this number in the period of `at`. Allocates nothing.
+    /// Whether the file with this number in the period of `at` is foreign. Allocates nothing.
     pub(crate) fn is_foreign_at(&self, at: i64, index: u32) -> bool {
         let is_foreign = |path: LogPath| str::from_utf8(path.file_name()).is_ok_and(|name| self.is_foreign(name));
         !self.foreign().names.is_empty() && self.path_at(at, index).is_ok_and(is_foreign)
@@ -121,20 +122,19 @@ impl Pattern {
         self.date.is_some()
     }
 
-    /// How many directories below the log directory a name goes through.
+    /// The number of directories below the log directory that a name goes through.
     pub(crate) fn depth(&self) -> usize {
         self.date.as_ref().map_or(0, |date| date.depth)
     }
 
-    /// Whether names can go through that directory below the log directory.
+    /// Whether names can go through a directory below the log directory.
     pub(crate) fn leads_through(&self, directory: &str) -> bool {
         let date = directory.strip_prefix(&*self.before).filter(|_| directory.matches('/').count() < self.depth());
         self.date.as_ref().zip(date).is_some_and(|(format, date)| format.leads_through(date))
     }
 
-    /// The path of the file that an event at `at` (seconds since 1970) goes to, or of that period's other files.
-    /// Allocates nothing, so that a child made by a raw `clone` can open its file although another thread held the
-    /// allocator's lock.
+    /// The path of a file of the period of `at` (seconds since 1970). Allocates nothing, so that a child of a raw
+    /// `clone` can open its file although another thread held the allocator's lock.
     pub(crate) fn path_at(&self, at: i64, index: u32) -> io::Result<LogPath> {
         let (label, offset) = self.calendar.label_and_offset(at);
         let mut path = LogPath::in_directory(&self.directory)?;
@@ -149,8 +149,8 @@ impl Pattern {
         Ok(path)
     }
 
-    /// The place of the file called `name`, if that is a name of this pattern; of two periods that share the name,
-    /// because a zone has set its clock back, the last that has begun by `now`.
+    /// The place of the file called `name`, if that is a name of this pattern. If two periods share the name, because
+    /// the zone has set its clock back, it is the last period that has begun by `now`.
     pub(crate) fn place_of_name(&self, name: &str, now: i64) -> Option<Place> {
         if self.is_foreign(name) {
             return None;
@@ -161,7 +161,7 @@ impl Pattern {
             let (date, index) = text.rsplit_once('.').filter(|_| self.numbered)?;
             Some(Place { span: self.span_of_date(date, now)?, index: read_index(index)? })
         })?;
-        // Written anew, it must be the very same name.
+        // The name of the place must be the very same text.
         (self.path_at(place.span.start.max(clock::FIRST), place.index).ok()?.file_name() == name.as_bytes())
             .then_some(place)
     }
@@ -171,7 +171,7 @@ impl Pattern {
             return text.is_empty().then(|| self.calendar.span(0));
         };
         let (label, offset) = date.read(text)?;
-        // No event is taken for one of another time (`Moment`), so that no file of it can be ours.
+        // No event has a time outside these bounds (`Moment`), so no file of ours has.
         let ours = |span: &Span| clock::FIRST < span.end && span.start <= clock::LAST;
         self.calendar.span_of_label(label, offset, now).filter(ours)
     }
@@ -182,9 +182,9 @@ impl Pattern {
         archives.then(|| plain_name(name))?.and_then(|plain| self.place_of_name(plain, now))
     }
 
-    /// Which file of a period, whose first file is called `first`, has that name in the same directory, which is
-    /// `above` the two, and whether it is the file itself and not its archive. Reads no date, so that a large directory
-    /// is looked through quickly.
+    /// The number of the file called `name`, and whether it is the file itself and not its archive. The period's first
+    /// file is called `first`. Both names are in the directory `above`, relative to the log directory. Reads no date,
+    /// so that a large directory is searched quickly.
     pub(crate) fn index_of_name(&self, above: &str, first: &str, name: &str) -> Option<(u32, bool)> {
         if !self.foreign().names.is_empty() && self.is_foreign(&format!("{above}{name}")) {
             return None;
@@ -198,14 +198,14 @@ impl Pattern {
         plain.or_else(|| Some((index(plain_name(name).filter(|_| self.archives)?)?, false)))
     }
 
-    /// The number of the file that follows the one with that number: those of others are passed over.
+    /// The number of the next file. Numbers of foreign files are passed over.
     pub(crate) fn next_index(&self, at: i64, index: u32) -> u32 {
         let mut following = index.saturating_add(1)..LAST_INDEX;
         following.find(|index| !self.is_foreign_at(at, *index)).unwrap_or(LAST_INDEX)
     }
 
-    /// What a name says to this pattern: the label of its period, its number, and whether it is a file or an archive.
-    /// Two patterns that read a name alike mean the same file.
+    /// How this pattern reads a name: the label of its period, its number, and whether it is a file and not an archive.
+    /// If two patterns read a name alike, they mean the same file.
     pub(crate) fn reading(&self, name: &str) -> Option<(i64, u32, bool)> {
         let plain = self.place_of_name(name, clock::LAST).map(|place| (place, true));
         let (place, is_plain) = plain.or_else(|| Some((self.place_of_archive(name, clock::LAST)?, false)))?;
@@ -216,9 +216,9 @@ impl Pattern {
         Some((label, place.index, is_plain))
     }
 
-    /// The pattern's first files of 366 instants, by which it is found out whether two patterns meet. The instants are
-    /// the same at each build. There is one on each day of a leap year, each of another hour, minute and second, so
-    /// that every value of each part of a date comes up.
+    /// The names of the first files of 366 instants, which show whether two patterns meet. The instants are the same at
+    /// each build. There is one on each day of a leap year, at changing hours, minutes and seconds, so that each value
+    /// of each part of a date comes up.
     ///
     /// Numbers and archives need no samples. Two patterns that both read a name with a number also both read the name
     /// without that number. If only one of the patterns reads a number there, the name is a first file of the other
@@ -235,13 +235,13 @@ impl Pattern {
         paths.filter_map(|path| str::from_utf8(path.file_name()).ok().map(str::to_owned))
     }
 
-    /// What may stand behind a name.
+    /// What may stand behind a name: nothing, or the ending of an archive.
     fn endings(&self) -> Vec<&'static str> {
         let archives = if self.archives { &ENDINGS[..] } else { &[] };
         [""].into_iter().chain(archives.iter().copied()).collect()
     }
 
-    /// Whether there can be a name that is one of both, by what stands around the dates.
+    /// Whether a name can belong to both patterns, as far as the text around the dates tells.
     pub(crate) fn may_meet(&self, other: &Self) -> bool {
         let begin = self.before.starts_with(&*other.before) || other.before.starts_with(&*self.before);
         let ends = |pattern: &Self| {
@@ -251,7 +251,7 @@ impl Pattern {
         begin && own.iter().any(|end| others.iter().any(|other| end.ends_with(&**other) || other.ends_with(&**end)))
     }
 
-    /// The period of `at`, for users.
+    /// The period of `at`, as users see it.
     pub(crate) fn period_at(&self, at: i64) -> Period {
         let Span { start, end } = self.calendar.span(at);
         Period { start: system_time(start.max(clock::FIRST)), end: (end != i64::MAX).then(|| system_time(end)) }

@@ -1,10 +1,11 @@
-//! Who is at work in a directory. Each process holds the record of its names (`record`) from build on, by a shared
-//! lock on an open file description, as it holds a log file. A forked child inherits the lock with the descriptor.
+//! Who is at work in a directory. From build on, each process holds its record of names (`record`) by a shared lock on
+//! an open file description, as it holds a log file. A forked child inherits the lock with the descriptor.
 //!
-//! The record is never replaced, because the lock would stay with the file before. It is added to. Somebody can remove
-//! it, with its directory as a rule, and the program can close the descriptor, with all others as a rule. Then the log
-//! has to be opened anew, too, and that is when a process looks whether it still has the record. It also looks at each
-//! rollover.
+//! The record is added to and never replaced, because the lock would stay with the file before.
+//!
+//! A process can lose the record: somebody removes it, as a rule with its directory, or the program closes the
+//! descriptor, as a rule with all others. In both cases the log must be opened anew, too. So a process looks whether it
+//! still holds the record when it opens its log anew, and at each rollover.
 
 use crate::names::record::Names;
 use crate::sys::{self, Creation, Descriptor, LockOutcome, OwnFile, WriteMode};
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct Presence {
     record: PathBuf,
-    /// But for files of others, which are those of the directory that the path leads to.
+    /// Without the foreign files. Those depend on the directory that the path leads to.
     names: Names,
     descriptor: Descriptor,
 }
@@ -25,9 +26,9 @@ pub(crate) struct Presence {
 /// How the record was found.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    /// There was none.
+    /// There was none, and this process has made it.
     pub(crate) created: bool,
-    /// The files of others that it listed.
+    /// The foreign files that it listed.
     pub(crate) known: BTreeSet<String>,
 }
 
@@ -40,7 +41,7 @@ impl Presence {
         &self.record
     }
 
-    /// What the record says, at least, but for files of others.
+    /// What the record says at least, without the foreign files.
     pub(crate) fn names(&self) -> &Names {
         &self.names
     }
@@ -50,7 +51,7 @@ impl Presence {
         sys::identity_of(&self.record) == Some(self.descriptor.installed()) && self.descriptor.is_intact()
     }
 
-    /// Makes the record, or adds to it what it lacks, and holds it. One thread at a time.
+    /// Makes the record, or adds what it lacks, and holds it. One thread at a time.
     pub(crate) fn hold(&self, foreign: &BTreeSet<String>, creation: Creation<'_>) -> io::Result<Recorded> {
         let names = Names { foreign: foreign.clone(), ..self.names.clone() };
         let Held { file, created, known } = hold(&self.record, &names, creation)?;
@@ -70,7 +71,7 @@ pub(crate) fn forbids_files(error: &io::Error) -> bool {
 }
 
 struct Held {
-    /// `None`: the kernel refuses the lock. That is reported with the log file, which gets none either.
+    /// `None`: the kernel refuses the lock. It refuses the log file's lock too, which is reported.
     file: Option<OwnFile>,
     created: bool,
     known: BTreeSet<String>,
@@ -89,13 +90,13 @@ fn hold(record: &Path, names: &Names, creation: Creation<'_>) -> io::Result<Held
             continue;
         };
         let outcome = sys::share_patiently(file.get()?, WriteMode::Locked);
-        // Somebody is about to remove it, or has.
+        // Somebody is about to remove the record, or has removed it.
         if outcome == LockOutcome::Busy || sys::identity_of(record) != Some(file.id()) {
             continue;
         }
         let known = Names::read_from(&file).ok_or(io::ErrorKind::InvalidData)?;
         if !names.is_in(&known) {
-            // Behind a piece of a line, perhaps.
+            // The newline ends a piece of a line that may be there.
             match sys::add_to(record, format!("\n{}", names.text_beyond(&known)).as_bytes()) {
                 Err(error) if !forbids_files(&error) => return Err(error),
                 _ => {}

@@ -1,4 +1,4 @@
-//! The hidden record of a pattern's names: what they are made of, and which files are not its own.
+//! The record of names: a hidden file that says what a pattern's names are made of, and which files are foreign.
 
 use crate::names::date_format::DateFormat;
 use crate::names::foreign::Foreign;
@@ -14,23 +14,23 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const FIRST_LINE: &str = "tracing-prefork names 1";
-/// A record that does not end in it has not been written to its end. What is added brings another one.
+/// A record without this line was not written to its end. Each addition ends in this line, too.
 const LAST_LINE: &str = "end";
 /// No record is longer.
 const LONGEST: u64 = 16 << 20;
 
-/// What the names of a pattern are made of, and what is not its own.
+/// What the names of a pattern are made of, and which files are foreign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
     pub(crate) prefix: Option<String>,
     pub(crate) suffix: Option<String>,
-    /// If it is not the rotation's own.
+    /// `None`: the rotation's own.
     pub(crate) date_format: Option<String>,
     pub(crate) rotation: String,
     pub(crate) zone: String,
     pub(crate) numbered: bool,
     pub(crate) archives: bool,
-    /// Files of others, relative to the log directory.
+    /// Foreign files, relative to the log directory.
     pub(crate) foreign: BTreeSet<String>,
 }
 
@@ -48,8 +48,8 @@ impl Names {
         format!("{FIRST_LINE}\n{}{}", lines.collect::<String>(), self.text_beyond(&nothing))
     }
 
-    /// What is to be added to a record that says `known`, to its last line: whoever numbers or compresses has files
-    /// that the others know of.
+    /// What to add to a record that says `known`, with the last line. All processes must know of numbers and archives,
+    /// so whoever numbers or compresses says so.
     pub(crate) fn text_beyond(&self, known: &Self) -> String {
         let flags = [("numbered", self.numbered && !known.numbered), ("archives", self.archives && !known.archives)];
         let flags = flags.iter().filter(|(_, added)| *added).map(|(key, _)| format!("{key} yes\n"));
@@ -57,17 +57,17 @@ impl Names {
         flags.chain(foreign).collect::<String>() + LAST_LINE + "\n"
     }
 
-    /// Whether a record that says `known` says all this.
+    /// Whether a record that says `known` needs no addition.
     pub(crate) fn is_in(&self, known: &Self) -> bool {
         (known.numbered || !self.numbered)
             && (known.archives || !self.archives)
             && self.foreign.is_subset(&known.foreign)
     }
 
-    /// `None`: it is not a record, or one of a later version.
+    /// `None`: the text is no record, or the record of a later version.
     fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix(FIRST_LINE)?;
-        // What stands behind the last line has not been written to its end.
+        // The text behind the last line was not written to its end.
         let (lines, _) = text.rsplit_once(&format!("\n{LAST_LINE}\n"))?;
         let values = |key: &'static str| {
             lines.lines().filter_map(move |line| Some(line.strip_prefix(key)?.strip_prefix(' ')?.to_owned()))
@@ -95,19 +95,19 @@ impl Names {
         Self::parse(&text)
     }
 
-    /// The path of the record of a pattern with these names. Two rotations, or two zones, can give the same names. Still
-    /// each has a record of its own, by which others see that it is in use.
+    /// The path of the record of a pattern with these names. Two rotations, or two zones, can give the same names.
+    /// Still each has a record of its own, by which others see that it is in use.
     pub(super) fn path(&self, pattern: &Pattern) -> PathBuf {
         let zone = if pattern.has_date() { pattern.calendar().offsets().history() } else { String::new() };
         pattern.hidden(Hidden::NamesRecord(hash(&format!("{}\n{zone}", self.rotation))))
     }
 
-    /// A pattern with these names. Its zone is UTC, whatever the appender's is: names look the same in all.
+    /// A pattern with these names. Its zone is UTC, whatever the appender's zone is: names look the same in all zones.
     pub(super) fn pattern(&self, directory: &Path) -> Option<Pattern> {
         self.pattern_in(directory, Offsets::Fixed(0))
     }
 
-    /// A pattern that names its files as this one does, and knows of no files of others but these.
+    /// A pattern that names its files as `pattern` does, and whose foreign files are these.
     pub(super) fn anew(&self, pattern: &Pattern) -> Option<Pattern> {
         self.pattern_in(pattern.directory(), pattern.calendar().offsets().clone())
     }

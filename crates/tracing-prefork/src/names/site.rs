@@ -1,4 +1,5 @@
-//! Where an appender's files are, what they are called, and whom to tell of a failure: what the rooms above share.
+//! [`Site`]: where an appender's files are, what they are called, and whom to tell of a failure. The rooms above share
+//! it.
 
 use crate::names::ownership;
 use crate::names::pattern::Pattern;
@@ -15,14 +16,14 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) pattern: Pattern,
-    /// `None`: the names are other ones each day.
+    /// `None`: the names change each day, and no record says what they are made of.
     pub(crate) presence: Option<Presence>,
     pub(crate) clock: Clock,
-    /// Of new files.
+    /// The permissions of new files.
     pub(crate) mode: Option<Mode>,
     pub(crate) process: Arc<Process>,
     pub(crate) reporter: Arc<Reporter>,
-    /// The turn of the thread that makes the record of the names again.
+    /// The turn of the thread that makes the record of names again.
     pub(crate) renewing: ForkWiped<Turn>,
 }
 
@@ -50,18 +51,18 @@ impl Site {
         Creation::empty(self.mode, self.clock.now())
     }
 
-    /// Holds the record of the names again, if it has been removed, or the program has closed its descriptor. If the
-    /// directory has been replaced, the files of others in the new one are known from now on. `false`: another thread
-    /// is at it.
+    /// Holds the record of names again, if somebody has removed it, or the program has closed its descriptor. If
+    /// another directory has taken the place of the one before, finds out its foreign files. `false`: another thread is
+    /// doing so.
     pub(crate) fn look_at_record(&self) -> bool {
         if !self.process.may_allocate() {
             return true;
         }
         let Some(presence) = self.presence.as_ref().filter(|presence| !presence.is_held()) else { return true };
-        // Asked before: the user's clock may call the appender.
+        // The clock is asked before the turn is taken, because the user's clock may call the appender.
         let (creation, at) = (self.creation(), self.clock.exact_second());
         let Some(turn) = self.renewing.try_take() else { return false };
-        // Another thread may have done it meanwhile.
+        // Another thread may have made the record meanwhile.
         let notes =
             if presence.is_held() { None } else { Some(ownership::renew(&self.pattern, presence, creation, at)) };
         drop(turn);
@@ -69,7 +70,7 @@ impl Site {
         true
     }
 
-    /// The same, but waits for another thread, for so long at most.
+    /// The same, but waits for another thread, at most for `patience`.
     pub(crate) fn wait_for_record(&self, patience: Duration) {
         sys::wait(patience, || (self.look_at_record() || self.renewing.is_taken_here()).then_some(()));
     }
