@@ -1,7 +1,8 @@
-//! [`Period`]: which interval of time a file covers. Pure arithmetic, no clock, no I/O.
+//! [`Period`]: which interval of time a file covers. This is pure arithmetic: no clock, no I/O.
 
 use crate::time::rotation::{Rotation, Unit, Weekday};
 use crate::time::zone::{Offsets, Segment};
+use std::iter;
 use std::time::SystemTime;
 use time::{Date, Month, OffsetDateTime};
 
@@ -10,14 +11,14 @@ use time::{Date, Month, OffsetDateTime};
 /// See [`Appender::period_at`](crate::Appender::period_at).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Period {
-    /// The first instant whose events go into the file. That of [`Rotation::NEVER`] is in the year 1: before
-    /// [`UNIX_EPOCH`](std::time::UNIX_EPOCH), of which `duration_since` says so with an error.
+    /// The first instant whose events go into the file. For [`Rotation::NEVER`] this is in the year 1. That is before
+    /// [`UNIX_EPOCH`](std::time::UNIX_EPOCH), so `start.duration_since(UNIX_EPOCH)` is an error.
     pub start: SystemTime,
-    /// The first instant whose events go into the next file; `None` for [`Rotation::NEVER`].
+    /// The first instant whose events go into the next file. `None` for [`Rotation::NEVER`].
     pub end: Option<SystemTime>,
 }
 
-/// A period in seconds since 1970, half-open; unbounded where it says `i64::MIN` or `i64::MAX`.
+/// A period in seconds since 1970: `start` belongs to it, `end` does not. `i64::MIN` and `i64::MAX` mean no bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: i64,
@@ -34,18 +35,18 @@ const DAY: i64 = 86_400;
 
 /// A rotation in a zone: tells the label and the period of any instant.
 ///
-/// The *label* of an instant is the local date and time, in seconds, that names its unit: what the file's name shows.
-/// The period around an instant is the interval in which the label stays the same.
+/// The *label* of an instant is what the file's name shows: the local date and time, in seconds, at which the instant's
+/// unit begins. The period around an instant is the interval in which the label stays the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Calendar {
     unit: Unit,
     every: i64,
     /// Seconds after local midnight at which a unit of a day or more begins.
     at: i64,
-    /// The day, counted from 1970-01-01, with which weeks begin to be counted.
+    /// The first day of the first week, counted from 1970-01-01.
     first_week: i64,
     offsets: Offsets,
-    /// Names show the offset, so that another offset is another file.
+    /// Names show the offset, so another offset is another file.
     by_offset: bool,
 }
 
@@ -66,20 +67,20 @@ impl Calendar {
         &self.offsets
     }
 
-    /// The label of an instant, and the offset at it.
+    /// The label of an instant, and the zone's offset at the instant.
     pub(crate) fn label_and_offset(&self, at: i64) -> (i64, i32) {
         let offset = self.offsets.segment(at).offset;
         (self.floor(at + i64::from(offset)), offset)
     }
 
-    /// Whether events at `at`, at another side of a transition, go to the file of this label and offset.
+    /// Whether events at `at`, on the other side of a transition, go to the file of this label and offset.
     fn goes_on(&self, at: i64, (label, offset): (i64, i32)) -> bool {
         let there = self.label_and_offset(at);
         there.0 == label && (!self.by_offset || there.1 == offset)
     }
 
-    /// The period of the instant `at`: taken from the calendar and the zone's transitions, never by adding
-    /// 24 hours to something.
+    /// The period of the instant `at`. It follows from the calendar and the zone's transitions; nothing ever adds 24
+    /// hours.
     ///
     /// One night with hourly files, in Berlin, where the clock is set back from 03:00 to 02:00 at 01:00 UTC:
     ///
@@ -96,10 +97,11 @@ impl Calendar {
         if self.unit == Unit::Never {
             return Span { start: i64::MIN, end: i64::MAX };
         }
+        // 1. The part of this segment that has the label.
         let here = self.offsets.segment(at);
         let (label, offset) = (self.floor(at + i64::from(here.offset)), here.offset);
         let Span { mut start, mut end } = self.within(here, label);
-        // The same label may go on beyond a transition of the zone.
+        // 2. The label may go on before the segment, and behind it.
         let mut segment = here;
         while start == segment.from && self.goes_on(start - 1, (label, offset)) {
             segment = self.offsets.segment(start - 1);
@@ -113,7 +115,7 @@ impl Calendar {
         Span { start, end }
     }
 
-    /// The part of a segment that has this label.
+    /// The part of a segment that has this label. Empty (`start >= end`) if the segment does not have it.
     fn within(&self, segment: Segment, label: i64) -> Span {
         let offset = i64::from(segment.offset);
         Span {
@@ -122,25 +124,41 @@ impl Calendar {
         }
     }
 
-    /// The period with this label; a date that a zone has skipped has none. If a zone has set its clock back there can
-    /// be two, with one file: then the last that has begun by `now`, or else the first.
+    /// The period with this label. A date that a zone has skipped has none. If a zone has set its clock back, two
+    /// periods can have one label and share a file: the last that has begun by `now` is meant, or the first if none has
+    /// begun.
+    ///
+    /// The same night in Berlin, with a file each minute: the local time 02:30 comes twice.
+    ///
+    /// ```text
+    /// instant, UTC        00:00    00:30    01:00    01:30    02:00
+    /// segment        ──── +02:00 ───────────┤├────── +01:00 ─────
+    /// local time          02:00    02:30    02:00    02:30    03:00
+    /// periods of 02:30             ├─┤               ├─┤           [00:30, 00:31) and [01:30, 01:31)
+    /// `now` is 00:45               this one
+    /// `now` is 01:45                                 this one
+    /// ```
     pub(crate) fn span_of_label(&self, label: i64, offset: Option<i32>, now: i64) -> Option<Span> {
-        // A label is less than 27 hours away from its instants: the largest offset, and the largest step of one.
-        let (mut at, last) = (label + self.at - 27 * 3600, self.next(label) + self.at + 27 * 3600);
-        let mut found: Option<Span> = None;
-        while at < last {
-            let segment = self.offsets.segment(at);
-            let part = self.within(segment, label);
-            let of_offset = offset.is_none_or(|offset| offset == segment.offset);
-            if of_offset && part.start < part.end && (found.is_none() || part.start <= now) {
-                found = Some(part);
-            }
-            at = segment.until;
-        }
-        found.map(|part| self.span(part.start))
+        // 1. The parts of all segments that have the label, and the offset if the name shows one.
+        let of_offset = |segment: &Segment| offset.is_none_or(|offset| offset == segment.offset);
+        let parts = self.segments_around(label).filter(of_offset).map(|segment| self.within(segment, label));
+        let mut parts = parts.filter(|part| part.start < part.end);
+        // 2. The last that has begun, or else the first.
+        let first = parts.next()?;
+        let part = parts.take_while(|part| part.start <= now).last().unwrap_or(first);
+        // 3. The label may go on beyond that part.
+        Some(self.span(part.start))
     }
 
-    /// The label of the unit that the local time `local` lies in.
+    /// The segments that can contain an instant with this label, in their order. A label is less than 27 hours away
+    /// from its instants: by the largest offset, and the largest step of an offset.
+    fn segments_around(&self, label: i64) -> impl Iterator<Item = Segment> {
+        let (first, last) = (label + self.at - 27 * 3600, self.next(label) + self.at + 27 * 3600);
+        let next = move |segment: &Segment| (segment.until < last).then(|| self.offsets.segment(segment.until));
+        iter::successors(Some(self.offsets.segment(first)), next)
+    }
+
+    /// The label of the unit that contains the local time `local`.
     fn floor(&self, local: i64) -> i64 {
         let local = local - self.at;
         let day = local.div_euclid(DAY);
@@ -159,7 +177,7 @@ impl Calendar {
         }
     }
 
-    /// The label of the unit after the one with the label `label`.
+    /// The label of the next unit.
     fn next(&self, label: i64) -> i64 {
         // The last piece of a day may be shorter.
         let of_day = |size: i64| (label + size * self.every).min((label.div_euclid(DAY) + 1) * DAY);
@@ -180,8 +198,8 @@ fn first_on_or_after_1970(weekday: Weekday) -> i64 {
     (weekday as i64 - Weekday::Thursday as i64).rem_euclid(7)
 }
 
-/// The month of a local time, counted from January 1970. Instants are held to the years 1 to 9998 (`Moment`), so the
-/// default never shows.
+/// The month of a local time, counted from January 1970. Instants are in the years 1 to 9998 (`Moment`), so the default
+/// is never used.
 fn month(local: i64) -> i64 {
     let date = OffsetDateTime::from_unix_timestamp(local).map_or(Date::MIN, OffsetDateTime::date);
     i64::from(date.year() - 1970) * 12 + i64::from(u8::from(date.month())) - 1

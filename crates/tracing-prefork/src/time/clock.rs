@@ -1,4 +1,4 @@
-//! The clock of an appender, and an instant as its files see it.
+//! The clock of an appender, and instants in whole seconds.
 
 use crate::process::user_code;
 use crate::report::{Operation, Reporter};
@@ -12,15 +12,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An instant: whole seconds since 1970-01-01 00:00 UTC, rounded down, and the rest of the second.
 ///
-/// File names depend on the seconds alone, because every boundary in every time zone falls on a whole
-/// second. Instants outside the years 1 to 9998 are taken for the first or the last of them.
+/// File names depend on the seconds alone, because each boundary in each time zone falls on a whole second. An instant
+/// before the year 1 or after the year 9998 counts as the first or the last instant of these years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment {
     pub(crate) secs: i64,
     pub(crate) nanos: u32,
 }
 
-/// 0001-01-02 00:00 UTC: a day inside what `time` can write, so that any offset fits.
+/// 0001-01-02 00:00 UTC: one day after the first date that `time` can write, so that each offset fits.
 pub(crate) const FIRST: i64 = -62_135_510_400;
 /// 9999-01-01 00:00 UTC.
 pub(crate) const LAST: i64 = 253_370_764_800;
@@ -42,8 +42,8 @@ impl From<SystemTime> for Moment {
     }
 }
 
-/// What is further in the future than this many seconds comes from a clock that was wrong: the clocks of those who
-/// share a directory do not differ by as much.
+/// A time more than this many seconds in the future comes from a wrong clock: the clocks of processes that share a
+/// directory differ by less.
 pub(crate) const AHEAD: i64 = 3600;
 
 /// The instant `secs` seconds after 1970-01-01 00:00 UTC.
@@ -52,24 +52,25 @@ pub(crate) fn system_time(secs: i64) -> SystemTime {
     if secs < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance }
 }
 
-/// So many times a thread asks users' clocks within each other. More than once: a signal handler may log while its
-/// thread asks, and a clock may use an appender with another clock.
+/// How deep the calls of users' clocks on one thread may be nested. A depth of more than 1 is needed: a signal handler
+/// may log while its thread asks a clock, and a clock may use an appender with another clock.
 const DEEPEST: u32 = 3;
 
 thread_local! {
-    /// How many of users' clocks this thread is asking.
+    /// How many users' clocks this thread is asking.
     static ASKING: Cell<u32> = const { Cell::new(0) };
 }
 
 type Custom = dyn Fn() -> SystemTime + Send + Sync;
 
-/// Where an appender reads the time: the system's clock, or the one that the user handed over. If that panics, it is
-/// the system's time.
+/// Where an appender reads the time: the user's clock, or the system's clock if the user has given none. If the user's
+/// clock panics, the system's clock is read.
 #[derive(Default)]
 pub(crate) struct Clock {
     custom: Option<Box<Custom>>,
-    /// Who reports it then, and what there was to report before.
+    /// Who reports a panic of the user's clock, and for which directory.
     reporter: OnceLock<(Weak<Reporter>, PathBuf)>,
+    /// The first failure before there was a reporter.
     early: OnceLock<String>,
 }
 
@@ -78,7 +79,7 @@ impl Clock {
         Self { custom: Some(Box::new(clock)), ..Self::default() }
     }
 
-    /// From now on it is reported for that directory when the user's clock panics.
+    /// From now on, panics of the user's clock are reported for that directory.
     pub(crate) fn report_to(&self, reporter: &Arc<Reporter>, directory: &Path) {
         let _ = self.reporter.set((Arc::downgrade(reporter), directory.to_owned()));
         if let Some(early) = self.early.get() {
@@ -90,21 +91,21 @@ impl Clock {
         self.ask_user().unwrap_or_else(SystemTime::now)
     }
 
-    /// The same as a moment. Half of the way from a `SystemTime` to seconds is checks that cost as much as printing the
-    /// time.
+    /// The same as a moment. The system's time is not read as a `SystemTime`: its conversion to seconds has checks that
+    /// cost as much as printing the time.
     #[inline]
     pub(crate) fn moment(&self) -> Moment {
         self.ask_user().map_or_else(Moment::of_the_system, Moment::from)
     }
 
-    /// What the user's clock says. `None`: there is none, it has panicked, or it calls the appender, which asks it
-    /// again.
+    /// The time of the user's clock. `None`: there is no such clock, it has panicked, or it calls the appender, which
+    /// asks it again.
     #[inline]
     fn ask_user(&self) -> Option<SystemTime> {
         self.custom.as_ref().and_then(|clock| self.ask(clock))
     }
 
-    /// Not a part of the event path's code, where the system's clock is asked.
+    /// Not inlined: the code of the event path asks the system's clock.
     #[inline(never)]
     fn ask(&self, clock: &Custom) -> Option<SystemTime> {
         let depth = ASKING.get();
@@ -139,7 +140,7 @@ impl Moment {
     }
 }
 
-/// The second of an instant, and how many seconds it may be behind.
+/// The second of an instant, and how many seconds it may lag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Second {
     pub(crate) at: i64,
@@ -154,12 +155,12 @@ impl Second {
 }
 
 impl Clock {
-    /// The second that it is now, cheaply: enough to choose a file, unless a boundary is near.
+    /// The current second, cheaply. It is good enough to choose a file, unless a boundary is near.
     ///
-    /// `time(2)` takes 3 ns where an exact reading takes 17: the kernel keeps that second ready, and sets it at its
-    /// ticks, every 1 to 10 ms. So for a tick after each full second it still says the one before. Allowing for a whole
-    /// second is a hundred times what that needs: with both processors kept busy by six processes, the lag was 9 ms at
-    /// most in 600 million readings.
+    /// `time(2)` takes 3 ns, an exact reading 17 ns. The kernel keeps the second of `time(2)` ready and renews it at
+    /// its ticks, every 1 to 10 ms. So for one tick after each full second, `time(2)` still says the second before. The
+    /// result allows for a lag of a whole second. That is a hundred times what is needed: with both processors kept
+    /// busy by six processes, the lag was 9 ms at most in 600 million readings.
     #[inline]
     pub(crate) fn rough_second(&self) -> Second {
         match self.custom {

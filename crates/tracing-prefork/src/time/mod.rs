@@ -1,4 +1,4 @@
-//! Instants, zones, rotations, and the periods that they make.
+//! Instants, zones, rotations, and the periods that follow from them.
 
 pub(crate) mod calendar;
 pub(crate) mod clock;

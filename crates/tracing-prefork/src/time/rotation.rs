@@ -1,4 +1,4 @@
-//! [`Rotation`]: how often a new file begins; how that is written and read.
+//! [`Rotation`]: how often a new file begins, and how a rotation is written and read.
 
 use crate::BuildError;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 /// How often a new file begins.
 ///
-/// Boundaries follow the calendar of the appender's [zone](crate::Zone), never the start of the process, so
-/// that all processes agree on them. The constants are named as in `tracing_appender::rolling::Rotation`.
+/// Boundaries follow the calendar of the appender's [zone](crate::Zone) and not the start of the process. So all
+/// processes agree on them. The constants have the names of `tracing_appender::rolling::Rotation`.
 ///
 /// ```
 /// use tracing_prefork::{Rotation, Weekday};
@@ -40,7 +40,7 @@ pub(crate) enum Unit {
     Month,
 }
 
-/// Each unit: how it is written alone and counted, and how many of them make sense.
+/// Each unit: its text alone, its text behind a number, and the largest number that makes sense.
 const UNITS: [(Unit, &str, &str, u32); 7] = [
     (Unit::Never, "never", "never", 1),
     (Unit::Second, "secondly", "seconds", 86_400),
@@ -70,7 +70,7 @@ pub enum Weekday {
     Sunday,
 }
 
-/// In the order in which Python's `W0` to `W6` count them.
+/// In the order of Python's `W0` to `W6`.
 const WEEKDAYS: [(Weekday, &str); 7] = [
     (Weekday::Monday, "monday"),
     (Weekday::Tuesday, "tuesday"),
@@ -84,7 +84,7 @@ const WEEKDAYS: [(Weekday, &str); 7] = [
 impl Rotation {
     /// One file for ever, without a date: `app.log`.
     pub const NEVER: Self = Self::of(Unit::Never);
-    /// A file each second: `app.2026-11-21-08-33-01.log`. Meant for tests.
+    /// A file each second: `app.2026-11-21-08-33-01.log`. It is meant for tests.
     pub const SECONDLY: Self = Self::of(Unit::Second);
     /// A file each minute: `app.2026-11-21-08-33.log`.
     pub const MINUTELY: Self = Self::of(Unit::Minute);
@@ -101,28 +101,34 @@ impl Rotation {
         Self { unit, every: 1, at: None, weekday: Weekday::Sunday }
     }
 
-    /// A file for every `n` of the unit.
+    /// A file for every `n` units.
     ///
-    /// Seconds, minutes and hours count from local midnight, and the last piece of a day may be shorter. Days and
-    /// months count from 1970-01-01, weeks from the first of their first days on or after it. So all processes agree,
-    /// whenever they were started. At most a day, or a century, is one piece; [`build`](crate::Builder::build) refuses
-    /// more, and 0.
+    /// * Seconds, minutes and hours count from local midnight. The last file of a day may cover less.
+    /// * Days and months count from 1970-01-01.
+    /// * Weeks count from the first week that begins on or after 1970-01-01.
+    ///
+    /// So all processes agree, whenever they were started.
+    ///
+    /// The largest `n` makes a day of seconds, minutes and hours, and a century of the longer units.
+    /// [`build`](crate::Builder::build) refuses a larger `n`, and 0.
     #[must_use]
     pub const fn every(mut self, n: u32) -> Self {
         self.every = n;
         self
     }
 
-    /// Begins the file at this local time instead of midnight: with `.at(4, 0)`, what is logged at three in the morning
-    /// goes into the file of the day before. For days, weeks and months; [`build`](crate::Builder::build) refuses
-    /// others, and times that there are not.
+    /// Begins each file at this local time instead of midnight. With `.at(4, 0)`, an event at three in the morning goes
+    /// into the file of the day before.
+    ///
+    /// This is for days, weeks and months. [`build`](crate::Builder::build) refuses other units, and times that do not
+    /// exist.
     #[must_use]
     pub const fn at(mut self, hour: u8, minute: u8) -> Self {
         self.at = Some((hour, minute));
         self
     }
 
-    /// A file each week that begins on that day, and is named by it.
+    /// A file each week. The week begins on `weekday`, and the file is named by that day.
     #[must_use]
     pub const fn weekly_on(weekday: Weekday) -> Self {
         let mut weekly = Self::WEEKLY;
@@ -145,7 +151,7 @@ impl Rotation {
         Err(BuildError::Rotation { value: self.to_string(), reason })
     }
 
-    /// The date in a file's name, as a `time` format description; `None` leaves it out.
+    /// The date in a file's name, as a format description of the crate `time`. `None`: the name has no date.
     pub(crate) fn date_format(&self) -> Option<&'static str> {
         match self.unit {
             Unit::Never => None,
@@ -179,13 +185,13 @@ impl fmt::Display for Rotation {
 impl FromStr for Rotation {
     type Err = BuildError;
 
-    /// Reads, in any case:
+    /// Reads these texts, in upper or lower case:
     ///
-    /// * `never`, `secondly`, `minutely`, `hourly`, `daily`, `weekly`, `monthly`,
-    /// * `monday` to `sunday`,
-    /// * `6 hours`, `2 weeks`, `2 weeks on monday`, and so on,
-    /// * any of these that is a day or longer with a time: `daily at 04:00`, `monday at 04:00`,
-    /// * `S`, `M`, `H`, `D`, `midnight` and `W0` (Monday) to `W6`, the names of Python's `TimedRotatingFileHandler`.
+    /// * `never`, `secondly`, `minutely`, `hourly`, `daily`, `weekly`, `monthly`
+    /// * `monday` to `sunday`
+    /// * `6 hours`, `2 weeks`, `2 weeks on monday`, and so on
+    /// * any of these that is a day or longer, with a time: `daily at 04:00`, `monday at 04:00`
+    /// * the names of Python's `TimedRotatingFileHandler`: `S`, `M`, `H`, `D`, `midnight`, and `W0` (Monday) to `W6`
     fn from_str(text: &str) -> Result<Self, BuildError> {
         let lower = text.trim().to_ascii_lowercase();
         let rotation = read(&lower).ok_or_else(|| BuildError::Rotation {
@@ -237,7 +243,7 @@ fn counted(text: &str) -> Option<Rotation> {
     Some(rotation.every(self::number(number)?))
 }
 
-/// Digits and nothing else: `parse` alone would take a `+`.
+/// A number of digits alone. `parse` would also take a `+`.
 fn number(digits: &str) -> Option<u32> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }

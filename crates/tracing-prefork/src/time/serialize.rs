@@ -1,4 +1,4 @@
-//! The feature `serde`: [`Rotation`] and [`Zone`] as the texts that their `Display` writes and their `FromStr` reads.
+//! The feature `serde`: [`Rotation`] and [`Zone`] as texts. `Display` writes a text, and `FromStr` reads it.
 
 use crate::{BuildError, Rotation, Zone};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -7,7 +7,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-/// Reads a text by `FromStr`; says what was expected where there is something else than a text.
+/// Reads a text by `FromStr`. For anything but a text, the error says what was expected.
 struct Text<T> {
     expected: &'static str,
     of: PhantomData<T>,
@@ -25,7 +25,7 @@ impl<T: FromStr<Err = BuildError>> Visitor<'_> for Text<T> {
     }
 }
 
-/// Writes the text, unless it could not be read back: a rotation or a zone that `build` would refuse.
+/// Writes the text. A text that cannot be read back is an error: `build` would refuse that rotation or zone.
 fn write<T, S>(value: &T, serializer: S) -> Result<S::Ok, S::Error>
 where
     T: ToString + FromStr<Err = BuildError>,

