@@ -4,15 +4,15 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why an appender could not be built, or a text not be read as an option. No file has been overwritten or removed; the
-/// directory may have been made.
+/// Why an appender could not be built, or why a text could not be read as an option. No file was overwritten or
+/// removed. The directory may have been made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A prefix, a suffix, a link's name or the name that they make cannot be a file's.
+    /// A prefix, a suffix, a link's name, or the name that they make cannot be the name of a file.
     #[non_exhaustive]
     FileName {
-        /// The option that it was given to.
+        /// The option.
         option: &'static str,
         /// What was given.
         value: String,
@@ -21,17 +21,17 @@ pub enum BuildError {
     },
     /// `max_log_files(0)` or `min_log_files(0)`: the current file is always kept.
     NoLogFiles,
-    /// `max_file_bytes(0)`: a file holds a line at least.
+    /// `max_file_bytes(0)`: a file holds at least one line.
     NoBytes,
-    /// The first line of a file leaves no room for another below `max_file_bytes`.
+    /// The first line of a file leaves no room for another line below `max_file_bytes`.
     #[non_exhaustive]
     Header {
-        /// How long it is, with its newline.
+        /// The bytes of the first line, with its newline.
         length: u64,
-        /// What a file may hold.
+        /// The bytes that a file may hold.
         max_file_bytes: u64,
     },
-    /// A limit that would keep nothing but the current file, or two that contradict each other.
+    /// A limit that would keep nothing but the current file, or two limits that contradict each other.
     #[non_exhaustive]
     Limit {
         /// The options with their values, such as `max_total_bytes(0)`.
@@ -39,7 +39,7 @@ pub enum BuildError {
         /// What is wrong with it, and what to give instead.
         reason: &'static str,
     },
-    /// The permissions are not such that the owner can read and write, or more than permissions.
+    /// The permissions do not let the owner read and write, or have bits that are no permissions.
     #[non_exhaustive]
     FileMode {
         /// What was given.
@@ -61,7 +61,7 @@ pub enum BuildError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A zone that there is not.
+    /// An unknown time zone.
     #[non_exhaustive]
     Zone {
         /// What was given.
@@ -72,13 +72,13 @@ pub enum BuildError {
     /// Another appender has files in the directory, and one of the two could take a file of the other for its own.
     #[non_exhaustive]
     Names {
-        /// The options that make the names.
+        /// The options that make the names of this appender.
         names: String,
-        /// Those of the other.
+        /// The options of the other appender.
         other: String,
-        /// A name that both have.
+        /// A name that both could use.
         example: String,
-        /// The hidden record of the other.
+        /// The hidden record of names of the other appender.
         record: PathBuf,
     },
     /// The directory could not be made, or its path is too long.
@@ -89,7 +89,7 @@ pub enum BuildError {
         /// What the system said.
         source: io::Error,
     },
-    /// The current file could not be opened, or is something else than a regular file.
+    /// The current file could not be opened, or is no regular file.
     #[non_exhaustive]
     Open {
         /// The file.
@@ -125,8 +125,9 @@ impl fmt::Display for BuildError {
             Self::Zone { value, reason } => write!(f, "zone {value:?}: {reason}"),
             Self::Names { names, other, example, record } => write!(
                 f,
-                "the file names of this appender ({names}) and of another one in the directory ({other}) meet: {example:?} is one of both. Use \
-                 another directory, prefix or suffix. If the other is not used any more, move its files away and remove {}",
+                "the file names of this appender ({names}) and of another appender in the directory ({other}) overlap: \
+                 both could use {example:?}. Use another directory, prefix or suffix. If the other is not used any more, move \
+                 its files away and remove {}",
                 record.display()
             ),
             Self::Directory { path, source } => {

@@ -1,4 +1,4 @@
-//! What went wrong: [`Error`] for the user's hook, [`Stats`] to read, and the limit on how often to speak.
+//! What went wrong: [`Error`] for `on_error`, [`Stats`] to read, and how often a failure is reported.
 
 pub(crate) mod build_error;
 
@@ -14,56 +14,64 @@ use std::time::Instant;
 
 /// Seconds between two reports of failures of one [`Operation`].
 const INTERVAL: u64 = 60;
-/// Seconds between two reports of which the first could not be made: standard error was full, or it was met in the hook
-/// itself.
+/// Seconds until the next report if one could not be made: standard error was full, or `on_error` itself met the
+/// failure.
 const AGAIN: u64 = 1;
 
 /// What an appender was doing when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Writing a line. The line is lost, and its caller has been told so.
+    /// Writing a line. The line is lost, and its caller was told so.
     Write,
-    /// Opening the file of a new period. Nothing is lost: the file before keeps being written.
+    /// Opening the file of a new period. No line is lost: lines go on into the file before it.
     Rollover,
-    /// Finding the open file where it was. Somebody has renamed, removed or replaced it ([`io::ErrorKind::NotFound`] if
-    /// nothing had its name, else [`io::ErrorKind::AlreadyExists`]), and a new one has been opened under that name.
-    /// Lines of up to a second before are in the other. Or the program has closed the appender's descriptor (`EBADF`).
+    /// Finding the open file where it was. There are two cases:
+    ///
+    /// * Somebody has renamed, removed or replaced the file. The error is [`io::ErrorKind::NotFound`] if nothing had
+    ///   the file's name, else [`io::ErrorKind::AlreadyExists`]. A new file was opened under the name. Lines of up to a
+    ///   second before are in the other file.
+    /// * The program has closed the appender's descriptor (`EBADF`). The file was opened again.
     Reopen,
-    /// Having the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written
-    /// without it until it is free.
+    /// Taking the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written
+    /// without the lock until it is free.
     Lock,
-    /// Having the lock that tells other processes that the file is in use, which the kernel refuses (ENOLCK, for
-    /// example). It is asked for again each second. Until then others may prune the file while it is written; lines go
-    /// to a new one then.
+    /// Taking the lock that tells other processes that the file is in use. The kernel refuses it (ENOLCK, for example).
+    /// The appender asks again each second. Until it has the lock, another process may prune the file while lines are
+    /// written; if so, lines go on into a new file.
     Lease,
-    /// Removing old files. They stay for the next time.
+    /// Removing old files. They stay until the next time.
     Retention,
-    /// Renewing the link to the latest file. It stays as it was.
+    /// Renewing the link to the latest file. The link stays as it was.
     Link,
-    /// Compressing a closed file. It stays plain for the next time.
+    /// Compressing a finished file. The file stays plain until the next time.
     Compression,
-    /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover), which has failed or panicked, or
-    /// could not be called. It is called again for that file.
+    /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover). The hook has failed or panicked,
+    /// or could not be called. It is called again for the file.
     OnRollover,
     /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file
-    /// begins without its first line; after one of [`clock`](crate::Builder::clock) the event has the system's time. (A
-    /// panic of [`on_error`](crate::Builder::on_error) is written to standard error, with what the hook was told.)
+    /// begins without its first line. After a panic of [`clock`](crate::Builder::clock) the event has the system's
+    /// time. (A panic of [`on_error`](crate::Builder::on_error) is written to standard error, with the failure that
+    /// `on_error` was told of.)
     UserCode,
-    /// Telling the appender's files from those of others. What was there when it was built and does not fit is left
-    /// alone, for ever. What another program at work could have made, too, because only the rotation or the zone
-    /// differs, is left alone until that program ends. Or the hidden record of the names could not be written.
+    /// Telling the appender's files from those of others. There are three cases:
+    ///
+    /// * Files that were there when the appender was built, and that do not fit, are left alone for ever.
+    /// * Files that another program at work could have made, too, because only the rotation or the zone differs, are
+    ///   left alone until that program ends.
+    /// * The hidden record of names could not be written.
     Names,
 }
 
 impl Operation {
-    /// One more than the index of the last variant.
+    /// The number of variants: one more than the index of the last one.
     const COUNT: usize = Self::Names as usize + 1;
 
     fn index(self) -> usize {
         self as usize
     }
 
+    /// The text of a report before the path, and behind the error: what failed, and what happens next.
     fn sentence(self) -> (&'static str, &'static str) {
         match self {
             Self::Write => {
@@ -74,8 +82,8 @@ impl Operation {
             }
             Self::Reopen => (
                 "had to reopen",
-                "somebody has renamed, removed or replaced the file, and lines go into a new one of its name; or the program \
-                 has closed its descriptor, and it is opened again",
+                "somebody has renamed, removed or replaced the file, and lines go into a new one of its name; or the \
+                 program has closed its descriptor, and it is opened again",
             ),
             Self::Lease => (
                 "cannot hold a lock on",
@@ -100,7 +108,7 @@ impl Operation {
     }
 }
 
-/// A failure while the appender runs, as [`Builder::on_error`](crate::Builder::on_error) is told of it.
+/// A failure while the appender runs, for [`Builder::on_error`](crate::Builder::on_error) and for callers.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Error {
@@ -113,17 +121,17 @@ pub struct Error {
 }
 
 impl Error {
-    /// What was being done.
+    /// What the appender was doing.
     pub fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// The file or link that it was done to.
+    /// The file, link or directory that failed.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the system answered; also the [`source`](std::error::Error::source).
+    /// The system's answer. It is also the [`source`](std::error::Error::source).
     pub fn io_error(&self) -> &io::Error {
         &self.source
     }
@@ -138,7 +146,7 @@ impl Error {
         self.bytes_lost
     }
 
-    /// Failures of the same operation since the last report of one, which were counted and not reported.
+    /// Failures of the same operation since its last report that were counted and not reported.
     pub fn suppressed(&self) -> u64 {
         self.suppressed
     }
@@ -164,29 +172,30 @@ impl std::error::Error for Error {
     }
 }
 
-/// What this process has done with an appender, from [`Appender::stats`](crate::Appender::stats). A forked child
-/// starts at zero.
+/// What this process has done with an appender, from [`Appender::stats`](crate::Appender::stats). A forked child starts
+/// at zero.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Writes that went into a file: events, as a rule. What one call on the [`Write`](std::io::Write) of an appender
-    /// brings counts as one, however many lines it has.
+    /// Writes that went into a file. As a rule each is an event. One call on the [`Write`](std::io::Write) of an
+    /// appender counts as one, however many lines it has.
     pub lines: u64,
-    /// Lines that could not be written; each caller got the error.
+    /// Lines that could not be written. Each caller got the error.
     pub lines_lost: u64,
     /// The bytes of those lines.
     pub bytes_lost: u64,
     /// Failures of any kind, reported or not.
     pub errors: u64,
-    /// Files opened because an event's time, or a full file, asked for another one; the first counts too.
+    /// Files opened because of an event's time, or because a file was full. The first file counts too.
     pub rollovers: u64,
-    /// Files opened again because somebody had renamed, removed or replaced the open one, or the program had closed it.
+    /// Files opened again because somebody had renamed, removed or replaced the open file, or the program had closed
+    /// its descriptor.
     pub files_reopened: u64,
     /// Old files removed.
     pub files_pruned: u64,
-    /// Closed files compressed.
+    /// Finished files compressed.
     pub files_compressed: u64,
-    /// Finished files that [`on_rollover`](crate::Builder::on_rollover) was given, with success.
+    /// Finished files handed over to [`on_rollover`](crate::Builder::on_rollover) with success.
     pub files_handed_over: u64,
 }
 
@@ -194,8 +203,9 @@ fork_wiped! {
     /// The counters behind [`Stats`], in memory that a forked child finds zero.
     #[derive(Debug)]
     pub(crate) struct Counters {
-        /// Lines written by way of a descriptor of their own, and writes to a slot that failed.
+        /// Lines written through a descriptor of their own.
         pub(crate) lines_apart: AtomicU64,
+        /// Writes to a slot that failed.
         pub(crate) lines_failed: AtomicU64,
         pub(crate) lines_lost: AtomicU64,
         pub(crate) bytes_lost: AtomicU64,
@@ -210,7 +220,7 @@ fork_wiped! {
 }
 
 impl Counters {
-    /// `through_slots`: the writes to a slot, failed ones too.
+    /// `through_slots`: all writes to a slot, including those that failed.
     pub(crate) fn stats(&self, through_slots: u64) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         Stats {
@@ -228,11 +238,12 @@ impl Counters {
 }
 
 fork_wiped! {
-    /// When an operation's failure was last reported (seconds since the build plus [`INTERVAL`], 0 for never), and how
-    /// many have been passed over since.
+    /// How often failures of one operation are reported.
     #[derive(Debug)]
     struct Limit {
+        /// When a failure was last reported, in seconds since the build plus [`INTERVAL`]; 0 for never.
         reported: AtomicU64,
+        /// Failures that were not reported since.
         suppressed: AtomicU64,
     }
 }
@@ -255,7 +266,7 @@ impl fmt::Debug for OnError {
     }
 }
 
-/// Counts failures and tells the user of them, at most once a minute for each operation.
+/// Counts failures, and tells the user of them at most once a minute for each operation.
 pub(crate) struct Reporter {
     on_error: OnError,
     built: Instant,
@@ -272,7 +283,7 @@ impl Reporter {
         &self.counters
     }
 
-    /// Counts a failure and tells of it, unless the process must not: telling allocates.
+    /// Counts a failure and tells of it, unless it is too early or the process must not allocate.
     pub(crate) fn report(&self, operation: Operation, path: &Path, source: io::Error) {
         let counters = self.counters();
         counters.errors.fetch_add(1, Relaxed);
@@ -290,7 +301,7 @@ impl Reporter {
         }
     }
 
-    /// An error for a caller, who is told at once.
+    /// An error for a caller. A caller is told at once, at no limited rate.
     pub(crate) fn error(&self, operation: Operation, path: &Path, source: io::Error) -> Error {
         let counters = self.counters();
         Error {
@@ -303,11 +314,11 @@ impl Reporter {
         }
     }
 
-    /// Calls the hook, unless this thread is in it already: a hook may log, and that may fail again.
+    /// Calls `on_error`, unless this thread is in it already: `on_error` may log, and that may fail again.
     fn tell(&self, limit: &Limit, operation: Operation, path: &Path, source: io::Error) {
         thread_local! {
-            /// The generation of the process in which this thread is telling: a child that a hook forks is not. 0 for
-            /// none.
+            /// The generation of the process in which this thread is telling; 0 for none. A child that `on_error` forks
+            /// has another generation, so it is not telling.
             static TELLING: Cell<u64> = const { Cell::new(0) };
         }
         let outer = TELLING.replace(sys::generation());
@@ -325,7 +336,7 @@ impl Reporter {
         TELLING.set(outer);
         if !told {
             limit.suppressed.fetch_add(error.suppressed + 1, Relaxed);
-            // In a child that was forked by the hook it is zero.
+            // The second of the last report is 0 in a child that `on_error` has forked.
             let sooner = |reported: u64| Some(reported.saturating_sub(INTERVAL - AGAIN));
             let _ = limit.reported.fetch_update(Relaxed, Relaxed, sooner);
         }
@@ -333,12 +344,12 @@ impl Reporter {
     }
 }
 
-/// Writes a report to standard error, unless that would have to wait.
+/// Writes a report to standard error, unless it would have to wait. `false`: it was not written.
 fn write(report: &str) -> bool {
     sys::write_to_stderr(&format!("tracing-prefork: {report}\n"))
 }
 
-/// An error's text, which may be of a type of the user's: what `on_rollover` fails with.
+/// An error's text. The error of `on_rollover` can be of a type of the user's, whose `Display` may panic.
 fn text(error: &Error) -> String {
     user_code::run("the error's text", || error.to_string()).unwrap_or_else(|panic| {
         let (failed, next) = error.operation.sentence();
