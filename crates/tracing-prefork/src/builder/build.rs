@@ -1,4 +1,4 @@
-//! [`Builder::build`]: checks the options, and puts an appender together.
+//! [`Builder::build`]: checks the options and puts an appender together.
 
 use crate::builder::checks;
 use crate::builder::options::Builder;
@@ -25,18 +25,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 impl Builder {
-    /// Makes the directory if need be, opens the current file, renews the link and prunes.
+    /// Builds the appender: makes the directory if it is not there, opens the current file, renews the links and
+    /// prunes.
     ///
-    /// A relative directory is made absolute now, so that a later `chdir` changes nothing.
+    /// A relative directory is made absolute now, so a later `chdir` changes nothing.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] that names the option and its value, or the path and what the system said. No log file has been
-    /// removed or overwritten then. Another appender in the directory, with names that could be taken for this one's,
-    /// is such an error ([`BuildError::Names`]): a hidden record beside the files says which names are in use.
+    /// A [`BuildError`] names the option and its value, or the path and the system's answer. No log file was removed or
+    /// overwritten.
+    ///
+    /// If another appender in the directory has names that could be taken for this one's, that is an error, too
+    /// ([`BuildError::Names`]). A hidden record beside the files says which names are in use.
     pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
         static LAST_ID: AtomicU64 = AtomicU64::new(0);
-        // Before anything is opened, and be it the data of a zone. Should it fail, the state of the process fails below.
+        // This comes before any file is opened, even the data of a zone. If it fails, `Process::new` fails below.
         let _ = sys::watch_forks();
         // 1. The options, before a log file is opened.
         self.rotation.check()?;
@@ -90,7 +93,7 @@ impl Builder {
         Ok(Appender::of(log))
     }
 
-    /// What may be kept, and how many files stay on a full disk.
+    /// The limits of what is kept, and how many files stay on a full disk.
     fn limits(&self) -> Result<(Limits, Option<NonZeroUsize>), BuildError> {
         let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
         let limits = Limits {
@@ -114,6 +117,7 @@ impl Builder {
         offsets: Offsets,
         now: Moment,
     ) -> Result<NamesAndPattern, BuildError> {
+        // 1. The date, and the periods that it must tell apart.
         let date = match &self.date_format {
             None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
             Some(custom) => Some(checks::custom_format(custom, &self.rotation)?),
@@ -123,13 +127,14 @@ impl Builder {
             let check = checks::tells_periods_apart(date, &calendar, now.secs);
             check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;
         }
-        // Without these the names are other ones each day.
+        // 2. The parts of a name. Without a date, a prefix and a suffix, the names change each day.
         let has_fixed_names = date.is_some() || self.prefix.is_some() || self.suffix.is_some();
         let prefix = checks::name_part("filename_prefix", self.prefix.clone())?.or_else(|| {
-            // tracing-appender dates this one file by the day on which it is built.
+            // The one file is named by the day of the build, as in tracing-appender.
             (date.is_none() && self.suffix.is_none()).then(|| checks::day(now, calendar.offsets()))
         });
         let suffix = checks::name_part("filename_suffix", self.suffix.clone())?;
+        // 3. The pattern, and whether its names can be used.
         let directory = checks::absolute(directory)?;
         let numbered = self.max_file_bytes.is_some();
         let mut pattern = Pattern::new(directory, prefix.as_deref(), suffix.as_deref(), date, calendar, numbered);
@@ -139,6 +144,7 @@ impl Builder {
         for (index, link) in self.links.iter().enumerate() {
             checks::link_name(link, &self.links[..index], &pattern)?;
         }
+        // 4. What the record of names is to say.
         let names = has_fixed_names.then(|| Names {
             prefix,
             suffix,
@@ -155,8 +161,8 @@ impl Builder {
 
 struct NamesAndPattern {
     pattern: Pattern,
-    /// `None`: they are other ones each day.
+    /// `None`: the names change each day.
     names: Option<Names>,
-    /// Of the first file.
+    /// The path of the first file.
     path: PathBuf,
 }

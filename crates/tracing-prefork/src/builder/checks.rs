@@ -1,4 +1,4 @@
-//! What the options may be, and what they come to: called by `build`, before anything is opened.
+//! Checks of the options. `build` calls them before it opens anything.
 
 use crate::BuildError;
 use crate::names::archive::{LONGEST_ENDING, plain_name};
@@ -15,6 +15,7 @@ use crate::write::header::Header;
 use std::num::NonZeroUsize;
 use std::path::{self, Path, PathBuf};
 
+/// The date format that the user has given.
 pub(crate) fn custom_format(value: &str, rotation: &Rotation) -> Result<DateFormat, BuildError> {
     let format = match rotation.date_format() {
         None => Err("a file that never rolls over has no date".to_owned()),
@@ -23,10 +24,10 @@ pub(crate) fn custom_format(value: &str, rotation: &Rotation) -> Result<DateForm
     format.map_err(|reason| BuildError::DateFormat { value: value.to_owned(), reason })
 }
 
-/// Tries the format on the next hundred periods, on some of each of the next hundred days, and on some of a hundred
-/// years.
+/// Checks that a format tells periods apart, with the next hundred periods, with ten instants of each of the next
+/// hundred days, and with ten instants of each of the next hundred years.
 pub(crate) fn tells_periods_apart(date: &DateFormat, calendar: &Calendar, now: i64) -> Result<(), String> {
-    // No event has a time beyond the last second (`Moment`).
+    // No event has a later time (`Moment`).
     let check = |at| {
         if at > clock::LAST {
             return Ok(());
@@ -39,22 +40,25 @@ pub(crate) fn tells_periods_apart(date: &DateFormat, calendar: &Calendar, now: i
         check(at)?;
         at = calendar.span(at.min(clock::LAST)).end;
     }
-    // Neither is a whole number of minutes, so all minutes and seconds come up.
+    // Neither step is a whole number of minutes, so all minutes and seconds come up.
     (0..1000).try_for_each(|step| check(now + step * 8_641))?;
     (0..1000).try_for_each(|step| check(now + step * 3_155_693))
 }
 
+/// The day of `now`, for the name of the one file that has nothing else in its name.
 pub(crate) fn day(now: Moment, offsets: &Offsets) -> String {
     let local = now.secs + i64::from(offsets.segment(now.secs).offset);
     let day = DateFormat::new("[year]-[month]-[day]").ok();
     day.and_then(|day| day.text(local, 0).ok()).unwrap_or_default()
 }
 
+/// The directory as an absolute path. An empty path is the current directory.
 pub(crate) fn absolute(directory: &Path) -> Result<PathBuf, BuildError> {
     let named = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     path::absolute(named).map_err(|source| BuildError::Directory { path: directory.to_owned(), source })
 }
 
+/// The owner must be able to read and write.
 pub(crate) fn file_mode(mode: u32) -> Result<Mode, BuildError> {
     if mode & !0o777 != 0 || mode & 0o600 != 0o600 {
         return Err(BuildError::FileMode { mode });
@@ -62,9 +66,10 @@ pub(crate) fn file_mode(mode: u32) -> Result<Mode, BuildError> {
     Ok(Mode::from_bits_truncate(mode as _))
 }
 
-/// The first line of this period's file must leave room for another. Later ones are looked at when they are made.
+/// The first line of this period's file must leave room for another line. The lines of later files are checked when
+/// those files are made.
 pub(crate) fn header(header: &mut Header, max_file_bytes: u64, period: Period) -> Result<(), BuildError> {
-    // If the user's code panics, that is reported when the file is made.
+    // A panic of the user's code counts as no line here. It is reported when the file is made.
     let length = header.of(period).map_or(0, |line| line.len() as u64);
     if length >= max_file_bytes {
         return Err(BuildError::Header { length, max_file_bytes });
@@ -73,7 +78,7 @@ pub(crate) fn header(header: &mut Header, max_file_bytes: u64, period: Period) -
     Ok(())
 }
 
-/// Limits that nobody means: a 0 where there is no value (a variable of the environment that is not set), or two that
+/// Refuses limits that nobody means: a 0, which comes from an environment variable that is not set, or two limits that
 /// contradict each other.
 pub(crate) fn limits(
     limits: &Limits,
@@ -84,27 +89,31 @@ pub(crate) fn limits(
     match (limits.age, limits.bytes, max_file_bytes) {
         (_, Some(0), _) => error(
             "max_total_bytes(0)".to_owned(),
-            "every file but the current one would be removed; give the bytes to keep, or leave the option out to keep all",
+            "each file but the current one would be removed; give the bytes to keep, or leave the option out to keep \
+             all",
         ),
         (Some(age), _, _) if age.as_secs() == 0 => error(
             format!("max_age({})", if age.is_zero() { "0".to_owned() } else { format!("{age:?}") }),
-            "every file would be removed as soon as its period is over; give a second at least, or leave the option out to keep all",
+            "each file would be removed as soon as its period is over; give a second at least, or leave the option out to \
+             keep all",
         ),
         (_, Some(total), Some(file)) if total < file => error(
             format!("max_total_bytes({total}) below max_file_bytes({file})"),
-            "the current file alone may be larger than all files together; raise the one or lower the other",
+            "the current file alone may be larger than all files together; raise the one or lower the \
+             other",
         ),
         _ => match (least, limits.files) {
             (Some(least), Some(most)) if least > most => error(
                 format!("min_log_files({least}) above max_log_files({most})"),
-                "so many files are never there; raise the one or lower the other",
+                "the directory never has so many files; raise the one or lower the other",
             ),
             _ => Ok(()),
         },
     }
 }
 
-/// A number or the ending of an archive must not be a part of the name already: nobody could tell the two apart.
+/// A name must not have a number, or the ending of an archive, where the appender adds one: nobody could tell the two
+/// apart.
 pub(crate) fn tells_numbers_and_archives(
     pattern: &Pattern,
     prefix: Option<&str>,
@@ -117,7 +126,7 @@ pub(crate) fn tells_numbers_and_archives(
     if let Some(suffix) = suffix.filter(|suffix| pattern.is_numbered() && ends(suffix)) {
         return refuse("filename_suffix", suffix, "with max_file_bytes, it must not begin or end with a number");
     }
-    // Where a date follows, the number stands behind that.
+    // If a date follows the prefix, the number stands behind the date.
     let dotted = |text: &str| text.rsplit_once('.').is_some_and(|(_, last)| is_number(last));
     if let Some(prefix) = prefix.filter(|prefix| pattern.is_numbered() && !pattern.has_date() && dotted(prefix)) {
         return refuse("filename_prefix", prefix, "with max_file_bytes, it must not end with a dot and a number");
@@ -125,18 +134,18 @@ pub(crate) fn tells_numbers_and_archives(
     let path = pattern.path_at(now.secs, 0).ok();
     let name = path.as_ref().map_or("".into(), |path| String::from_utf8_lossy(path.file_name()));
     match plain_name(&name).filter(|_| pattern.archives) {
-        Some(_) => refuse("file name", &name, "with compress, it must not end as an archive does"),
+        Some(_) => refuse("file name", &name, "with compress, it must not end in .gz or .zst, as archives do"),
         None => Ok(()),
     }
 }
 
-/// A prefix or a suffix becomes a part of a file's name.
+/// A prefix, a suffix or a link's name must be usable as a part of a file's name.
 pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<Option<String>, BuildError> {
     let Some(value) = value else { return Ok(None) };
     let reason = if value.is_empty() {
         "it is empty; leave the option out instead"
     } else if value.contains('/') {
-        "it contains a `/`; the directory is an argument of `build`, and all names are in it"
+        "it contains a `/`; give the directory to `build`"
     } else if value.contains(|character: char| character.is_control()) {
         "it contains a control character"
     } else {
@@ -145,7 +154,7 @@ pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<O
     Err(BuildError::FileName { option, value, reason })
 }
 
-/// The whole name must be one that a file can have.
+/// The whole name must be one that a file can have. Returns the path of the first file.
 pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let too_long = |source| BuildError::Directory { path: pattern.directory().to_owned(), source };
     let path = pattern.path_at(now.secs, if pattern.is_numbered() { LAST_INDEX } else { 0 }).map_err(too_long)?;
@@ -155,7 +164,7 @@ pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, Bui
     let reason = if name == "." || name == ".." {
         "this is a directory's name"
     } else if longest + ending + HIDDEN > NAME_MAX {
-        "a file's name has 255 bytes at most, some of which are kept for temporary names"
+        "it is too long: a file's name has 255 bytes at most, and temporary names take some of these"
     } else {
         let first = pattern.path_at(now.secs, 0).map_err(too_long)?;
         return Ok(first.as_path().to_owned());
@@ -163,10 +172,12 @@ pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, Bui
     Err(BuildError::FileName { option: "file name", value: name, reason })
 }
 
-/// `NAME_MAX` of every current file system, and what `sys::unique_hidden` puts around a name.
+/// The longest name in each current file system.
 const NAME_MAX: usize = 255;
+/// The bytes that `sys::unique_hidden` puts around a name.
 const HIDDEN: usize = 40;
 
+/// A link's name must not be the name of anything else of the appender.
 pub(crate) fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Result<(), BuildError> {
     let option = match link.kind() {
         Kind::Symbolic => "latest_symlink",

@@ -1,4 +1,4 @@
-//! Options for what becomes of files: how many are kept, and who is given the finished ones.
+//! Options for what becomes of files: how many are kept, and who gets the finished ones.
 
 use crate::Period;
 use crate::builder::options::Builder;
@@ -11,21 +11,24 @@ use std::path::Path;
 use std::time::Duration;
 
 impl Builder {
-    /// Keeps this many files, the current one included, and removes older ones: at build and after each rollover.
+    /// Keeps this many files, the current one included, and removes the older ones, at build and after each rollover.
     ///
-    /// Only regular files go whose whole name is one that this appender gives, never one of the current or of the next
-    /// period, and never one that a process still has open to write to: that one goes a few seconds later, or, if an
-    /// idle process holds it, 24 hours after its period and its last line. Where the disk has no room for a new file,
-    /// the oldest goes before it is made.
+    /// A file may go if it is a regular file, and its whole name is one that this appender gives. These files never go:
     ///
-    /// Files that begin more than an hour in the future, which a clock that was ahead has made, are reported, do not
-    /// count for any limit, and go 24 hours after their last line.
+    /// * The current file, and files of later periods.
+    /// * A file that a process still has open to write to. It goes a few seconds after the process has let go of it. If
+    ///   an idle process holds it, it goes 24 hours after the end of its period and its last line.
+    ///
+    /// If the disk has no room for a new file, the oldest file goes before the new one is made.
+    ///
+    /// A file whose period begins more than an hour in the future was made by a clock that was ahead. Such files are
+    /// reported, do not count for any limit, and go 24 hours after their last line.
     pub fn max_log_files(self, n: usize) -> Self {
         Self { max_log_files: Some(n), ..self }
     }
 
-    /// Removes files whose period ended, and that were last written to, so long ago: at build and after each rollover.
-    /// A second is the least.
+    /// Removes files whose period ended, and whose last write was, longer than `age` ago, at build and after each
+    /// rollover. The least age is a second.
     ///
     /// The time of the last write is what the file system says:
     ///
@@ -34,8 +37,8 @@ impl Builder {
     /// * If it is more than an hour in the future, it is ignored: the age counts from the end of the period alone.
     /// * If it is less than an hour in the future, the age counts from it.
     ///
-    /// What may go is the same as with [`max_log_files`](Self::max_log_files). Together with that and with
-    /// [`max_total_bytes`](Self::max_total_bytes), a file goes if any of them says so.
+    /// The files that may go are the same as with [`max_log_files`](Self::max_log_files). If several limits are set, a
+    /// file goes when one of them says so.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -54,35 +57,42 @@ impl Builder {
         Self { max_age: Some(age), ..self }
     }
 
-    /// Removes the oldest files until all files of the pattern together have so many bytes: at build, after each
-    /// rollover, and each minute in which something is logged.
+    /// Removes the oldest files until all files of the pattern together have at most this many bytes. It does so at
+    /// build, after each rollover, and each minute in which something is logged.
     ///
-    /// What may go is the same as with [`max_log_files`](Self::max_log_files): never the current file, so that it alone
-    /// may be larger. With [`max_file_bytes`](Self::max_file_bytes), which it must not be below, as much as it may
-    /// still grow is kept free, so that the limit holds at all times but for what held files and the bound named there
-    /// add.
+    /// The files that may go are the same as with [`max_log_files`](Self::max_log_files). The current file never goes,
+    /// so it alone may be larger than the limit.
     ///
-    /// The finished files share the rest, `max_total_bytes` less `max_file_bytes`: the newest are kept, as many as fit.
-    /// A full file is larger than `max_file_bytes` by the bound named there, or not at all under
-    /// [`lock_writes`](Self::lock_writes). So twice `max_file_bytes` keeps no full file beside the current one, unless
-    /// under `lock_writes`; three times keeps one. `max_total_bytes` equal to `max_file_bytes` keeps the current file
-    /// alone: enough where [`on_rollover`](Self::on_rollover), for which retention waits, takes the others away.
+    /// With [`max_file_bytes`](Self::max_file_bytes), room for the current file is reserved. Only files that are still
+    /// open somewhere, and the overshoot described under `max_file_bytes`, can exceed the limit. `max_total_bytes` must
+    /// not be below `max_file_bytes`.
+    ///
+    /// The finished files share the rest, which is `max_total_bytes` less `max_file_bytes`. The newest are kept, as
+    /// many as fit. A full file is larger than `max_file_bytes` by the overshoot; under
+    /// [`lock_writes`](Self::lock_writes) there is no overshoot. So:
+    ///
+    /// * Three times `max_file_bytes` keeps one full file beside the current one.
+    /// * Twice `max_file_bytes` keeps none, or one under `lock_writes`.
+    /// * `max_total_bytes` equal to `max_file_bytes` keeps the current file alone. That is enough where
+    ///   [`on_rollover`](Self::on_rollover) takes the other files away: retention waits for it.
     pub fn max_total_bytes(self, n: u64) -> Self {
         Self { max_total_bytes: Some(n), ..self }
     }
 
-    /// Begins another file when this one has so many bytes, in addition to the rotation. The files of one period are
-    /// numbered before the suffix: `app.2026-11-21.log`, `app.2026-11-21.1.log`, `app.2026-11-21.2.log`.
+    /// Begins another file when the current file has this many bytes, in addition to the rotation. The files of one
+    /// period are numbered before the suffix: `app.2026-11-21.log`, `app.2026-11-21.1.log`, `app.2026-11-21.2.log`.
     ///
-    /// A suffix must not begin or end with a number then, nor the prefix of [`Rotation::NEVER`](crate::Rotation::NEVER)
-    /// end with a dot and a number. Numbered files that were there before and are in another order, as those of
-    /// logrotate, are left alone ([`Operation::Names`](crate::Operation::Names)).
+    /// With this option, a suffix must not begin or end with a number, and the prefix of
+    /// [`Rotation::NEVER`](crate::Rotation::NEVER) must not end with a dot and a number. Numbered files that were there
+    /// before and are in another order, as those of logrotate, are left alone
+    /// ([`Operation::Names`](crate::Operation::Names)).
     ///
-    /// A line is never split: one that is longer than `n` gets through whole. The size is the file's own, whoever has
-    /// written to it, and no process asks another: each looks at it when it has written a 64th of `n`, but at least 16
-    /// KiB and at most 256 KiB, since it looked last. So a file can become larger than `n`, by at most that interval
-    /// for each process, and by a 16th of it and a line for each of their threads. Under
-    /// [`lock_writes`](Self::lock_writes) the limit is exact.
+    /// A line is never split. A line that is longer than `n` is written whole.
+    ///
+    /// The size is that of the file, whoever has written to it. No process asks another. Each process looks at the size
+    /// when it has written a 64th of `n` since its last look, but at least 16 KiB and at most 256 KiB. So a file can
+    /// overshoot `n`: by at most that interval for each process, and by a 16th of the interval and a line for each
+    /// thread. Under [`lock_writes`](Self::lock_writes) the limit is exact.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -101,38 +111,43 @@ impl Builder {
         Self { max_file_bytes: Some(n), ..self }
     }
 
-    /// When a disk or a quota is full, removes old files, the oldest first and down to this many with the current one,
-    /// until the line in hand can be written, or a new file be made: also at build, and where inodes are what is
-    /// missing. Not above [`max_log_files`](Self::max_log_files).
+    /// When a disk or a quota is full, removes old files until the line in hand can be written, or a new file be made.
+    /// The oldest goes first, and this many stay, the current one included. It also does so at build, and where inodes
+    /// are missing. The value must not be above [`max_log_files`](Self::max_log_files).
     ///
-    /// Without it the line is lost, and its caller told so; no file goes but those that
-    /// [`max_log_files`](Self::max_log_files) gives up anyway. What may go is the same. The thread that met the failure
-    /// does it, behind the lock that all processes of the pattern share.
+    /// Without this option the line is lost, and its caller is told so. Then no file goes except those that
+    /// [`max_log_files`](Self::max_log_files) gives up anyway.
+    ///
+    /// The files that may go are the same as with `max_log_files`. The thread that met the failure removes them, behind
+    /// the lock that all processes of the pattern share.
     pub fn min_log_files(self, n: usize) -> Self {
         Self { min_log_files: Some(n), ..self }
     }
 
-    /// Compresses files whose period is over and that no process has open any more: `app.2026-11-21.log` becomes
-    /// `app.2026-11-21.log.gz` or `.zst`, with the same permissions, owner and time of the last line.
+    /// Compresses finished files: `app.2026-11-21.log` becomes `app.2026-11-21.log.gz` or `.zst`, with the same
+    /// permissions, owner and time of the last line. A file is finished when its period is over, or the period's next
+    /// file has begun, and no process has the file open any more.
     ///
-    /// One process of those that share the directory does it, after a rollover and after the first event of a process
-    /// that has made its file, in a thread with the lowest priority for processors and disks that the system has, which
-    /// ends with the work. Nobody waits for it. A crash at any moment leaves the plain file or the whole archive. What
-    /// belongs to an archive of another kind that is there already goes into that. A late line for a period that is
-    /// compressed already makes a plain file again, which soon becomes a further part of the archive; `zcat` shows
-    /// both.
+    /// One of the processes that share the directory compresses, after a rollover and after the first event of a
+    /// process that has made its file. It does so in a thread that ends with the work, at the lowest priority for
+    /// processors and disks that the system has. Nobody waits for it. A crash at any moment leaves the plain file or
+    /// the whole archive.
+    ///
+    /// If an archive of another kind is there already, lines that belong to it go into it. A late line for a period
+    /// that is compressed already makes a plain file again. That file soon becomes a further part of the archive;
+    /// `zcat` shows both parts.
     ///
     /// The archive has the owner, the group and the mode of the plain file, as far as this process may set them. An
-    /// archive that takes late lines keeps its owner and its group, and has the rights that both it and the file of the
-    /// late lines give.
+    /// archive that takes late lines keeps its owner and its group. It has the rights that both the archive and the
+    /// file of the late lines give.
     ///
     /// [`max_log_files`](Self::max_log_files) counts a file and its archive as one, and removes archives of either
-    /// kind. Compressing takes room: half of what is left on the disk at most, else the file stays plain and a report
-    /// says so. What a link leads to stays plain.
+    /// kind. Compressing takes at most half of the room that is left on the disk. If it would take more, the file stays
+    /// plain and a report says so. A file that a link leads to stays plain.
     ///
-    /// All processes of a directory should use it, or none: those that do not take archives for somebody else's files.
-    /// [`Rotation::NEVER`](crate::Rotation::NEVER) has one file, which is never closed, but for those that
-    /// [`max_file_bytes`](Self::max_file_bytes) ends.
+    /// All processes of a directory should use this option, or none: those that do not use it take archives for
+    /// somebody else's files. The one file of [`Rotation::NEVER`](crate::Rotation::NEVER) is never finished; with
+    /// [`max_file_bytes`](Self::max_file_bytes) all but the last of its files are.
     ///
     #[cfg_attr(feature = "gzip", doc = "```")]
     #[cfg_attr(not(feature = "gzip"), doc = "```ignore")]
@@ -165,10 +180,12 @@ impl Builder {
         Self { compression: Some(kind), ..self }
     }
 
-    /// Whether compressing runs at the lowest priority: nice 19, SCHED_IDLE and the I/O class IDLE. It is the default,
-    /// but where a seccomp filter is on (`Seccomp: 2` in `/proc/self/status`): systemd's
-    /// `SystemCallFilter=~@resources`, for one, ends whoever sets a priority. Containers have filters too, and most of
-    /// those allow it: there `true` says that it is allowed. `false`: at the priority of the program.
+    /// Whether compressing runs at the lowest priority: nice 19, SCHED_IDLE and the I/O class IDLE. With `false` it
+    /// runs at the priority of the program.
+    ///
+    /// The default is `true`, unless a seccomp filter is on (`Seccomp: 2` in `/proc/self/status`). The reason: some
+    /// filters, such as systemd's `SystemCallFilter=~@resources`, kill a process that sets a priority. Containers have
+    /// filters, too, and most of those allow it. There, give `true` to say that it is allowed.
     ///
     /// ```
     /// let builder = tracing_prefork::Appender::builder().background_priority(false);
@@ -178,28 +195,36 @@ impl Builder {
         Self { priority: if lowest { Priority::Lowest } else { Priority::Usual }, ..self }
     }
 
-    /// Is given each file that is finished: its period is over, or it is full, and no process has it open any more.
-    /// With [`compress`](Self::compress) it is given the archive. Uploading files elsewhere is the use.
+    /// Sets the hook: a function that is called with each finished file, to upload it elsewhere, for example. A file is
+    /// finished when its period is over, or the file is full, and no process has the file open any more. With
+    /// [`compress`](Self::compress) the hook gets the archive.
     ///
-    /// Each file is handed over once, by one of the processes that share the directory, in a thread beside the events,
-    /// one after the other, the oldest first; the first time, all finished files that are there. A file that late lines
-    /// have changed since is handed over again, and so is one whose process was killed in the middle of it. A change is
-    /// told by the file's size and the time of its last change: after `touch`, or when all files were copied without
-    /// their times (`cp` without `-p`), all are handed over again. A hook that panics has failed: it is reported
-    /// ([`Operation::OnRollover`](crate::Operation::OnRollover)) and called for that file again, after 7 seconds first
-    /// and then ever more rarely, at least once an hour, as long as something is logged.
-    /// [`try_on_rollover`](Self::try_on_rollover) can say so without a panic. What an idle process still has open is
-    /// finished a day after its period and its last line. The one file of [`Rotation::NEVER`](crate::Rotation::NEVER)
-    /// without [`max_file_bytes`](Self::max_file_bytes) never is.
+    /// Files are handed over by one of the processes that share the directory, in a thread beside the events, one after
+    /// the other, the oldest first. The first hand-over includes all finished files that are there.
     ///
-    /// Retention waits for the hook. Only what has rested for that day goes unseen, and only if the hook has failed on
-    /// it, has not come back from a file for a day, or could not be called for a day; that is reported.
-    /// ([`min_log_files`](Self::min_log_files), on a full disk, waits for nothing.) So all processes of a directory
-    /// should have a hook, or none.
+    /// Each file is handed over once. The exceptions:
     ///
-    /// The hook may log, call the appender (but for [`hand_over`](crate::Appender::hand_over), which is an error
-    /// there), start programs, take its time, and change, move or remove the file; a process does not wait for it when
-    /// it ends.
+    /// * A file that late lines have changed is handed over again. A change is told by the file's size and the time of
+    ///   its last change. So after `touch`, or after a copy of all files without their times (`cp` without `-p`), all
+    ///   are handed over again.
+    /// * A file is handed over again if the process was killed in the hook.
+    /// * If the hook panics, it has failed, which is reported
+    ///   ([`Operation::OnRollover`](crate::Operation::OnRollover)). It is called for the file again, first after 7
+    ///   seconds and then ever more rarely, but at least once an hour, as long as something is logged.
+    ///   [`try_on_rollover`](Self::try_on_rollover) can fail without a panic.
+    ///
+    /// A file that an idle process still has open is finished a day after the end of its period and its last line. The
+    /// one file of [`Rotation::NEVER`](crate::Rotation::NEVER) without [`max_file_bytes`](Self::max_file_bytes) is
+    /// never finished.
+    ///
+    /// Retention waits for the hook. After 24 hours without a write a file may be deleted all the same, if the hook has
+    /// failed on it, has not come back from a file for a day, or could not be called for a day. This is reported.
+    /// ([`min_log_files`](Self::min_log_files), on a full disk, does not wait for the hook.) So all processes of a
+    /// directory should have a hook, or none.
+    ///
+    /// The hook may log, start programs, take its time, and change, move or remove the file. It may call the appender,
+    /// except [`hand_over`](crate::Appender::hand_over), which is an error there. A process that ends does not wait for
+    /// its hook.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -229,7 +254,8 @@ impl Builder {
         })
     }
 
-    /// The same for a hook that can fail: it is called again for that file then.
+    /// The same as [`on_rollover`](Self::on_rollover), for a hook that can fail. After a failure the hook is called
+    /// again for the file.
     pub fn try_on_rollover<E>(self, hook: impl Fn(&Path, Period) -> Result<(), E> + Send + Sync + 'static) -> Self
     where
         E: Into<Box<dyn error::Error + Send + Sync>>,

@@ -1,4 +1,4 @@
-//! The options of an appender, and what becomes of them.
+//! The options of an appender, and how an appender is built from them.
 
 mod build;
 mod checks;

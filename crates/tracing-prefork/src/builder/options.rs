@@ -24,15 +24,15 @@ use std::time::{Duration, SystemTime};
 /// | [`max_age`](Self::max_age), [`max_total_bytes`](Self::max_total_bytes) | no limit |
 /// | [`max_file_bytes`](Self::max_file_bytes) | no limit: one file a period |
 /// | [`min_log_files`](Self::min_log_files) | a full disk costs lines, not files |
-/// | [`compress`](Self::compress) | closed files stay plain |
-/// | [`background_priority`](Self::background_priority) | compressing runs at the lowest, unless a seccomp filter is on |
+/// | [`compress`](Self::compress) | finished files stay plain |
+/// | [`background_priority`](Self::background_priority) | compressing runs at the lowest priority, unless a seccomp filter is on |
 /// | [`lock_writes`](Self::lock_writes) | no |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
-/// | [`file_mode`](Self::file_mode) | 0666 less the umask |
+/// | [`file_mode`](Self::file_mode) | 0666 without the bits of the umask |
 /// | [`header`](Self::header) | none |
 /// | [`on_rollover`](Self::on_rollover), [`try_on_rollover`](Self::try_on_rollover) | none |
 /// | [`on_error`](Self::on_error) | a line on standard error |
-/// | [`clock`](Self::clock) | the system's |
+/// | [`clock`](Self::clock) | the system's clock |
 ///
 /// ```
 /// use tracing_prefork::{Appender, Rotation};
@@ -108,27 +108,28 @@ impl Builder {
         Self { zone, ..self }
     }
 
-    /// What stands before the date: `app` in `app.2026-11-21.log`.
+    /// The text before the date: `app` in `app.2026-11-21.log`.
     pub fn filename_prefix(self, prefix: impl Into<String>) -> Self {
         Self { prefix: Some(prefix.into()), ..self }
     }
 
-    /// What stands after the date: `log` in `app.2026-11-21.log`. The dot is added.
+    /// The text after the date: `log` in `app.2026-11-21.log`. The dot is added.
     pub fn filename_suffix(self, suffix: impl Into<String>) -> Self {
         Self { suffix: Some(suffix.into()), ..self }
     }
 
-    /// How the date stands in a file's name: a strftime pattern if there is a `%` in it (`%Y%m%d`), else a
+    /// How the date stands in a file's name. A text with a `%` is a strftime pattern (`%Y%m%d`). Any other text is a
     /// [format description](https://time-rs.github.io/book/api/format-description.html) of the crate `time`
     /// (`[year][month][day]`).
     ///
-    /// It must tell all periods of the rotation apart and lead back to them, which [`build`](Self::build) checks: a
-    /// year of four digits, and all units down to the rotation's. With `%z` each offset from UTC has a file of its own,
-    /// so that the two passes of the hour that is repeated when a zone sets its clock back are told apart.
+    /// The format must give each period of the rotation a date of its own, from which the period can be read back. So
+    /// it needs a year of four digits, and all units down to the rotation's. [`build`](Self::build) checks this. With
+    /// `%z` each offset from UTC has a file of its own. So when a zone sets its clock back, the two passes of the
+    /// repeated hour go to two files.
     ///
-    /// With slashes in it the files stand in directories below the log directory, which are made when needed and
-    /// removed when pruning has emptied them. A symbolic link in the place of one of these is refused, not followed;
-    /// the log directory itself may be reached through one.
+    /// With slashes in the format, files stand in directories below the log directory. These directories are made when
+    /// they are needed, and removed when pruning has emptied them. A symbolic link in the place of one of these
+    /// directories is refused, not followed. The log directory itself may be reached through a symbolic link.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -147,69 +148,84 @@ impl Builder {
         Self { date_format: Some(format.into()), ..self }
     }
 
-    /// Takes a lock on the file around each write, so that a line is in the file whole or not at all: for writers that
-    /// may be killed at any moment, for programs that end while their threads log, and for network file systems, which
-    /// do not append atomically by themselves (`open(2)`).
+    /// Takes a lock on the file around each write, so that a line is in the file whole or not at all. Use it for
+    /// writers that may be killed at any moment, for programs that end while their threads log, and for network file
+    /// systems, which do not append atomically by themselves (`open(2)`).
     ///
-    /// A process that is killed inside `write(2)` can leave a piece of its line, and without the lock the next line of
-    /// another is glued to it. The kernel ends threads in the same way when `main` returns, or another thread calls
-    /// `exit` or `execve(2)`. Under the lock each writer looks first how the file ends: a piece that somebody has left
-    /// becomes a line of its own. A write of its own that falls short is cut off again.
+    /// Without the lock, a process that is killed inside `write(2)` can leave a piece of its line, and the next line of
+    /// another process is glued to the piece. The kernel ends threads in the same way when `main` returns, or when
+    /// another thread calls `exit` or `execve(2)`. Under the lock, each writer first looks how the file ends: a piece
+    /// that somebody has left becomes a line of its own. If a write falls short, its piece is cut off again.
     ///
-    /// All processes of a directory should use it, since those that do not are not kept out; a writer that finds such a
-    /// one cuts nothing off. It takes four more system calls an event. A lock that another process has held for a
-    /// second, because it was stopped, is reported and not waited for again until it has been free; lines are written
-    /// without it. Whoever may read the file can take that lock: see [`file_mode`](Self::file_mode).
+    /// All processes of a directory should use the lock, because it does not keep out those that do not. A writer that
+    /// finds such a process cuts nothing off. The lock takes four more system calls an event.
+    ///
+    /// If another process holds the lock for a second, because it was stopped, that is reported. Then lines are written
+    /// without the lock, and nobody waits for the lock until it has been free. Whoever may read the file can take the
+    /// lock: see [`file_mode`](Self::file_mode).
     pub fn lock_writes(self, lock: bool) -> Self {
         Self { lock_writes: lock, ..self }
     }
 
-    /// Keeps a symbolic link of this name in the directory, which leads to the latest file.
+    /// Keeps a symbolic link of this name in the directory. The link leads to the latest file.
     ///
-    /// It is renewed in one step (`rename(2)`) and never led back in time. A symbolic link that has the name is taken
-    /// for it, wherever it leads; anything else is left alone and reported. Called again with another name, it adds
-    /// another link.
+    /// The link is renewed in one step (`rename(2)`) and never led back in time. A symbolic link that has the name
+    /// already is replaced, wherever it leads. Anything else of that name is left alone and reported. A second call
+    /// with another name adds another link.
     pub fn latest_symlink(mut self, name: impl Into<String>) -> Self {
         self.links.push(Link::new(Kind::Symbolic, name.into()));
         self
     }
 
-    /// The same with a hard link, which `tail -F` follows without polling: through a symbolic link it looks once a
-    /// second, and misses files of a shorter period. Leave the name out of a log shipper's glob, or it reads every line
-    /// twice. A file that has the name is taken for the link only if it is one of the log files, or the last one that
-    /// such a link led to, which a hidden note says, or a copy of the beginning of one, of a day ago or more, as a
-    /// backup makes it. Anything else is left alone and reported.
+    /// Keeps a hard link of this name in the directory, as [`latest_symlink`](Self::latest_symlink) keeps a symbolic
+    /// one.
+    ///
+    /// `tail -F` follows a hard link without polling. Through a symbolic link it looks once a second, and misses files
+    /// of a shorter period. Leave the name out of a log shipper's glob, or the shipper reads each line twice.
+    ///
+    /// A file that has the name already is replaced only if it is one of these:
+    ///
+    /// * one of the log files,
+    /// * the last log file that such a link led to, which a hidden note says,
+    /// * a copy of the beginning of a log file, a day old or more, as a backup makes it.
+    ///
+    /// Anything else of that name is left alone and reported.
     pub fn latest_hard_link(mut self, name: impl Into<String>) -> Self {
         self.links.push(Link::new(Kind::Hard, name.into()));
         self
     }
 
-    /// The permissions of new files, exactly, whatever the umask: `0o660` for two users who share a group.
+    /// The exact permissions of new files, whatever the umask: `0o660` for two users who share a group.
     ///
-    /// A file has them from the moment it exists. The owner must be able to read and write. A directory that is made
-    /// for the files has what goes with them: `0o770` with `0o660`, whatever the umask.
+    /// A file has these permissions from the moment it exists. The owner must be able to read and write. A directory
+    /// that is made for the files has the permissions that go with them, whatever the umask: `0o770` with `0o660`.
     pub fn file_mode(self, mode: u32) -> Self {
         Self { file_mode: Some(mode), ..self }
     }
 
-    /// Gives the first line of each new file: the names of columns, for example. A file appears with it, so it is there
-    /// once however many processes open the file at the same time. A newline is added if it has none; an empty text is
-    /// no line.
+    /// Gives each new file its first line: the names of columns, for example. A file appears together with its first
+    /// line. So the line is there once, however many processes open the file at the same time. If the text has no
+    /// newline at its end, one is added. An empty text is no line.
     ///
-    /// Let it name its period. Vector and the OpenTelemetry collector tell files apart by their first bytes, and would
-    /// take two files that begin alike for one. With [`max_file_bytes`](Self::max_file_bytes), and with
-    /// [`Rotation::NEVER`], the period is not enough for that: add the time, or a random number. It is called on the
-    /// thread whose event begins the file; what it logs itself goes into the file before. With
-    /// [`max_file_bytes`](Self::max_file_bytes) it is also called once by `build`, which refuses a line that leaves no
-    /// room for another; one that does so later is reported and left out. If it panics, the file begins without the
-    /// line, and the panic is reported ([`Operation::UserCode`](crate::Operation::UserCode)).
+    /// Let the line name its period. Vector and the OpenTelemetry collector tell files apart by their first bytes, and
+    /// would take two files that begin alike for one. With [`max_file_bytes`](Self::max_file_bytes), and with
+    /// [`Rotation::NEVER`], the period is not enough: add the time, or a random number.
     ///
-    /// Where the file system or a security filter refuses links (`linkat(2)`, FAT), whoever makes a file appends the
-    /// line afterwards: another process may write a line before it, and there is none if the maker is killed in
-    /// between.
+    /// `header` is called on the thread whose event begins the file. Events that `header` itself logs go into the file
+    /// before. If it panics, the file begins without the line, and the panic is reported
+    /// ([`Operation::UserCode`](crate::Operation::UserCode)).
     ///
-    /// Files that exist get none: empty ones that somebody else has made, for example. In a child of a raw `clone(2)`
-    /// it is not called: until another process has made the file, lines of such a child go to the file before.
+    /// With [`max_file_bytes`](Self::max_file_bytes), `build` calls `header` once, and refuses a line that leaves no
+    /// room for another. If a later line leaves no room, the line is left out, which is reported.
+    ///
+    /// The exceptions:
+    ///
+    /// * Where the file system or a security filter refuses links (`linkat(2)`, FAT), the process that makes a file
+    ///   appends the line afterwards. Another process may write a line before it. If the maker is killed in between,
+    ///   the file has no first line.
+    /// * A file that exists gets no first line, even if it is empty because somebody else has made it.
+    /// * A child of a raw `clone(2)` does not call `header`. Until another process has made the file, lines of such a
+    ///   child go to the file before.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -232,13 +248,16 @@ impl Builder {
         Self { header: Some(Header::new(header)), ..self }
     }
 
-    /// Is told of failures, at most once a minute for each [`Operation`](crate::Operation); the others are counted.
-    /// Without it they are written to standard error, a line each. Standard error is never waited for: if a pipe is
-    /// full, the report counts as [suppressed](Error::suppressed), and the next failure is reported instead.
+    /// Is called with a failure, at most once a minute for each [`Operation`](crate::Operation). The other failures are
+    /// counted.
     ///
-    /// Called on the thread that met the failure, in each process for itself, and perhaps during `build`, before there
-    /// is a subscriber. It may log: what fails then is counted and not reported. If it panics, the panic ends there: it
-    /// is counted, and written to standard error with what the hook was told.
+    /// Without `on_error`, these failures are written to standard error, a line each. The appender never waits for
+    /// standard error: if it is a full pipe, the report counts as [suppressed](Error::suppressed), and the next failure
+    /// is reported instead.
+    ///
+    /// Each process calls its own `on_error`, on the thread that met the failure, and perhaps during `build`, before
+    /// there is a subscriber. `on_error` may log; a failure of that event is counted and not reported. If it panics,
+    /// the panic goes no further: it is counted, and written to standard error with the failure.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -253,10 +272,11 @@ impl Builder {
         Self { on_error: OnError::new(on_error), ..self }
     }
 
-    /// Reads the time from `clock` instead of the system: for tests, which need not wait for midnight then. If it
-    /// panics, that event has the system's time, and the panic is reported
-    /// ([`Operation::UserCode`](crate::Operation::UserCode)). A clock that logs calls itself: after a few times the
-    /// events have the system's time, which is reported in the same way.
+    /// Reads the time from `clock` instead of the system's clock. With it, tests need not wait for midnight.
+    ///
+    /// If `clock` panics, that event has the system's time, and the panic is reported
+    /// ([`Operation::UserCode`](crate::Operation::UserCode)). A clock that logs calls itself. After a few such calls,
+    /// its events have the system's time, which is reported in the same way.
     pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self { clock: Clock::custom(clock), ..self }
     }
