@@ -20,7 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Rolling log files that any number of processes and threads write together.
 ///
-/// A handle: clones write to the same files through the same two descriptors. Give it to
+/// An `Appender` is a handle: its clones write to the same files through the same two descriptors. Give it to
 /// `tracing_subscriber::fmt().with_writer(...)`, or use [`layer`](Self::layer).
 ///
 /// ```
@@ -42,21 +42,22 @@ use tracing_subscriber::registry::LookupSpan;
 ///
 /// # Threads and processes
 ///
-/// Any thread may write at any time; there is no lock on the way. Fork whenever you like: the child goes on logging
-/// with the handle that it inherited, there is nothing to call in it. A thread is started only to remove, compress or
-/// hand over old files, and ends with that.
+/// Any thread may write at any time, without a lock. Fork whenever you like: the child logs on with the handle that it
+/// inherited, and has nothing to call. A thread is started only to remove, compress or hand over old files, and ends
+/// with that work.
 ///
 /// # Allocation
 ///
-/// None per event, but for a line that arrives in pieces and is longer than any before it on its thread.
+/// An event allocates nothing. The exception is a line that arrives in pieces and is longer than each line before it on
+/// its thread.
 ///
 /// # Durability
 ///
-/// A line is in the kernel's page cache when the call that wrote it returns: it survives the process, not a power
-/// failure.
+/// When the call that writes a line returns, the line is in the kernel's page cache. The line survives the end of the
+/// process, but not a power failure.
 pub struct Appender {
     log: Arc<Log>,
-    /// What `io::Write` was given of a line that has not ended yet.
+    /// The piece of a line that `io::Write` was given, and whose rest has not come yet.
     partial: Partial,
 }
 
@@ -70,17 +71,17 @@ impl Appender {
         Builder::default()
     }
 
-    /// The file that an event would go to now.
+    /// The file of an event at this moment: its absolute path.
     pub fn path(&self) -> PathBuf {
         let now = self.log.site.clock.exact_second();
         self.log.site.path_at(now, self.log.index(now))
     }
 
-    /// The file of an event at `time`: its absolute path. Pure arithmetic, whether or not the file exists. With
-    /// [`max_file_bytes`](Builder::max_file_bytes) it is the first of that period's files.
+    /// The file of an event at `time`: its absolute path. This is pure arithmetic: the file need not exist. With
+    /// [`max_file_bytes`](Builder::max_file_bytes) it is the first file of the period.
     ///
-    /// Times before 0001-01-02 00:00 UTC share the file of that instant. Times from 9999-01-01 00:00 UTC on share the
-    /// file of that one.
+    /// Times before 0001-01-02 00:00 UTC have the file of that instant. Times after 9999-01-01 00:00 UTC have the file
+    /// of that instant.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -95,10 +96,10 @@ impl Appender {
         self.log.site.path_at(Moment::from(time).secs, 0)
     }
 
-    /// The period of the file of `time`: the interval around it in which events go to the same file.
+    /// The period of `time`: the interval around it in which events go to the same file.
     ///
-    /// Times before 0001-01-02 00:00 UTC have the period of that instant, and times from 9999-01-01 00:00 UTC on have
-    /// the period of that one. So the period of a time that is further away does not include the time.
+    /// Times before 0001-01-02 00:00 UTC have the period of that instant. Times after 9999-01-01 00:00 UTC have the
+    /// period of that instant. So the period of such a time may not include the time.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -114,7 +115,7 @@ impl Appender {
         self.log.site.pattern.period_at(Moment::from(time).secs)
     }
 
-    /// The period of the file of that name, for the fuzz targets: what pruning and links go by.
+    /// The period of the file of that name, by which pruning and links work. For the fuzz targets.
     #[cfg(fuzzing)]
     #[doc(hidden)]
     pub fn period_of_name(&self, name: &str, now: SystemTime) -> Option<Period> {
@@ -122,12 +123,12 @@ impl Appender {
         Some(self.log.site.pattern.period_at(place.span.start))
     }
 
-    /// A timer whose reading also chooses the file: the line is in the file that its own timestamp names, even if its
-    /// thread was kept waiting across a boundary between the two.
+    /// A timer whose reading also chooses the file. So a line is in the file that its own timestamp names, even if its
+    /// thread waited across a boundary between the timestamp and the write.
     ///
-    /// The timestamp must stand in the first 256 bytes of the line, and the line be written by the thread that
-    /// formatted it: behind `non_blocking` or a `BufWriter` the time of the write chooses the file. If fields of an
-    /// event print the timer's time too, the first timestamp in the line chooses the file.
+    /// The timestamp must stand in the first 256 bytes of the line. The thread that formats the line must also write
+    /// it: behind `non_blocking` or a `BufWriter`, the time of the write chooses the file. If fields of an event print
+    /// the timer's time too, the first timestamp in the line chooses the file.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -140,15 +141,16 @@ impl Appender {
         Timer::new(self.log.clone())
     }
 
-    /// A layer that prints events as `tracing_subscriber::fmt::layer()` does, without colours, with this appender's
-    /// [timer](Self::timer), into its files. It has no filter: put a `LevelFilter` or `Targets` beside it.
+    /// A layer that prints events into the appender's files as `tracing_subscriber::fmt::layer()` prints them, without
+    /// colours, and with the appender's [timer](Self::timer). The layer has no filter: put a `LevelFilter` or `Targets`
+    /// beside it.
     pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         tracing_subscriber::fmt::layer()
             .with_ansi(false)
-            // Failures are counted and reported by the appender, at a bounded rate.
+            // The appender counts failures, and reports them at a bounded rate.
             .log_internal_errors(false)
             .fmt_fields(PlainFields::default())
             .with_timer(self.timer())
@@ -156,20 +158,22 @@ impl Appender {
     }
 
     /// Removes the files that [`max_log_files`](Builder::max_log_files), [`max_age`](Builder::max_age) and
-    /// [`max_total_bytes`](Builder::max_total_bytes) do not keep, and says how many. It happens by itself at build and
-    /// after each rollover; this is for an administrator's command. Files that a process still has open stay and are
-    /// not counted. It compresses nothing: that is [`compress`](Self::compress).
+    /// [`max_total_bytes`](Builder::max_total_bytes) do not keep. Returns how many. The appender prunes by itself at
+    /// build and after each rollover; this method is for an administrator's command. Files that a process still has
+    /// open stay and are not counted. `prune` does not [`compress`](Self::compress).
     ///
     /// # Errors
     ///
-    /// If the directory cannot be read, a file cannot be removed, or another process, or another thread, has been
-    /// pruning for five seconds. A function given to the [`Builder`], such as `clock`, that calls it on the very thread
-    /// that prunes is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    /// * The directory cannot be read, or a file cannot be removed.
+    /// * Another process or thread has been pruning for five seconds.
+    /// * A function given to the [`Builder`], such as `clock`, calls `prune` on the thread that prunes. It is refused
+    ///   at once: [`Deadlock`](io::ErrorKind::Deadlock).
     pub fn prune(&self) -> Result<usize, Error> {
         self.log.do_now(Job::Prune)
     }
 
-    /// The files of this appender's pattern that are there, oldest first: for a page that shows them, and for tests.
+    /// The files of the appender's pattern that are there, the oldest first. This is for a page that shows them, and
+    /// for tests.
     ///
     /// # Errors
     ///
@@ -187,48 +191,54 @@ impl Appender {
         log_file::list(&self.log.site.pattern, self.log.site.clock.exact_second())
     }
 
-    /// Compresses the closed files, as [`compress`](Builder::compress) has it, and says how many. It happens by itself,
-    /// beside the events; this is for a program that ends too soon for that, and for an administrator's command. It
-    /// takes as long as it takes, at the lowest priority: on a busy machine that can be long, so do not call it where a
-    /// supervisor waits for the end. This process lets go of its own files of ended periods. Files that another process
+    /// Compresses the finished files, as [`Builder::compress`] describes. Returns how many. The appender compresses by
+    /// itself, beside the events; this method is for a program that ends too soon for that, and for an administrator's
+    /// command.
+    ///
+    /// It runs at the lowest priority, which can take long on a busy machine. Do not call it where a supervisor waits
+    /// for the end of the process. This process lets go of its own files of ended periods. Files that another process
     /// still has open stay plain and are not counted.
     ///
     /// # Errors
     ///
-    /// If the directory cannot be read, a file cannot be compressed (the others are), or another process, or another
-    /// thread, has been compressing for five seconds. [`Deadlock`](io::ErrorKind::Deadlock) as for
-    /// [`prune`](Self::prune).
+    /// * The directory cannot be read, or a file cannot be compressed. The other files are compressed all the same.
+    /// * Another process or thread has been compressing for five seconds.
+    /// * [`Deadlock`](io::ErrorKind::Deadlock), as for [`prune`](Self::prune).
     pub fn compress(&self) -> Result<usize, Error> {
         self.log.do_now(Job::Compress)
     }
 
-    /// Hands the finished files over to [`on_rollover`](Builder::on_rollover), and says how many. It happens by itself,
-    /// beside the events; this is for a program that ends too soon for that, and for an administrator's command. This
-    /// process lets go of its own files of ended periods. Files that another process still has open are not counted,
-    /// and with [`compress`](Builder::compress) only archives are handed over: call [`compress`](Self::compress) first.
+    /// Hands the finished files over to [`on_rollover`](Builder::on_rollover). Returns how many. The appender hands
+    /// over by itself, beside the events; this method is for a program that ends too soon for that, and for an
+    /// administrator's command.
+    ///
+    /// This process lets go of its own files of ended periods. Files that another process still has open are not handed
+    /// over and not counted. With [`Builder::compress`] only archives are handed over: call
+    /// [`compress`](Self::compress) first.
     ///
     /// # Errors
     ///
-    /// If the directory or the record cannot be read, the hook fails (it is called for the other files), or another
-    /// process, or another thread, has been handing over for five seconds. The hook itself must not call it: it is
-    /// refused at once then, with [`Deadlock`](io::ErrorKind::Deadlock).
+    /// * The directory or the record of hand-overs cannot be read, or the hook fails. The hook is called for the other
+    ///   files all the same.
+    /// * Another process or thread has been handing over for five seconds.
+    /// * The hook calls `hand_over`. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
     pub fn hand_over(&self) -> Result<usize, Error> {
         self.log.do_now(Job::HandOver)
     }
 
-    /// Looks at once whether the path of the current file still leads to the file that is open, opens it anew if not,
-    /// and renews the links. If no file of the current period is open, it opens that file. It happens by itself at the
-    /// first event of each second; this is for a program that is told, by SIGHUP as a rule.
+    /// Looks at once whether the path of the current file still leads to the open file. If not, opens the file anew.
+    /// Also renews the links. If no file of the current period is open, opens that file. The appender looks by itself
+    /// at the first event of each second; this method is for a program that is told of a change, as a rule by SIGHUP.
     ///
-    /// Safe on any thread, while others log. (Not in a signal handler itself: have a thread wait for the signal, as
-    /// `signal-hook` and `tokio::signal` do.)
+    /// `reopen` may be called on any thread, while others log. Do not call it in a signal handler: have a thread wait
+    /// for the signal, as `signal-hook` and `tokio::signal` do.
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened: lines go on into the one that is open, and the next try follows by itself. Or if a
-    /// write to the file before has been under way for a second. A [`header`](Builder::header), or an
-    /// [`on_error`](Builder::on_error), that calls it while its own thread opens a file is refused at once:
-    /// [`Deadlock`](io::ErrorKind::Deadlock).
+    /// * The file cannot be opened. Lines go on into the open file, and the next try follows by itself.
+    /// * A write to the file before has been under way for a second.
+    /// * [`header`](Builder::header) or [`on_error`](Builder::on_error) calls `reopen` while its own thread opens a
+    ///   file. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -242,7 +252,7 @@ impl Appender {
         self.log.reopen()
     }
 
-    /// What this process has written, lost and removed. A forked child starts at zero.
+    /// The counters of this process: what it has written, lost and removed. A forked child starts at zero.
     pub fn stats(&self) -> Stats {
         self.log.stats()
     }
@@ -269,14 +279,14 @@ impl<'a> MakeWriter<'a> for Appender {
     }
 }
 
-/// For whatever writes to an [`io::Write`]: `tracing_appender::non_blocking`, `env_logger`, `BufWriter`.
+/// For programs that write to an [`io::Write`]: `tracing_appender::non_blocking`, `env_logger`, `BufWriter`.
 ///
-/// Whole lines go to the file at once, all that one call brings as one `write(2)`. The piece of a line at the end of a
-/// call stays in this handle until the rest of its line comes, or until `flush` or drop, which give it a newline. It is
-/// not inherited by a forked child.
+/// The whole lines of one call go to the file at once, as one `write(2)`. The piece of a line at the end of a call
+/// stays in this handle until the rest of the line comes. `flush` and drop write the piece with a newline. A forked
+/// child does not inherit the piece.
 ///
-/// A shared `&Appender` has no place to keep a piece: there, each call is an event. So a `BufWriter` needs a handle of
-/// its own, `BufWriter::new(logs.clone())`. Behind `BufWriter::new(&logs)` a line that the buffer cuts becomes two.
+/// A shared `&Appender` has no place for a piece: there, each call is an event. So give a `BufWriter` a handle of its
+/// own, `BufWriter::new(logs.clone())`. Behind `BufWriter::new(&logs)`, a line that the buffer cuts becomes two lines.
 ///
 /// ```
 /// use std::io::Write;
@@ -307,9 +317,9 @@ impl Drop for Appender {
     }
 }
 
-/// Each call is one event: written at once, with a final newline if it lacks one. `write!` and `writeln!` are one call.
-/// (An `Appender` of one's own keeps the piece of a line until its rest comes: give a `BufWriter` `logs.clone()`, not
-/// `&logs`.)
+/// Each call is one event. It is written at once, and gets a newline if it has none at its end. `write!` and `writeln!`
+/// are one call. Give a `BufWriter` `logs.clone()` and not `&logs`: an `Appender` of its own keeps the piece of a line
+/// until the rest comes.
 impl Write for &Appender {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.write_all(buf)?;
@@ -325,7 +335,7 @@ impl Write for &Appender {
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
         let mut event = ShortEvent::begin(self.make_writer());
         let formatted = write_formatted(arguments, |piece| event.add(piece));
-        // Half of a text is written as it is.
+        // If formatting fails, the text before the failure is written as it is.
         event.end().and(formatted)
     }
 

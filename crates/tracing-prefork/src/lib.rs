@@ -15,11 +15,11 @@
 //! # Ok::<(), tracing_prefork::BuildError>(())
 //! ```
 //!
-//! Build the appender before you fork or after, in one process or in fifty, in threads or not: there is nothing else to
-//! call. If you come from `tracing_appender::rolling`, change the `use` line to [`tracing_prefork::rolling`](rolling).
-//! The files keep their names.
+//! Build the appender before you fork or after, in one process or in fifty, with threads or without: there is nothing
+//! else to call. If you come from `tracing_appender::rolling`, change the `use` line to
+//! [`tracing_prefork::rolling`](rolling). The files keep their names.
 //!
-//! # What it promises
+//! # Promises
 //!
 //! The promises hold for one directory and one pattern of file names, which any number of processes and threads write:
 //!
@@ -29,9 +29,8 @@
 //! * **No line is misplaced**: with the appender's own timer, a line is in the file that its timestamp names.
 //! * **Retention removes our files only**. Retention never removes the current file, and never a file that a process
 //!   still writes to.
-//! * **Nothing blocks for the sake of logging**: an event takes no lock, and no thread has to run. A thread that
-//!   removes, compresses and hands over old files runs for as long as that work takes. A child that is forked at any
-//!   moment logs on.
+//! * **Nothing blocks for the sake of logging**: an event takes no lock, and no thread has to run. A child that is
+//!   forked at any moment logs on.
 //! * **No failure is silent**: each failure is counted, and reported at a bounded rate. Logging resumes by itself.
 //! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
 //!
@@ -40,9 +39,17 @@
 //! # File names
 //!
 //! A file is named `{prefix}.{date}.{suffix}`, without the parts that were not given. The date shows the beginning of
-//! the file's [`Period`], in the appender's [`Zone`]. Days have `2026-11-21`, hours `2026-11-21-08`, minutes
-//! `2026-11-21-08-33`, seconds `2026-11-21-08-33-01`. Months have `2026-11`. Weeks have their Sunday.
-//! [`Rotation::NEVER`] has no date.
+//! the file's [`Period`], in the appender's [`Zone`]:
+//!
+//! | rotation | date |
+//! |---|---|
+//! | months | `2026-11` |
+//! | weeks | `2026-11-15`, the first day of the week: a Sunday, unless the rotation says otherwise |
+//! | days | `2026-11-21` |
+//! | hours | `2026-11-21-08` |
+//! | minutes | `2026-11-21-08-33` |
+//! | seconds | `2026-11-21-08-33-01` |
+//! | [`Rotation::NEVER`] | none |
 //!
 //! # When files roll
 //!
@@ -50,42 +57,50 @@
 //! to each other, and no file is ever renamed. To roll over is to open the file of the new period. The first event of
 //! the new period does that. A clock that is set back leads back to the earlier file.
 //!
-//! The time of an event is the time that its timestamp shows, if [`Appender::timer`] (or [`Appender::layer`]) wrote the
-//! timestamp. Otherwise the time is a reading of the clock when the writing of the event begins.
+//! The time of an event is the time that its timestamp shows, if [`Appender::timer`] or [`Appender::layer`] wrote the
+//! timestamp. Otherwise it is a reading of the clock when the writing of the event begins.
+//!
+//! # Threads and processes
+//!
+//! Any thread of any process may write at any time. A thread is started only to remove, compress and hand over old
+//! files. It runs for as long as that work takes, and then ends.
+//!
+//! A process notes what its threads are doing in memory that a forked child finds empty (`madvise(2)`,
+//! MADV_WIPEONFORK). The child's first event opens the file anew.
+//!
+//! Two things that are not ours can hang in a child that was forked from a process with several threads: `EnvFilter`
+//! with span or field directives, which takes a lock, and the `LocalTime` timer, which calls `localtime_r`.
+//!
+//! # Durability
+//!
+//! When a write returns, the line is in the kernel's page cache. The line survives the end of the process, but not a
+//! power failure.
 //!
 //! # Failures
 //!
-//! If a line cannot be written, the caller gets an `Err`, and [`Stats`] counts the line. If a new file cannot be opened
-//! (no descriptors, no inodes, no permission), no line is lost: lines go on into the file before it. The appender tries
-//! again after 1, 2, 4 and then every 8 seconds.
+//! **A line cannot be written**: the caller gets an `Err`, and [`Stats`] counts the line.
 //!
-//! Somebody may rename, remove or replace a file. The first event of the next second notices that and opens the file
-//! anew; [`Appender::reopen`] does so at once. If no file can be opened in its place, lines go on into a renamed file.
-//! Lines do not go on into a removed file, because nobody would ever find them there. From then on each line is
-//! refused, its caller is told so, and each event tries to open the file.
+//! **A new file cannot be opened**, because there is no descriptor, no inode or no permission: no line is lost. Lines
+//! go on into the file before it. The appender tries again after 1, 2, 4 and then every 8 seconds.
 //!
-//! [`Builder::on_error`] is told of all these cases. `tracing_subscriber::fmt()` prints every failed write to standard
-//! error by itself. Turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
+//! **Somebody renames, removes or replaces a file**: the first event of the next second notices that and opens the file
+//! anew. [`Appender::reopen`] does so at once. If no file can be opened in its place, lines go on into a renamed file.
+//! Lines do not go on into a removed file, because nobody would ever find them there. Then each line is refused, its
+//! caller is told so, and each event tries to open the file.
 //!
-//! A write that a full disk cuts short leaves a piece of its line. The piece is ended at once: no acknowledged line is
-//! glued to it.
+//! [`Builder::on_error`] is told of these cases. `tracing_subscriber::fmt()` also prints each failed write to standard
+//! error. Turn that off with `log_internal_errors(false)`, as [`Appender::layer`] does.
 //!
-//! A process that is killed inside `write(2)` can leave a piece, too. So can a process that ends while its threads log:
-//! when `main` returns, or a thread calls `exit` or `execve(2)`, the kernel ends the other threads in the middle of
-//! `write(2)`. The next line of another process is glued to such a piece. End the threads that log first, or use
-//! [`Builder::lock_writes`]: with it the next writer ends the piece.
+//! **A full disk cuts a write short**: a fragment of the line is left, and ended at once. No acknowledged line is glued
+//! to it. [`Builder::min_log_files`] gives up old files, so that there is room for new lines.
 //!
-//! [`Builder::min_log_files`] gives up old files, so that there is room for new lines.
+//! **A process is killed inside `write(2)`**: a fragment can be left. The same happens when a process ends while its
+//! threads log: when `main` returns, or a thread calls `exit` or `execve(2)`, the kernel ends the other threads in the
+//! middle of `write(2)`. The next line of another process is glued to such a fragment. End the threads that log first,
+//! or use [`Builder::lock_writes`]: with it the next writer ends the fragment.
 //!
-//! Under a file-size limit (`RLIMIT_FSIZE`) ignore SIGXFSZ. The default action of SIGXFSZ ends the process at the write
-//! that exceeds the limit (`setrlimit(2)`), before anybody could report the failure.
-//!
-//! # Forking
-//!
-//! A process records what its threads are doing in memory that a forked child finds empty (`madvise(2)`,
-//! MADV_WIPEONFORK). The child's first event opens the file anew. Two things that are not ours can hang in a child that
-//! was forked from a process with several threads: `EnvFilter` with span or field directives, which takes a lock, and
-//! the `LocalTime` timer, which calls `localtime_r`.
+//! **A file-size limit (`RLIMIT_FSIZE`) is reached**: SIGXFSZ ends the process at the write that exceeds the limit
+//! (`setrlimit(2)`), before anybody could report the failure. Ignore SIGXFSZ to get an error instead.
 //!
 //! # Features
 //!
@@ -104,6 +119,33 @@
 //! leads to another directory.
 //!
 //! `docs/guide.md` in the repository shows each way in which processes come to share a directory, as code.
+//!
+//! # Words
+//!
+//! These words have one meaning each, here, in the repository's pages and in the source:
+//!
+//! | word | meaning |
+//! |---|---|
+//! | period | an interval of time whose lines all go to one file, or to one row of numbered files |
+//! | rollover | opening the file of a new period, or the next file of a row |
+//! | finished | said of a file that no process has open to write to, if its period is over or the next file of its row has begun |
+//! | late line | a line whose period is over when the line is written |
+//! | fragment | a piece of a line, left by a write that fell short or by a killed process |
+//! | torn | said of a line that is not in one piece |
+//! | misplaced | said of a line that is in another file than the one that its timestamp names |
+//! | header | the first line of a file, from [`Builder::header`] |
+//! | archive | a compressed file |
+//! | link | a name in the directory that leads to the latest file: [`Builder::latest_symlink`], [`Builder::latest_hard_link`] |
+//! | job | what one process does for all: to prune (remove old files), to compress, or to hand over finished files |
+//! | retention | the rules of what pruning keeps |
+//! | hook | the function that finished files are handed over to: [`Builder::on_rollover`] |
+//! | turn | the right to do a job; one process, and one thread in it, has the turn at a time |
+//! | lease | a shared lock on a log file: whoever holds it may write to the file |
+//! | claim | an exclusive lock on a log file: whoever holds it is about to remove or replace the file |
+//! | slot | a place in a process for an open file and the file's period; there are two |
+//! | in flight | said of a write that has begun and not ended; it keeps the file in its slot |
+//! | record | a hidden file of lines. The record of names says what a pattern's names are made of, the record of hand-overs which files the hook was called for |
+//! | note | a hidden file with two numbers |
 
 #![deny(
     unsafe_code,

@@ -1,6 +1,6 @@
 //! The short way: the functions of `tracing_appender::rolling`, with their signatures and file names.
 //!
-//! Moving over is a change of one `use` line.
+//! To move over, change one `use` line.
 //!
 //! ```
 //! # let directory = tempfile::tempdir()?;
@@ -12,8 +12,8 @@
 //!
 //! # Panics
 //!
-//! Each of them panics where tracing-appender's does: if the prefix is not UTF-8, or if the first file cannot be
-//! opened. [`Builder::build`](crate::Builder::build) returns an error instead.
+//! Each function panics where tracing-appender's function panics: if the prefix is not UTF-8, or if the first file
+//! cannot be opened. [`Builder::build`](crate::Builder::build) returns an error instead.
 
 use crate::{Appender, Rotation};
 use std::path::Path;
