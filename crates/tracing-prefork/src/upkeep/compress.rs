@@ -137,7 +137,8 @@ fn archive(
     }
     // 5. Or take the archive back, because lines would be there twice, or come back. That is so if a late line has
     // come, if somebody has moved the plain file away or removed it, or if the directory is a sticky one of another
-    // owner. The archive may go: as long as the turn is ours, nobody has removed the plain file because of it.
+    // owner. The archive may go: as long as the turn is ours, nobody has removed the plain file for the sake of the
+    // archive.
     if let Some(published) = published.filter(|_| is_our_turn()) {
         take_back(&target, published, old.as_ref(), clock)?;
         directory.sync()?;

@@ -14,7 +14,7 @@ use crate::upkeep::queue::Stage;
 use std::io;
 use std::path::Path;
 
-/// What the job needs. It is done by the thread that has the turn.
+/// The job, and what it needs. The thread that has the turn does it.
 #[derive(Debug)]
 pub(crate) struct HandOver<'a> {
     pub(crate) pattern: &'a Pattern,

@@ -145,25 +145,18 @@ impl Link {
         there.order() >= place.order() && there.span.start <= now.saturating_add(ahead)
     }
 
-    /// Which file the link leads to now. An error if something else has the link's name, which is not ours to replace.
+    /// Which file the link leads to now. `None`: none of the pattern's. An error if something else has the link's name,
+    /// which is not ours to replace.
     fn leads_to(&self, path: &Path, site: &Site, now: i64) -> io::Result<Option<Place>> {
-        let pattern = &site.pattern;
         for _ in 0..LOOKS {
             let found = match fs::symlink_metadata(path) {
                 Err(error) if error.kind() == NotFound => return Ok(None),
                 found => found?,
             };
             match self.kind {
-                Kind::Symbolic if found.is_symlink() => {
-                    // A link that leads elsewhere, or to a file of another pattern, is replaced.
-                    let target = match fs::read_link(path) {
-                        Err(error) if error.kind() == NotFound => return Ok(None),
-                        target => target?,
-                    };
-                    return Ok(target.to_str().and_then(|name| pattern.place_of_name(name, now)));
-                }
+                Kind::Symbolic if found.is_symlink() => return symbolic_target(path, &site.pattern, now),
                 Kind::Hard if found.is_file() => {
-                    let files = listing::list(pattern, now)?.found;
+                    let files = listing::list(&site.pattern, now)?.found;
                     let place = files.iter().find_map(|file| file.place.filter(|_| file.inode == found.ino()));
                     if place.is_some() || self.is_ours(path, site) || copy::is_one(path, &found, &files) {
                         return Ok(place);
@@ -278,6 +271,14 @@ impl Link {
         let names = sys::entries(directory).into_iter().flatten().map(|entry| entry.name);
         let mut left = names.filter(|name| is_left(name));
         left.all(|name| remove(&directory.join(name)))
+    }
+}
+
+/// Which file a symbolic link leads to. A link that leads elsewhere, or to a file of another pattern, is replaced.
+fn symbolic_target(path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<Place>> {
+    match fs::read_link(path) {
+        Err(error) if error.kind() == NotFound => Ok(None),
+        target => Ok(target?.to_str().and_then(|name| pattern.place_of_name(name, now))),
     }
 }
 

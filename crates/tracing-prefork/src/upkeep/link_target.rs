@@ -23,7 +23,7 @@ pub(crate) enum PutBack {
     Own,
 }
 
-/// What to do when a link may not be right, although it was to be replaced.
+/// What to do after an attempt to replace a link, if the link may not be right yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// The link is to lead to this later file.
@@ -31,7 +31,7 @@ pub(super) enum Next {
     TryAgain,
     /// Whoever makes the next file leads the link there.
     Leave,
-    /// The caller is told what has come of replacing the link.
+    /// The caller gets the result of the attempt.
     Answer,
 }
 
@@ -70,7 +70,7 @@ mod tests {
     use std::io::ErrorKind::{NotFound, PermissionDenied, ResourceBusy};
 
     #[test]
-    fn what_comes_after_a_link_was_to_be_replaced_follows_from_four_answers() {
+    fn what_to_do_after_an_attempt_to_replace_a_link_follows_from_four_answers() {
         let later = Place { span: Span { start: 0, end: 1 }, index: 0 };
         for (is_later, failed, try_left, has_ended, next) in [
             (true, None, true, false, Next::LeadTo(later)),
