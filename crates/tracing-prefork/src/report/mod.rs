@@ -323,16 +323,7 @@ impl Reporter {
         }
         let outer = TELLING.replace(sys::generation());
         let error = Error { suppressed: limit.suppressed.swap(0, Relaxed), ..self.error(operation, path, source) };
-        let told = outer != sys::generation()
-            && match &self.on_error.0 {
-                None => write(&text(&error)),
-                Some(on_error) => user_code::run("on_error", || on_error(&error))
-                    .or_else(|panic| {
-                        self.counters().errors.fetch_add(1, Relaxed);
-                        if write(&format!("{panic}; it was told: {}", text(&error))) { Ok(()) } else { Err(panic) }
-                    })
-                    .is_ok(),
-            };
+        let told = outer != sys::generation() && self.tell_user(&error);
         TELLING.set(outer);
         if !told {
             limit.suppressed.fetch_add(error.suppressed + 1, Relaxed);
@@ -341,6 +332,14 @@ impl Reporter {
             let _ = limit.reported.fetch_update(Relaxed, Relaxed, sooner);
         }
         user_code::discard(error);
+    }
+
+    /// Calls `on_error`, or writes to standard error. `false`: the user was not told.
+    fn tell_user(&self, error: &Error) -> bool {
+        let Some(on_error) = &self.on_error.0 else { return write(&text(error)) };
+        let Err(panic) = user_code::run("on_error", || on_error(error)) else { return true };
+        self.counters().errors.fetch_add(1, Relaxed);
+        write(&format!("{panic}; it was told: {}", text(error)))
     }
 }
 
