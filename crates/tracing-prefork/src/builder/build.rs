@@ -60,7 +60,7 @@ impl Builder {
             .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
         let creation = sys::Creation::empty(mode, self.clock.now());
         let settle = |names| ownership::settle(&mut pattern, names, creation, now.secs);
-        let (presence, notes) = names.map(settle).transpose()?.unzip();
+        let (presence, findings) = names.map(settle).transpose()?.unzip();
 
         // 3. The rooms, from the lowest to the highest.
         let reporter = Arc::new(Reporter::new(self.on_error, process.clone()).map_err(open)?);
@@ -89,7 +89,7 @@ impl Builder {
 
         // 4. The first file, and what was found on the way.
         log.start(now.secs).map_err(open)?;
-        notes.into_iter().flatten().for_each(|(path, error)| log.site.report(Operation::Names, &path, error));
+        findings.into_iter().flatten().for_each(|(path, error)| log.site.report(Operation::Names, &path, error));
         Ok(Appender::of(log))
     }
 

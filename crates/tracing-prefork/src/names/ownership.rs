@@ -22,7 +22,7 @@ use std::thread;
 use std::time::Duration;
 
 /// What failed or was found, with its path. It is reported when the appender has somebody to report it.
-pub(crate) type Notes = Vec<(PathBuf, io::Error)>;
+pub(crate) type Findings = Vec<(PathBuf, io::Error)>;
 
 /// At build: makes the pattern known in its directory, and finds out which files there are foreign.
 ///
@@ -34,8 +34,8 @@ pub(crate) fn settle(
     own: Names,
     creation: Creation<'_>,
     at: i64,
-) -> Result<(Presence, Notes), BuildError> {
-    let mut notes = Notes::new();
+) -> Result<(Presence, Findings), BuildError> {
+    let mut findings = Findings::new();
     let record = own.path(pattern);
     // 1. What do the other records say?
     let others = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at)?;
@@ -47,7 +47,7 @@ pub(crate) fn settle(
     let presence = Presence::new(record.clone(), own);
     match presence.hold(&foreign.names, creation) {
         Ok(Recorded { created, known }) => {
-            notes.extend(stranger_note(pattern, foreign.names.difference(&known).collect()));
+            findings.extend(out_of_order(pattern, foreign.names.difference(&known).collect()));
             foreign.names.extend(known);
             // Another process may have made its record at the same moment. If so, both see it here.
             let own = Names { foreign: foreign.names.clone(), ..presence.names().clone() };
@@ -59,7 +59,7 @@ pub(crate) fn settle(
         }
         // Where nothing can be made, no foreign file can be removed either.
         Err(error) if presence::forbids_files(&error) => {}
-        Err(error) => notes.push((record, error)),
+        Err(error) => findings.push((record, error)),
     }
     // 3. Note the foreign files. Records of the same names with other options are of no more use.
     pattern.set_foreign(foreign);
@@ -67,14 +67,14 @@ pub(crate) fn settle(
     for record in &others.free {
         remove_unless_held(record);
     }
-    Ok((presence, notes))
+    Ok((presence, findings))
 }
 
 /// Holds the record again. If another directory has taken the place of the one before, finds out anew which files are
 /// foreign. One thread at a time.
-pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'_>, at: i64) -> Notes {
+pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'_>, at: i64) -> Findings {
     // Without a directory there are no foreign files.
-    let Some(directory) = sys::directory_identity(pattern.directory()) else { return Notes::new() };
+    let Some(directory) = sys::directory_identity(pattern.directory()) else { return Findings::new() };
     let (own, record, before) = (presence.names(), presence.record(), pattern.foreign());
     let is_same = before.directory == Some(directory);
     let mut names = before.names.clone();
@@ -83,19 +83,19 @@ pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'
         let others = compare_with_others(pattern, own, record, Meeting::IsLeft, at).unwrap_or_default();
         names = foreign_files(pattern, own, &others, record, at);
     }
-    let mut notes = Notes::new();
+    let mut findings = Findings::new();
     match presence.hold(&names, creation) {
         Ok(Recorded { known, .. }) => {
             if !is_same {
-                notes.extend(stranger_note(pattern, names.difference(&known).collect()));
+                findings.extend(out_of_order(pattern, names.difference(&known).collect()));
             }
             names.extend(known);
         }
         Err(error) if presence::forbids_files(&error) || error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => notes.push((record.to_owned(), error)),
+        Err(error) => findings.push((record.to_owned(), error)),
     }
     pattern.set_foreign(Foreign { directory: Some(directory), names });
-    notes
+    findings
 }
 
 /// The foreign files in the directory of a pattern, as far as the other records and the order of the files tell.
@@ -106,7 +106,7 @@ fn foreign_files(pattern: &Pattern, own: &Names, others: &Others, record: &Path,
         && !is_numbered_already()
         && let Some(anew) = own.anew(pattern)
     {
-        own.foreign.extend(strangers(&anew, at));
+        own.foreign.extend(foreign_by_order(&anew, at));
     }
     own.foreign
 }
@@ -160,7 +160,7 @@ fn compare_with_others(
         let Some(example) = common_name(&twin, &theirs, &files) else { continue };
         // 3. Then the other pattern makes way, unless it is in use. If the prefix and the suffix are the same, it is
         // the same program with earlier options, which is in use only as long as one of its processes runs. Another
-        // program may start again, so that its files are enough.
+        // program may start again, so it is in use as long as it has files.
         let is_same_program = (&other.prefix, &other.suffix) == (&own.prefix, &own.suffix);
         let is_in_use = || sys::is_held(&path) || files.iter().any(|file| !is_same_program || sys::is_held(&file.path));
         if meeting == Meeting::MakesWay && (lasts(is_in_use) || !remove_unless_held(&path)) {
@@ -219,7 +219,8 @@ fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Opti
     found.or_else(|| [one, other].into_iter().find_map(|pattern| pattern.samples().find(differ)))
 }
 
-fn stranger_note(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, io::Error)> {
+/// Says that files were found whose order does not fit.
+fn out_of_order(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, io::Error)> {
     let (first, others) = foreign.split_first()?;
     let reason = format!("it was there before, with {} others, and does not fit the order of the files", others.len());
     Some((pattern.directory().join(first), io::Error::new(io::ErrorKind::AlreadyExists, reason)))
@@ -228,11 +229,11 @@ fn stranger_note(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, i
 /// The numbered files that are not the pattern's, as far as anybody can tell when the pattern begins to number. The
 /// pattern's own files were written in the order of their numbers, the first file first. `logrotate(8)` and others
 /// count the other way round.
-fn strangers(pattern: &Pattern, at: i64) -> BTreeSet<String> {
+fn foreign_by_order(pattern: &Pattern, at: i64) -> BTreeSet<String> {
     let mut files: Vec<_> = listing::list(pattern, at).unwrap_or_default().found;
     files.retain(|file| file.is_file && file.file().is_some());
     files.sort_by_key(|file| file.file().map(Place::order));
-    let mut strangers = BTreeSet::new();
+    let mut foreign = BTreeSet::new();
     let span = |file: &listing::Found| file.file().map(|place| place.span);
     for period in files.chunk_by(|one, other| span(one) == span(other)) {
         let written = |file: &listing::Found| fs::symlink_metadata(&file.path).and_then(|found| found.modified()).ok();
@@ -248,7 +249,7 @@ fn strangers(pattern: &Pattern, at: i64) -> BTreeSet<String> {
             Some(_) if period.first().is_some_and(|first| index(first) > 0) => 0,
             Some(position) => position + 1,
         };
-        strangers.extend(period[from..].iter().filter(|file| index(file) > 0).map(|file| file.name.clone()));
+        foreign.extend(period[from..].iter().filter(|file| index(file) > 0).map(|file| file.name.clone()));
     }
-    strangers
+    foreign
 }

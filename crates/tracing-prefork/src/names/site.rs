@@ -63,10 +63,10 @@ impl Site {
         let (creation, at) = (self.creation(), self.clock.exact_second());
         let Some(turn) = self.renewing.try_take() else { return false };
         // Another thread may have made the record meanwhile.
-        let notes =
+        let findings =
             if presence.is_held() { None } else { Some(ownership::renew(&self.pattern, presence, creation, at)) };
         drop(turn);
-        notes.into_iter().flatten().for_each(|(path, error)| self.report(Operation::Names, &path, error));
+        findings.into_iter().flatten().for_each(|(path, error)| self.report(Operation::Names, &path, error));
         true
     }
 
