@@ -68,7 +68,7 @@ pub(crate) fn compress_finished(
             Ok(Archived::Done) => outcome.done += 1,
             Ok(Archived::Held) => outcome.held += 1,
             Ok(Archived::Gone) => {}
-            // The program has closed a descriptor of ours. The plain file is as it was, and its turn comes again.
+            // The program has closed a descriptor of ours. The plain file is as it was, and is looked at again.
             Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => outcome.held += 1,
             Err(error) => {
                 let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);

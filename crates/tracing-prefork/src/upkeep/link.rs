@@ -171,7 +171,7 @@ impl Link {
 
     /// Whether a hard link leads to the file that this process has led it to, or the process that led such links last.
     fn is_ours(&self, path: &Path, site: &Site) -> bool {
-        let is_noted = |id| link_note::names(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
+        let is_noted = |id| link_note::tells_of(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
         sys::identity_of(path).is_some_and(|id| mixed(id) == self.led.load(Relaxed) || is_noted(id))
     }
 

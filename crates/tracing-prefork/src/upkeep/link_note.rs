@@ -20,6 +20,6 @@ pub(crate) fn write(path: &Path, creation: Creation<'_>, id: FileId) -> io::Resu
 
 /// Whether that is the file that hard links were led to last. A stranger's note is not believed: it would have us
 /// remove somebody else's file.
-pub(crate) fn names(path: &Path, creation: Creation<'_>, id: FileId) -> bool {
+pub(crate) fn tells_of(path: &Path, creation: Creation<'_>, id: FileId) -> bool {
     id.birth != 0 && note::read_ours(path, creation) == Some((id.inode, id.birth))
 }
