@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 enum Archived {
     Done,
     /// Somebody has the file open to write to, or has written to it meanwhile, or needs it.
-    Held,
+    NotYet,
     /// The file was not there any more, or is something else now.
     Gone,
 }
@@ -66,10 +66,10 @@ pub(crate) fn compress_finished(
         let needed = |id| links.iter().any(|link| link.leads_to_file(pattern, &found.name, id));
         match archive(&found.path, kind, priority, clock, || turn.is_ours_where_it_is(), needed) {
             Ok(Archived::Done) => outcome.done += 1,
-            Ok(Archived::Held) => outcome.held += 1,
+            Ok(Archived::NotYet) => outcome.waiting += 1,
             Ok(Archived::Gone) => {}
             // The program has closed a descriptor of ours. The plain file is as it was, and is looked at again.
-            Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => outcome.held += 1,
+            Err(error) if error.raw_os_error() == Some(Errno::EBADF as i32) => outcome.waiting += 1,
             Err(error) => {
                 let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
                 outcome.failed = outcome.failed.or(Some((found.path, error)));
@@ -100,14 +100,14 @@ fn archive(
     let plain = &*directory.reach(plain);
     let file = match FinishedFile::open(plain) {
         // A file server holds a lease of its own.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Archived::Held),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Archived::NotYet),
         opened => opened?,
     };
     let Some(file) = file else { return Ok(Archived::Gone) };
     let before = file.file().metadata()?;
     let original = Original { plain, file, before, needed };
     if original.file.is_held()? || (original.needed)(original.file.id()) {
-        return Ok(Archived::Held);
+        return Ok(Archived::NotYet);
     }
     // 2. Make the archive, without its name. This is the only step at a low priority: an opener may wait for the
     // others.
@@ -121,7 +121,7 @@ fn archive(
         made => made?,
     };
     if !made.complete {
-        return Ok(Archived::Held);
+        return Ok(Archived::NotYet);
     }
     // 3. Give the archive its name.
     let Made { target, archive, old, .. } = made;
@@ -163,12 +163,12 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
 
     /// A claim on the file, if the file is as it was. Nobody can write to the file as long as the claim is held.
     fn claim(&self) -> io::Result<Result<Claim<'_>, Archived>> {
-        let Some(claim) = self.file.claim()? else { return Ok(Err(Archived::Held)) };
+        let Some(claim) = self.file.claim()? else { return Ok(Err(Archived::NotYet)) };
         if self.is_gone()? {
             return Ok(Err(Archived::Gone));
         }
         let changed = differ(&self.file.file().metadata()?, &self.before) || (self.needed)(self.file.id());
-        Ok(if changed { Err(Archived::Held) } else { Ok(claim) })
+        Ok(if changed { Err(Archived::NotYet) } else { Ok(claim) })
     }
 
     /// Gives the archive its name, if all is as it was. `archive`: `None` if the old archive holds everything.
@@ -178,7 +178,7 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
             Ok(claim) => claim,
         };
         if !is_as_before(target, old)? {
-            return Ok(Err(Archived::Held));
+            return Ok(Err(Archived::NotYet));
         }
         let named = match archive {
             None => Ok(()),
@@ -187,7 +187,7 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
         };
         match named {
             // Somebody has just made a file of that name.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Err(Archived::Held)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Err(Archived::NotYet)),
             Err(_) if self.is_gone()? => Ok(Err(Archived::Gone)),
             named => named.map(Ok),
         }

@@ -56,7 +56,7 @@ impl HandOver<'_> {
                 written
             }
             Err(error) => {
-                return Ok(Outcome { held: 1, failed: Some((record.to_owned(), error)), refused: true, ..outcome });
+                return Ok(Outcome { waiting: 1, failed: Some((record.to_owned(), error)), refused: true, ..outcome });
             }
         };
 
@@ -89,16 +89,16 @@ impl HandOver<'_> {
         for (place, found) in same {
             match self.offer(written, found, *place, awaits_archive) {
                 Ok(Offered::Before) => continue,
-                Ok(Offered::NotYet) => outcome.held += 1,
+                Ok(Offered::NotYet) => outcome.waiting += 1,
                 Ok(Offered::Done) => outcome.done += 1,
                 Err(error) => {
-                    outcome.held += 1;
+                    outcome.waiting += 1;
                     outcome.note_failure(&found.path, error);
                 }
             }
             if !self.turn.is_ours_still() {
                 // The program may have closed the lock's descriptor, so that nobody has the turn now.
-                outcome.held += 1;
+                outcome.waiting += 1;
                 return false;
             }
         }

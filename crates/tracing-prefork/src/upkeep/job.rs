@@ -172,7 +172,7 @@ impl Upkeep {
             }
         };
         // 2. The next time.
-        if outcome.held > 0 || outcome.disputed.is_some() {
+        if outcome.waiting > 0 || outcome.disputed.is_some() {
             self.state.schedule.look_again(at);
         }
         if job == Job::Prune && self.options.limits.bytes.is_some() {

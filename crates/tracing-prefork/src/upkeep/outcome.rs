@@ -11,7 +11,7 @@ pub(crate) struct Outcome {
     /// How many files were removed, compressed or handed over.
     pub(crate) done: usize,
     /// How many files must wait, because somebody has them open or needs them.
-    pub(crate) held: usize,
+    pub(crate) waiting: usize,
     /// The first directory that could not be read, or else the first file on which the job failed.
     pub(crate) failed: Option<(PathBuf, io::Error)>,
     /// The hook could not be called.

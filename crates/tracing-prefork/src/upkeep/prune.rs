@@ -89,7 +89,7 @@ pub(crate) fn prune(
         let rested = || age::has_rested(place.span, &path, now);
         let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
         if waits == Waits::Yes {
-            outcome.held += 1;
+            outcome.waiting += 1;
             continue;
         }
         let may_go_held = || (place.span.end <= now || age::is_of_future(place.span, now)) && rested();
@@ -101,7 +101,7 @@ pub(crate) fn prune(
                 }
             }
             Ok(Removal::Gone) => {}
-            Ok(Removal::Held) => outcome.held += 1,
+            Ok(Removal::Held) => outcome.waiting += 1,
             Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
         }
     }
