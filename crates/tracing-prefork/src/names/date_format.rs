@@ -86,14 +86,14 @@ impl DateFormat {
 
     /// Why no label can be read from a text that this format has written.
     fn lacks(&self, text: &str) -> &'static str {
-        let Some(parsed) = self.parse(text) else { return "its parts cannot be told from each other" };
+        let Some(parsed) = self.parse(text) else { return "nobody can tell where one part ends and the next begins" };
         match () {
             () if parsed.year().or(parsed.iso_year()).is_none() => "it shows no year of four digits",
             () if parsed.month().is_none() && parsed.ordinal().is_none() && parsed.iso_year().is_none() => {
                 "it shows no month"
             }
             () if parsed.hour_12().is_some() && parsed.hour_12_is_pm().is_none() => "it does not show AM or PM",
-            () => "a year of four digits and all that follows is needed, down to what the rotation counts",
+            () => "it needs a year of four digits, and all units down to the rotation's",
         }
     }
 

@@ -222,7 +222,10 @@ fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Opti
 /// Says that files were found whose order does not fit.
 fn out_of_order(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, io::Error)> {
     let (first, others) = foreign.split_first()?;
-    let reason = format!("it was there before, with {} others, and does not fit the order of the files", others.len());
+    let reason = format!(
+        "it was there before the appender and does not fit the order of its files; so were {} others",
+        others.len()
+    );
     Some((pattern.directory().join(first), io::Error::new(io::ErrorKind::AlreadyExists, reason)))
 }
 

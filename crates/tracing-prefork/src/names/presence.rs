@@ -105,5 +105,5 @@ fn hold(record: &Path, names: &Names, creation: Creation<'_>) -> io::Result<Held
         let file = (!matches!(outcome, LockOutcome::Failed(_))).then_some(file);
         return Ok(Held { file, created, known: if created { BTreeSet::new() } else { known.foreign } });
     }
-    Err(io::Error::other("the record was removed or replaced each time it had been opened"))
+    Err(io::Error::other("somebody removed or replaced the record each time after it was opened"))
 }

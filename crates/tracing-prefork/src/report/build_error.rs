@@ -117,7 +117,8 @@ impl fmt::Display for BuildError {
             Self::FileMode { mode } => {
                 write!(
                     f,
-                    "file_mode({mode:#o}, in decimal {mode}): expected permissions of 0o777 at most that let the owner read and write (0o600)"
+                    "file_mode({mode:#o}, in decimal {mode}): expected at most 0o777, with the owner's rights to read and write \
+                     (0o600)"
                 )
             }
             Self::Rotation { value, reason } => write!(f, "rotation {value:?}: {reason}"),

@@ -143,7 +143,7 @@ impl Rotation {
         let reason = match self.at {
             _ if self.every == 0 => "every(0) has no length".to_owned(),
             _ if self.every > most && self.unit == Unit::Never => "`never` cannot be counted".to_owned(),
-            _ if self.every > most => format!("at most {most} {counted} are one piece"),
+            _ if self.every > most => format!("a file covers at most {most} {counted}"),
             Some(_) if below_a_day => "only days, weeks and months begin at a time of day".to_owned(),
             Some((hour, minute)) if hour > 23 || minute > 59 => "there is no such time of day".to_owned(),
             _ => return Ok(()),

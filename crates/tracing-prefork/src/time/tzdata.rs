@@ -28,7 +28,7 @@ fn is_utc(name: &str) -> bool {
 /// What to do about a missing zone.
 #[cfg(not(feature = "bundled-zones"))]
 const REMEDY: &str =
-    "the system's package of zones is called tzdata as a rule, and the feature `bundled-zones` does without it";
+    "install the system's zone data (package tzdata on most systems), or use the feature `bundled-zones`";
 #[cfg(feature = "bundled-zones")]
 const REMEDY: &str = "it is not among the bundled zones either";
 

@@ -330,7 +330,7 @@ fn make(directory: &Directory, plain: &OwnFile, before: &Metadata, target: Targe
 }
 
 fn unreadable(archive: &Path, error: &io::Error) -> io::Error {
-    let text = format!("{} cannot be read, and is left as it is; move it away ({error})", archive.display());
+    let text = format!("the archive {} cannot be read and is left as it is; move it away ({error})", archive.display());
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
@@ -386,7 +386,10 @@ impl Write for Frugal<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let left = self.left.checked_sub(bytes.len() as u64);
         self.left = left.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::StorageFull, "the archive would take more than half of the room that is left")
+            io::Error::new(
+                io::ErrorKind::StorageFull,
+                "the archive would take more than half of the room that is left on the disk",
+            )
         })?;
         self.file.write_all(bytes)?;
         Ok(bytes.len())

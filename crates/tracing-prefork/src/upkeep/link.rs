@@ -310,7 +310,7 @@ fn mixed(id: FileId) -> u64 {
 }
 
 fn not_ours() -> io::Error {
-    io::Error::new(io::ErrorKind::AlreadyExists, "something that is not this link has its name; move it away")
+    io::Error::new(io::ErrorKind::AlreadyExists, "something else has the link's name; move it away")
 }
 
 /// The newest file that is there. Files of the future do not count.
