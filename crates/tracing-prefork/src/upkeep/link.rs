@@ -131,7 +131,14 @@ impl Link {
         }
     }
 
-    /// Whether a link that leads to `there` need not lead to `place`.
+    /// Whether a link may stay as it is: it leads to `there`, which is `place` or a later file, and not too far ahead.
+    ///
+    /// | `put_back` | this process wanted the link to lead so far | how far in the future the file may begin |
+    /// |---|---|---|
+    /// | `FarAhead` | | an hour |
+    /// | `Own` | yes | not at all |
+    /// | `Own` | no | without a bound |
+    /// | `None` | | without a bound |
     fn is_right(&self, there: Place, place: Place, now: i64, put_back: PutBack) -> bool {
         if there.order() == place.order() {
             self.wanted.store(place.span.start, Relaxed);
