@@ -18,6 +18,7 @@ use crate::names::pattern::Pattern;
 use crate::sys::{self, Claim, Directory, FileId, FinishedFile, JobLock, OwnFile, Priority, Unnamed};
 use crate::time::clock::Clock;
 use crate::upkeep::compression::{Compression, kind_of};
+use crate::upkeep::frugal::Frugal;
 use crate::upkeep::link::Link;
 use crate::upkeep::outcome::Outcome;
 use crate::upkeep::prune;
@@ -368,34 +369,4 @@ fn take_after(archive: &File, plain: &Metadata, old: Option<&Metadata>) -> io::R
     }
     archive.set_permissions(Permissions::from_mode(mode))?;
     archive.set_times(FileTimes::new().set_accessed(plain.accessed()?).set_modified(plain.modified()?))
-}
-
-/// Writes at most half of what was free on the disk, so that lines find room meanwhile.
-struct Frugal<'a> {
-    file: &'a OwnFile,
-    left: u64,
-}
-
-impl<'a> Frugal<'a> {
-    fn new(file: &'a OwnFile) -> io::Result<Self> {
-        Ok(Self { file, left: sys::free_bytes(file)? / 2 })
-    }
-}
-
-impl Write for Frugal<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let left = self.left.checked_sub(bytes.len() as u64);
-        self.left = left.ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::StorageFull,
-                "the archive would take more than half of the room that is left on the disk",
-            )
-        })?;
-        self.file.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

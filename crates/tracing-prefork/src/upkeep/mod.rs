@@ -8,6 +8,7 @@ pub(crate) mod busy;
 pub(crate) mod compress;
 pub(crate) mod compression;
 pub(crate) mod copy;
+pub(crate) mod frugal;
 pub(crate) mod hand_over;
 pub(crate) mod hand_over_record;
 pub(crate) mod hook;
