@@ -158,8 +158,8 @@ impl Ground {
         if !right {
             self.ledger.word(Word::Amiss).fetch_add(1, Relaxed);
             eprintln!(
-                "fork-tests: process {process}: {lines} lines and {lost} lost ones are counted, but {acknowledged} were \
-                 acknowledged and {refused} refused"
+                "fork-tests: process {process}: {lines} lines and {lost} lost ones are counted, but {acknowledged} \
+                 were acknowledged and {refused} refused"
             );
         }
     }

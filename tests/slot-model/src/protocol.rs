@@ -381,7 +381,7 @@ fn a_tear_that_comes_while_another_is_mended_is_not_forgotten() {
 }
 
 #[test]
-fn a_tear_outlives_a_rollover_that_closes_the_slot_and_opens_it_again() {
+fn a_tear_outlives_a_rollover_that_does_not_come_about() {
     let tear: fn(&Logs) = |logs| {
         if let Some(pin) = logs.slots.pin(time(0)) {
             pin.status().tear();

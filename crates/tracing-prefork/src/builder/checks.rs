@@ -94,8 +94,8 @@ pub(crate) fn limits(
         ),
         (Some(age), _, _) if age.as_secs() == 0 => error(
             format!("max_age({})", if age.is_zero() { "0".to_owned() } else { format!("{age:?}") }),
-            "each file would be removed as soon as its period is over; give a second at least, or leave the option out to \
-             keep all",
+            "each file would be removed as soon as its period is over; give a second at least, or leave the option out \
+             to keep all",
         ),
         (_, Some(total), Some(file)) if total < file => error(
             format!("max_total_bytes({total}) below max_file_bytes({file})"),

@@ -24,7 +24,8 @@ pub(crate) fn discard<T>(value: T) {
 /// The error of a method that would wait for its own thread: the user's code has called it there.
 #[cold]
 pub(crate) fn called_back() -> io::Error {
-    let text = "it is called by the program's own code (on_rollover, on_error, header or clock), on the very thread that is at it";
+    let text = "it is called by the program's own code (on_rollover, on_error, header or clock), on the very thread \
+                that is at it";
     io::Error::new(io::ErrorKind::Deadlock, text)
 }
 

@@ -117,8 +117,8 @@ impl fmt::Display for BuildError {
             Self::FileMode { mode } => {
                 write!(
                     f,
-                    "file_mode({mode:#o}, in decimal {mode}): expected at most 0o777, with the owner's rights to read and write \
-                     (0o600)"
+                    "file_mode({mode:#o}, in decimal {mode}): expected at most 0o777, with the owner's rights to read \
+                     and write (0o600)"
                 )
             }
             Self::Rotation { value, reason } => write!(f, "rotation {value:?}: {reason}"),
@@ -127,8 +127,8 @@ impl fmt::Display for BuildError {
             Self::Names { names, other, example, record } => write!(
                 f,
                 "the file names of this appender ({names}) and of another appender in the directory ({other}) overlap: \
-                 both could use {example:?}. Use another directory, prefix or suffix. If the other is not used any more, move \
-                 its files away and remove {}",
+                 both could use {example:?}. Use another directory, prefix or suffix. If the other is not used any \
+                 more, move its files away and remove {}",
                 record.display()
             ),
             Self::Directory { path, source } => {

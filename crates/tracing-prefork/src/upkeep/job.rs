@@ -310,8 +310,8 @@ impl Upkeep {
         }
         let reported = self.state.ahead_reported.swap(found.is_some(), Relaxed);
         if let Some(path) = found.filter(|_| !reported) {
-            let text = "it is of the future, made by a clock that was ahead: it does not count, and goes a day after its last \
-                        write";
+            let text = "it is of the future, made by a clock that was ahead: it does not count, and goes a day after \
+                        its last write";
             self.site.report(Operation::Retention, &path, io::Error::other(text));
         }
     }

@@ -70,7 +70,7 @@ mod tests {
     use std::io::ErrorKind::{NotFound, PermissionDenied, ResourceBusy};
 
     #[test]
-    fn what_to_do_after_an_attempt_to_replace_a_link_follows_from_four_answers() {
+    fn four_answers_decide_what_follows_an_attempt_at_a_link() {
         let later = Place { span: Span { start: 0, end: 1 }, index: 0 };
         for (is_later, failed, try_left, has_ended, next) in [
             (true, None, true, false, Next::LeadTo(later)),

@@ -43,7 +43,7 @@ impl Appended {
 }
 
 impl Log {
-    /// Appends to a slot in more than one system call: a fragment is ended first, and the write lock is taken if need be.
+    /// Appends to a slot in more than one system call: ends a fragment first, and takes the write lock if need be.
     pub(crate) fn write_to_slot(&self, pin: &Pin<'_>, line: &[u8], at: i64, if_full: IfFull) -> Appended {
         if if_full == IfFull::Refuse && pin.status().has(FULL) {
             return Appended::NoRoom;

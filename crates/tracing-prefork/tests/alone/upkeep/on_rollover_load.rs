@@ -269,8 +269,8 @@ fn run(kind: &str, home: &Path) {
     }
     writeln!(
         std::io::stderr(),
-        "{kind}: {lines} lines, {lost} lost, {odd} odd, {kills} kills, {versions} handed over, {again} of them again as \
-         they were, {} there, lines in several versions {}",
+        "{kind}: {lines} lines, {lost} lost, {odd} odd, {kills} kills, {versions} handed over, {again} of them again \
+         as they were, {} there, lines in several versions {}",
         there.len(),
         places.values().filter(|names| names.values().any(|times| *times > 1)).count()
     )

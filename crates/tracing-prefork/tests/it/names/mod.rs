@@ -1,3 +1,5 @@
 mod date_format;
 mod directories;
+#[cfg(feature = "gzip")]
+mod hidden_names;
 mod ownership;

@@ -1,7 +1,5 @@
 //! Programs that were built with different versions of the crate share a directory, so the names of hidden files stay.
 
-#![cfg(feature = "gzip")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use tracing_prefork::{Appender, Compression, Rotation};
