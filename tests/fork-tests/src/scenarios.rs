@@ -32,10 +32,9 @@ pub fn all() -> Vec<Scenario> {
         directories(),
         directories_pruned(),
         paused_directories(),
-        busy("busy-fork", "700 children forked while four threads of the parent log", Birth::Fork)
-            .on_the_systems_clock(),
+        busy("busy-fork", "700 children forked while four threads of the parent log", Birth::Fork),
         busy("busy-daemon", "the same through daemonizing double forks", Birth::Daemon),
-        busy("busy-clone", "the same through raw clone(2)", Birth::Clone),
+        busy("busy-clone", "the same through raw clone(2)", Birth::Clone).on_the_systems_clock(),
         busy_local(),
         foreign(),
         foreign_without_suffix(),

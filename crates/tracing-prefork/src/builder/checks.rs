@@ -183,7 +183,12 @@ pub(crate) fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Resu
         Kind::Symbolic => "latest_symlink",
         Kind::Hard => "latest_hard_link",
     };
-    let name = name_part(option, Some(link.name().to_owned()))?.unwrap_or_default();
+    let name = link.name().to_owned();
+    if name.contains('/') {
+        let reason = "it contains a `/`; the link stands in the directory that is given to `build`";
+        return Err(BuildError::FileName { option, value: name, reason });
+    }
+    let name = name_part(option, Some(name))?.unwrap_or_default();
     let reason = if pattern.place_of_name(&name, 0).is_some() {
         "this is the name of a log file"
     } else if pattern.place_of_archive(&name, 0).is_some() {

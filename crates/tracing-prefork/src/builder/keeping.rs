@@ -13,16 +13,15 @@ use std::time::Duration;
 impl Builder {
     /// Keeps this many files, the current one included, and removes the older ones, at build and after each rollover.
     ///
-    /// A file may go if it is a regular file, and its whole name is one that this appender gives. These files never go:
+    /// A file may go if it is a regular file, and its whole name is one that this appender gives. The current file
+    /// never goes. These files wait:
     ///
-    /// * The current file, and files of later periods.
-    /// * A file that a process still has open to write to. It goes a few seconds after the process has let go of it. If
-    ///   an idle process holds it, it goes 24 hours after the end of its period and its last line.
+    /// * A file that a process still has open to write to goes a few seconds after the process has let go of it. If an
+    ///   idle process holds the file, the file goes 24 hours after the end of its period and its last line.
+    /// * A file of a later period goes when its time has come. If its period begins more than an hour in the future, a
+    ///   clock was ahead: the file is reported, does not count for any limit, and goes 24 hours after its last line.
     ///
     /// If the disk has no room for a new file, the oldest file goes before the new one is made.
-    ///
-    /// A file whose period begins more than an hour in the future was made by a clock that was ahead. Such files are
-    /// reported, do not count for any limit, and go 24 hours after their last line.
     pub fn max_log_files(self, n: usize) -> Self {
         Self { max_log_files: Some(n), ..self }
     }
@@ -217,8 +216,9 @@ impl Builder {
     /// one file of [`Rotation::NEVER`](crate::Rotation::NEVER) without [`max_file_bytes`](Self::max_file_bytes) is
     /// never finished.
     ///
-    /// Retention waits for the hook. After 24 hours without a write a file may be deleted all the same, if the hook has
-    /// failed on it, has not come back from a file for a day, or could not be called for a day. This is reported.
+    /// Retention waits for the hook. 24 hours after the end of its period and its last write, a file may be deleted all
+    /// the same, if the hook has failed on it, has not come back from a file for a day, or could not be called for a
+    /// day. This is reported.
     /// ([`min_log_files`](Self::min_log_files), on a full disk, does not wait for the hook.) So all processes of a
     /// directory should have a hook, or none.
     ///

@@ -222,10 +222,10 @@ fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Opti
 /// Says that files were found whose order does not fit.
 fn out_of_order(pattern: &Pattern, foreign: Vec<&String>) -> Option<(PathBuf, io::Error)> {
     let (first, others) = foreign.split_first()?;
-    let reason = format!(
-        "it was there before the appender and does not fit the order of its files; so were {} others",
-        others.len()
-    );
+    let mut reason = "it was there before the appender and does not fit the order of its files".to_owned();
+    if !others.is_empty() {
+        reason += &format!("; the same is true of {} others", others.len());
+    }
     Some((pattern.directory().join(first), io::Error::new(io::ErrorKind::AlreadyExists, reason)))
 }
 

@@ -146,7 +146,8 @@ thread_local! {
     static DISTURBED: Cell<Option<SigSet>> = const { Cell::new(None) };
 }
 
-/// Runs the user's code with the caller's signal mask: child processes that it starts would otherwise ignore SIGTERM.
+/// Runs the user's code with the caller's signal mask: otherwise SIGTERM would be blocked in the processes
+/// that it starts.
 /// `work` must not panic. Within `work` the user's code may change the mask, also for code that it calls.
 #[inline]
 pub(crate) fn disturbed<T>(work: impl FnOnce() -> T) -> T {

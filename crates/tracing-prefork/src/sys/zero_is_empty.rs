@@ -1,4 +1,4 @@
-//! Types for which memory full of zeros is the empty value. The model checker (`model/`) uses this file too.
+//! Types for which memory full of zeros is the empty value. The model checker (`tests/slot-model`) uses this file too.
 
 use super::sync::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, AtomicUsize};
 

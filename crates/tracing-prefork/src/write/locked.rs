@@ -27,7 +27,7 @@ pub(crate) enum IfFull {
 /// What has come of a line.
 #[derive(Debug)]
 pub(crate) enum Appended {
-    /// So many bytes of the line are in the file; or an error, and none.
+    /// So many bytes of the line are in the file; or an error, and perhaps a fragment.
     Tried(io::Result<usize>),
     /// The file has no room, and the caller wanted the line refused ([`IfFull::Refuse`]). Nothing was written.
     NoRoom,
@@ -37,7 +37,7 @@ impl Appended {
     pub(crate) fn outcome(self) -> io::Result<usize> {
         match self {
             Self::Tried(outcome) => outcome,
-            Self::NoRoom => Ok(0),
+            Self::NoRoom => Err(Errno::EFBIG.into()),
         }
     }
 }

@@ -1,2 +1,4 @@
 mod closing_all;
+#[cfg(feature = "gzip")]
+mod closing_all_compressed;
 mod descriptors;

@@ -16,9 +16,7 @@ use tracing_prefork::{Appender, Rotation};
 
 use crate::common;
 use crate::common::hook::{daily, name, note};
-use crate::common::{
-    DAY, Hand, NOW, a_tick, again, all_names, alone, directory_in_memory, eventually, log, names, write_files,
-};
+use crate::common::{DAY, Hand, NOW, a_tick, again, all_names, alone, eventually, log, names, write_files};
 
 #[test]
 fn a_hook_that_fails_is_called_again_by_itself_ever_more_rarely() {
@@ -203,7 +201,7 @@ fn each_file_is_handed_over_although_a_process_is_killed() {
             return work_until_killed(Path::new(&home));
         }
         let kills = std::env::var("HAND_OVER_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(40);
-        let home = directory_in_memory();
+        let home = tempfile::tempdir().expect("a directory");
         let (directory, notes) = (home.path().join("logs"), home.path().join("notes"));
         fs::create_dir(&directory).expect("made");
         let files: Vec<String> =

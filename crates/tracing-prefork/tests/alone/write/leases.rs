@@ -9,7 +9,6 @@ use std::fs::{self, File};
 use std::io::{Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing_prefork::{Operation, Rotation};
@@ -23,7 +22,7 @@ fn a_parent_that_never_writes_holds_up_no_compression_or_hook() {
     use tracing_prefork::Compression;
     alone(|directory| {
         let hand = Hand::at(NOW);
-        let (hook, handed_over) = mpsc::channel();
+        let (hook, handed_over) = std::sync::mpsc::channel();
         let builder = hand.builder().rotation(Rotation::DAILY).compress(Compression::Gzip);
         let parent = builder.on_rollover(move |path, _| hook.send(path.to_owned()).expect("sent"));
         let parent = parent.build(directory).expect("builds");

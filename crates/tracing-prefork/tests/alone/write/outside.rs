@@ -12,7 +12,6 @@ use crate::common::{DAY, Hand, NOW, TODAY, names, read, try_log};
 fn acknowledged_lines_survive_a_renewal_of_the_hard_link() {
     use nix::sys::wait::{WaitStatus, waitpid};
     use nix::unistd::{ForkResult, fork};
-    let _test = "acknowledged_lines_survive_a_renewal_of_the_hard_link";
     common::alone(|directory| {
         let hand = Hand::at(NOW);
         let builder = hand.builder().rotation(Rotation::DAILY).latest_hard_link("hard").on_error(|_| {});

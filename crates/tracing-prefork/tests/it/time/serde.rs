@@ -22,9 +22,15 @@ fn rotations_are_the_texts_that_they_print() {
 
 #[test]
 fn zones_are_the_texts_that_they_print() {
-    let mut zones = vec![Zone::Utc, Zone::Fixed(19_800), Zone::Fixed(-3 * 3600)];
-    #[cfg(feature = "local-time")]
-    zones.extend([Zone::Local, Zone::Named("Asia/Shanghai".to_owned())]);
+    let zones = [
+        Zone::Utc,
+        Zone::Fixed(19_800),
+        Zone::Fixed(-3 * 3600),
+        #[cfg(feature = "local-time")]
+        Zone::Local,
+        #[cfg(feature = "local-time")]
+        Zone::Named("Asia/Shanghai".to_owned()),
+    ];
     for zone in zones {
         let json = serde_json::to_string(&zone).expect("written");
         assert_eq!(json, format!("\"{zone}\""));
