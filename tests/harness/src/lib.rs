@@ -1,7 +1,7 @@
 //! Lines that can be checked, the record of who wrote them, and the checker that compares files with the record.
 //!
-//! This crate does not know the library under test. [`load`] writes [lines](line) through any [`writer::Writer`], and
-//! notes each line in a [`ledger::Ledger`] that all processes share: once before its write and once after it. What
+//! This crate does not know the library under test. [`load`] writes [lines](mod@line) through any [`writer::Writer`],
+//! and notes each line in a [`ledger::Ledger`] that all processes share: once before its write and once after it. What
 //! somebody did to the files from outside stands in the [`journal`]. In the end [`checker::Checker`] compares each file
 //! with the ledger and the journal, and counts what is wrong in a [`report::Report`].
 //!

@@ -1,17 +1,20 @@
-//! The checker: reads every file of the log directory and holds it against the ledger.
+//! The checker: reads every file of the log directory and compares it with the ledger.
 //!
-//! It demands every acknowledged line exactly once, intact, in order per thread, and in the file
-//! that its timestamp names. A line whose write was under way when its process was killed, or which
-//! was refused, may be there or not, at most once. A line that the timer stamped is in the file
-//! that the stamp names, no other; one that the load stamped is in a file of a period that has an
-//! instant between the beginning and the end of its write.
+//! The checker demands every acknowledged line exactly once, intact, in order per thread, and in the file that the
+//! line's timestamp names. There are exceptions:
 //!
-//! What somebody did from outside stands in the [`journal`]. A file that was moved away is read where it is now. A line
-//! in a file that was deleted is excused if its write began before the end of the second of the deletion, and no later:
-//! writers look once a second. A line may be in the file before the right one if that could not be opened.
+//! * A line whose write was under way when its process was killed, and a line that was refused, may be there once or
+//!   not at all.
+//! * A line that the timer stamped must be in the file that the stamp names. A line that the load stamped must be in
+//!   the file of a period that has an instant between the beginning and the end of the line's write.
+//! * A line may be in the file before the right one if the right one could not be opened.
 //!
-//! Of the files themselves it demands what [`Demands`] says: sizes, archives, first lines. What retention has removed
-//! is what is oldest, so that each thread's lines have no gap from the first that is left.
+//! The [journal](crate::journal) says what somebody did to the files from outside. A file that was moved away is read
+//! where it is now. A line in a deleted file is excused if its write began before the end of the second of the
+//! deletion, because writers look once a second.
+//!
+//! [`Demands`] says what the files must be like: sizes, archives, first lines. Retention removes the oldest files, so
+//! each thread's lines have no gap from the first line that is left.
 
 mod files;
 mod lines;
