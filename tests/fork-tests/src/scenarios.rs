@@ -179,7 +179,7 @@ fn busy_local() -> Scenario {
     // A minute takes a second: in the eight that follow the change, each of 204 threads has its turn on a busy machine.
     // The change is three hours away until all children are there.
     scenario.ticking = Ticking::Running(changes().0 - 10_800 * SECOND, 60);
-    scenario.load.rollovers = 21;
+    scenario.load.rollovers = 10;
     scenario.faults = Some(faults::change_the_clocks_for_all);
     scenario.load.lines = 8000;
     scenario.load.sizes = Sizes::Short;
@@ -235,7 +235,7 @@ fn crossing(name: &'static str, unit: Unit, seconds: u64, offset: i32) -> Scenar
     scenario.setup.pattern.unit = unit;
     scenario.setup.pattern.zone = Zone::Fixed(offset);
     // More than are asked for: the clock does not wait for processes that the machine keeps waiting.
-    scenario.load.rollovers = 60;
+    scenario.load.rollovers = 40;
     injected(scenario, seconds)
 }
 
@@ -271,8 +271,8 @@ fn crossing_dst(name: &'static str, unit: Unit, seconds: u64, change: u64) -> Sc
     let mut scenario = crossing(name, unit, seconds, 0);
     scenario.about = "8 processes in local time cross a boundary every 100 ms, and a change of New York's clocks";
     scenario.setup.pattern.zone = Zone::new_york();
-    // Ten boundaries before the change, sixteen after it, and more for a busy machine.
-    scenario.load.rollovers = 40;
+    // Ten boundaries before the change, sixteen after it, and four more for a busy machine.
+    scenario.load.rollovers = 30;
     scenario.ticking = Ticking::Running(change - seconds * SECOND * 21 / 2, seconds * 10);
     scenario
 }
