@@ -73,7 +73,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     // logs/app.2026-11-21.log, and logs/latest.log pointing to it. The link's name is not one that `app.*.log` finds,
     // so whoever ships these files does not ship the newest one twice.
     let logs = Appender::builder()
-        .rotation(options.rotation.clone())
+        .rotation(options.rotation)
         .filename_prefix("app")
         .filename_suffix("log")
         .max_log_files(options.max_log_files)

@@ -138,7 +138,7 @@
 //! | link | a name in the directory that leads to the latest file: [`Builder::latest_symlink`], [`Builder::latest_hard_link`] |
 //! | job | what one process does for all: to prune (remove old files), to compress, or to hand over finished files |
 //! | retention | the rules of what pruning keeps |
-//! | hook | the function that finished files are handed over to: [`Builder::on_rollover`] |
+//! | hook | the function that finished files are handed over to: [`Builder::on_finished`] |
 //! | turn | the right to do a job; one process, and one thread in it, has the turn at a time |
 //! | lease | a shared lock on a log file: whoever holds it may write to the file |
 //! | claim | an exclusive lock on a log file: whoever holds it is about to remove or replace the file |
@@ -178,6 +178,7 @@ pub use event::timer::{Precision, Timer};
 pub use event::writer::EventWriter;
 pub use names::log_file::LogFile;
 pub use report::build_error::BuildError;
+pub use report::parse_error::ParseError;
 pub use report::{Error, Operation, Stats};
 pub use time::calendar::Period;
 pub use time::rotation::{Rotation, Weekday};

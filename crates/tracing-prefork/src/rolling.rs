@@ -1,6 +1,10 @@
-//! The short way: the functions of `tracing_appender::rolling`, with their signatures and file names.
+//! The short way: the items of `tracing_appender::rolling`, with their names, signatures and file names.
 //!
-//! To move over, change one `use` line.
+//! To move over, change one `use` line. Or change one line of `Cargo.toml`, and no line of the program:
+//!
+//! ```toml
+//! tracing-appender = { package = "tracing-prefork", version = "0.1" }
+//! ```
 //!
 //! ```
 //! # let directory = tempfile::tempdir()?;
@@ -15,8 +19,13 @@
 //! Each function panics where tracing-appender's function panics: if the prefix is not UTF-8, or if the first file
 //! cannot be opened. [`Builder::build`](crate::Builder::build) returns an error instead.
 
-use crate::{Appender, Rotation};
 use std::path::Path;
+
+pub use crate::{
+    Appender as RollingFileAppender, BuildError as InitError, Builder, EventWriter as RollingWriter, Rotation,
+};
+
+use crate::Appender;
 
 /// A file each minute: `{directory}/{file_name_prefix}.2026-11-21-08-33`, in UTC.
 ///
@@ -24,7 +33,7 @@ use std::path::Path;
 ///
 /// See the [module](self).
 pub fn minutely(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -> Appender {
-    rolling(Rotation::MINUTELY, directory.as_ref(), file_name_prefix.as_ref())
+    Appender::new(Rotation::MINUTELY, directory, file_name_prefix)
 }
 
 /// A file each hour: `{directory}/{file_name_prefix}.2026-11-21-08`, in UTC.
@@ -33,7 +42,7 @@ pub fn minutely(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>)
 ///
 /// See the [module](self).
 pub fn hourly(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -> Appender {
-    rolling(Rotation::HOURLY, directory.as_ref(), file_name_prefix.as_ref())
+    Appender::new(Rotation::HOURLY, directory, file_name_prefix)
 }
 
 /// A file each day: `{directory}/{file_name_prefix}.2026-11-21`, in UTC.
@@ -42,7 +51,7 @@ pub fn hourly(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -
 ///
 /// See the [module](self).
 pub fn daily(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -> Appender {
-    rolling(Rotation::DAILY, directory.as_ref(), file_name_prefix.as_ref())
+    Appender::new(Rotation::DAILY, directory, file_name_prefix)
 }
 
 /// A file each week, named by its Sunday: `{directory}/{file_name_prefix}.2026-11-15`, in UTC.
@@ -51,7 +60,7 @@ pub fn daily(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) ->
 ///
 /// See the [module](self).
 pub fn weekly(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -> Appender {
-    rolling(Rotation::WEEKLY, directory.as_ref(), file_name_prefix.as_ref())
+    Appender::new(Rotation::WEEKLY, directory, file_name_prefix)
 }
 
 /// One file for ever: `{directory}/{file_name}`.
@@ -60,18 +69,5 @@ pub fn weekly(directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -
 ///
 /// See the [module](self).
 pub fn never(directory: impl AsRef<Path>, file_name: impl AsRef<Path>) -> Appender {
-    rolling(Rotation::NEVER, directory.as_ref(), file_name.as_ref())
-}
-
-#[allow(clippy::panic, reason = "where tracing-appender's functions panic; `Builder::build` does not")]
-fn rolling(rotation: Rotation, directory: &Path, prefix: &Path) -> Appender {
-    let Some(prefix) = prefix.to_str() else { panic!("file name prefix {prefix:?} is not UTF-8") };
-    let mut builder = Appender::builder().rotation(rotation);
-    if !prefix.is_empty() {
-        builder = builder.filename_prefix(prefix);
-    }
-    match builder.build(directory) {
-        Ok(appender) => appender,
-        Err(error) => panic!("cannot start logging: {error}"),
-    }
+    Appender::new(Rotation::NEVER, directory, file_name)
 }

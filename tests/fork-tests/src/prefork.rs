@@ -48,7 +48,7 @@ pub struct Setup {
     pub header: bool,
     /// `max_age`.
     pub max_age: Option<Duration>,
-    /// `try_on_rollover`.
+    /// `try_on_finished`.
     pub hook: Option<Hook>,
 }
 
@@ -147,7 +147,7 @@ impl Prefork {
             let (count, pattern) = (AtomicU64::new(1), pattern.clone());
             let notes = Notes::open(handed);
             let directory = std::path::absolute(directory).unwrap_or_default();
-            builder = builder.try_on_rollover(move |path, period| {
+            builder = builder.try_on_finished(move |path, period| {
                 let name = path.strip_prefix(&directory).unwrap_or(path).to_string_lossy().into_owned();
                 let start = period.start.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
                 // A file of another period, or of nobody, is none to be handed over; nor is one of a period that is to
@@ -316,7 +316,7 @@ fn report(ledger: Ledger, hangs: bool, error: &Error) {
     let is_true = tells_of_holder(&error.to_string()).is_some_and(|holder| {
         let mut members = (0..ledger.members()).map(|process| ledger.member(process));
         ledger.get(Word::ClockRate) > 1000
-            || hangs && error.operation() == Operation::OnRollover
+            || hangs && error.operation() == Operation::OnFinished
             || members.any(|member| member.pid() == holder && member.was_paused())
     });
     if !is_true {

@@ -73,7 +73,7 @@ impl Builder {
     /// * Three times `max_file_bytes` keeps one full file beside the current one.
     /// * Twice `max_file_bytes` keeps none, or one under `lock_writes`.
     /// * `max_total_bytes` equal to `max_file_bytes` keeps the current file alone. That is enough where
-    ///   [`on_rollover`](Self::on_rollover) takes the other files away: retention waits for it.
+    ///   [`on_finished`](Self::on_finished) takes the other files away: retention waits for it.
     pub fn max_total_bytes(self, n: u64) -> Self {
         Self { max_total_bytes: Some(n), ..self }
     }
@@ -208,9 +208,9 @@ impl Builder {
     ///   are handed over again.
     /// * A file is handed over again if the process was killed in the hook.
     /// * If the hook panics, it has failed, which is reported
-    ///   ([`Operation::OnRollover`](crate::Operation::OnRollover)). It is called for the file again, first after 7
+    ///   ([`Operation::OnFinished`](crate::Operation::OnFinished)). It is called for the file again, first after 7
     ///   seconds and then ever more rarely, but at least once an hour, as long as something is logged.
-    ///   [`try_on_rollover`](Self::try_on_rollover) can fail without a panic.
+    ///   [`try_on_finished`](Self::try_on_finished) can fail without a panic.
     ///
     /// A file that an idle process still has open is finished a day after the end of its period and its last line. The
     /// one file of [`Rotation::NEVER`](crate::Rotation::NEVER) without [`max_file_bytes`](Self::max_file_bytes) is
@@ -237,7 +237,7 @@ impl Builder {
     ///     .rotation(Rotation::DAILY)
     ///     .filename_prefix("app")
     ///     .filename_suffix("log")
-    ///     .try_on_rollover(move |finished, _period| {
+    ///     .try_on_finished(move |finished, _period| {
     ///         let name = finished.file_name().ok_or("a file without a name")?;
     ///         std::fs::copy(finished, bucket.join(name))?;
     ///         Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
@@ -247,16 +247,16 @@ impl Builder {
     /// # assert!(elsewhere.path().join("app.2001-09-09.log").exists());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn on_rollover(self, hook: impl Fn(&Path, Period) + Send + Sync + 'static) -> Self {
-        self.try_on_rollover(move |finished, period| {
+    pub fn on_finished(self, hook: impl Fn(&Path, Period) + Send + Sync + 'static) -> Self {
+        self.try_on_finished(move |finished, period| {
             hook(finished, period);
             Ok::<(), Infallible>(())
         })
     }
 
-    /// The same as [`on_rollover`](Self::on_rollover), for a hook that can fail. After a failure the hook is called
+    /// The same as [`on_finished`](Self::on_finished), for a hook that can fail. After a failure the hook is called
     /// again for the file.
-    pub fn try_on_rollover<E>(self, hook: impl Fn(&Path, Period) -> Result<(), E> + Send + Sync + 'static) -> Self
+    pub fn try_on_finished<E>(self, hook: impl Fn(&Path, Period) -> Result<(), E> + Send + Sync + 'static) -> Self
     where
         E: Into<Box<dyn error::Error + Send + Sync>>,
     {

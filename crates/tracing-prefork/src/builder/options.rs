@@ -30,7 +30,7 @@ use std::time::{Duration, SystemTime};
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 without the bits of the umask |
 /// | [`header`](Self::header) | none |
-/// | [`on_rollover`](Self::on_rollover), [`try_on_rollover`](Self::try_on_rollover) | none |
+/// | [`on_finished`](Self::on_finished), [`try_on_finished`](Self::try_on_finished) | none |
 /// | [`on_error`](Self::on_error) | a line on standard error |
 /// | [`clock`](Self::clock) | the system's clock |
 ///
@@ -98,6 +98,11 @@ impl Default for Builder {
 }
 
 impl Builder {
+    /// The defaults of the table above. It is the same as [`Appender::builder`](crate::Appender::builder).
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// How often a new file begins.
     pub fn rotation(self, rotation: Rotation) -> Self {
         Self { rotation, ..self }

@@ -49,6 +49,7 @@ pub struct Timer {
 
 /// How much of a second a [`Timer`] prints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Precision {
     /// `08:33:01`
     Seconds,

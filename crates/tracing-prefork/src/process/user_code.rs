@@ -1,4 +1,4 @@
-//! The one guard around the user's code: `on_error`, `header`, `clock`, `on_rollover`. A panic ends here and becomes an
+//! The one guard around the user's code: `on_error`, `header`, `clock`, `on_finished`. A panic ends here and becomes an
 //! error. With `panic = "abort"` a panic ends the process.
 
 use crate::sys;
@@ -24,7 +24,7 @@ pub(crate) fn discard<T>(value: T) {
 /// The error of a method that would wait for its own thread: the user's code has called it there.
 #[cold]
 pub(crate) fn called_back() -> io::Error {
-    let text = "it is called by the program's own code (on_rollover, on_error, header or clock), on the very thread \
+    let text = "it is called by the program's own code (on_finished, on_error, header or clock), on the very thread \
                 that is at it";
     io::Error::new(io::ErrorKind::Deadlock, text)
 }

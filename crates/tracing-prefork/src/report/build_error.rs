@@ -1,11 +1,11 @@
 //! [`BuildError`]: why an appender could not be built.
 
+use crate::report::parse_error::{ParseError, What};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why an appender could not be built, or why a text could not be read as an option. No file was overwritten or
-/// removed. The directory may have been made.
+/// Why an appender could not be built. No file was overwritten or removed. The directory may have been made.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -97,6 +97,15 @@ pub enum BuildError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl From<ParseError> for BuildError {
+    fn from(ParseError { what, value, reason }: ParseError) -> Self {
+        match what {
+            What::Rotation => Self::Rotation { value, reason },
+            What::Zone => Self::Zone { value, reason },
+        }
+    }
 }
 
 impl fmt::Display for BuildError {

@@ -1,6 +1,7 @@
 //! What went wrong: [`Error`] for `on_error`, [`Stats`] to read, and how often a failure is reported.
 
 pub(crate) mod build_error;
+pub(crate) mod parse_error;
 
 use crate::process::{Process, user_code};
 use crate::sys::{self, ForkWiped, fork_wiped};
@@ -46,9 +47,12 @@ pub enum Operation {
     Link,
     /// Compressing a finished file. The file stays plain until the next time.
     Compression,
-    /// Handing a finished file over to [`on_rollover`](crate::Builder::on_rollover). The hook has failed or panicked,
+    /// Handing a finished file over to [`on_finished`](crate::Builder::on_finished). The hook has failed or panicked,
     /// or could not be called. It is called again for the file.
-    OnRollover,
+    OnFinished,
+    /// Bringing lines onto the disk by [`Appender::sync`](crate::Appender::sync). The lines are in the file, but a
+    /// power failure may take them.
+    Sync,
     /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file
     /// begins without its first line. After a panic of [`clock`](crate::Builder::clock) the event has the system's
     /// time. (A panic of [`on_error`](crate::Builder::on_error) is written to standard error, with the failure that
@@ -64,6 +68,29 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// A short name for metrics and filters, such as `"write"` or `"user_code"`: the name of the variant in snake case.
+    ///
+    /// ```
+    /// assert_eq!(tracing_prefork::Operation::UserCode.as_str(), "user_code");
+    /// ```
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Rollover => "rollover",
+            Self::Reopen => "reopen",
+            Self::Lock => "lock",
+            Self::Lease => "lease",
+            Self::Retention => "retention",
+            Self::Link => "link",
+            Self::Compression => "compression",
+            Self::OnFinished => "on_finished",
+            Self::Sync => "sync",
+            Self::UserCode => "user_code",
+            Self::Names => "names",
+        }
+    }
+
     /// The number of variants: one more than the index of the last one.
     const COUNT: usize = Self::Names as usize + 1;
 
@@ -93,10 +120,11 @@ impl Operation {
             Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
             Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
-            Self::OnRollover => (
+            Self::OnFinished => (
                 "cannot hand over",
-                "files wait for on_rollover, which is called again after some seconds, and then at least once an hour",
+                "files wait for on_finished, which is called again after some seconds, and then at least once an hour",
             ),
+            Self::Sync => ("cannot sync", "the lines are in the file, but a power failure may take them"),
             Self::Names => {
                 ("cannot claim", "files that are not surely the appender's are left alone, and logging goes on")
             }
@@ -105,6 +133,12 @@ impl Operation {
                 "no line is lost: a file begins without its first line, an event has the system's time",
             ),
         }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -195,7 +229,7 @@ pub struct Stats {
     pub files_pruned: u64,
     /// Finished files compressed.
     pub files_compressed: u64,
-    /// Finished files handed over to [`on_rollover`](crate::Builder::on_rollover) with success.
+    /// Finished files handed over to [`on_finished`](crate::Builder::on_finished) with success.
     pub files_handed_over: u64,
 }
 
@@ -348,7 +382,7 @@ fn write(report: &str) -> bool {
     sys::write_to_stderr(&format!("tracing-prefork: {report}\n"))
 }
 
-/// An error's text. The error of `on_rollover` can be of a type of the user's, whose `Display` may panic.
+/// An error's text. The error of `on_finished` can be of a type of the user's, whose `Display` may panic.
 fn text(error: &Error) -> String {
     user_code::run("the error's text", || error.to_string()).unwrap_or_else(|panic| {
         let (failed, next) = error.operation.sentence();

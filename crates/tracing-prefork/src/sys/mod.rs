@@ -77,7 +77,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Makes a system call, and makes it again as long as a signal interrupts it.
 #[inline(always)]
-fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+pub(crate) fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {
             Err(Errno::EINTR) => {}

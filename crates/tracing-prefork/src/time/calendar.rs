@@ -6,16 +6,36 @@ use std::iter;
 use std::time::SystemTime;
 use time::{Date, Month, OffsetDateTime};
 
-/// The interval of time that one file covers: `start` belongs to it, `end` does not.
+/// The interval of time that one file covers: `start` belongs to it, `end` does not. The earlier period is the less.
 ///
 /// See [`Appender::period_at`](crate::Appender::period_at).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Period {
     /// The first instant whose events go into the file. For [`Rotation::NEVER`] this is in the year 1. That is before
     /// [`UNIX_EPOCH`](std::time::UNIX_EPOCH), so `start.duration_since(UNIX_EPOCH)` is an error.
     pub start: SystemTime,
     /// The first instant whose events go into the next file. `None` for [`Rotation::NEVER`].
     pub end: Option<SystemTime>,
+}
+
+impl Period {
+    /// Whether an event of that time goes into the period's file.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::hourly(directory.path(), "app.log");
+    /// let period = logs.period_at(UNIX_EPOCH);
+    /// assert!(period.contains(UNIX_EPOCH + Duration::from_secs(3_599)));
+    /// assert!(!period.contains(UNIX_EPOCH + Duration::from_secs(3_600)));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn contains(&self, time: SystemTime) -> bool {
+        self.start <= time && self.end.is_none_or(|end| time < end)
+    }
 }
 
 /// A period in seconds since 1970: `start` belongs to it, `end` does not. `i64::MIN` and `i64::MAX` mean no bound.

@@ -1,6 +1,6 @@
 //! [`Rotation`]: how often a new file begins, and how a rotation is written and read.
 
-use crate::BuildError;
+use crate::report::parse_error::{ParseError, What};
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,9 +17,9 @@ use std::str::FromStr;
 /// assert_eq!("daily at 04:00".parse::<Rotation>()?, Rotation::DAILY.at(4, 0));
 /// assert_eq!("monday".parse::<Rotation>()?, Rotation::weekly_on(Weekday::Monday));
 /// assert_eq!(Rotation::DAILY.at(4, 0).to_string(), "daily at 04:00");
-/// # Ok::<(), tracing_prefork::BuildError>(())
+/// # Ok::<(), tracing_prefork::ParseError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rotation {
     pub(crate) unit: Unit,
     pub(crate) every: u32,
@@ -137,7 +137,7 @@ impl Rotation {
     }
 
     /// Refuses combinations that mean nothing.
-    pub(crate) fn check(&self) -> Result<(), BuildError> {
+    pub(crate) fn check(&self) -> Result<(), ParseError> {
         let (_, counted, most) = self.unit.row();
         let below_a_day = matches!(self.unit, Unit::Never | Unit::Second | Unit::Minute | Unit::Hour);
         let reason = match self.at {
@@ -148,7 +148,7 @@ impl Rotation {
             Some((hour, minute)) if hour > 23 || minute > 59 => "there is no such time of day".to_owned(),
             _ => return Ok(()),
         };
-        Err(BuildError::Rotation { value: self.to_string(), reason })
+        Err(ParseError::new(What::Rotation, self.to_string(), reason))
     }
 
     /// The date in a file's name, as a format description of the crate `time`. `None`: the name has no date.
@@ -161,6 +161,13 @@ impl Rotation {
             Unit::Day | Unit::Week => Some("[year]-[month]-[day]"),
             Unit::Month => Some("[year]-[month]"),
         }
+    }
+}
+
+/// [`Rotation::NEVER`], as in `tracing_appender::rolling`.
+impl Default for Rotation {
+    fn default() -> Self {
+        Self::NEVER
     }
 }
 
@@ -183,22 +190,23 @@ impl fmt::Display for Rotation {
 }
 
 impl FromStr for Rotation {
-    type Err = BuildError;
+    type Err = ParseError;
 
     /// Reads these texts, in upper or lower case:
     ///
     /// * `never`, `secondly`, `minutely`, `hourly`, `daily`, `weekly`, `monthly`
     /// * `monday` to `sunday`
-    /// * `6 hours`, `2 weeks`, `2 weeks on monday`, and so on
+    /// * `6 hours`, `2 weeks`, `2 weeks on monday`, `weekly on monday`, and so on
+    /// * `30s`, `15m`, `2h`, `1d`, `1w`: seconds, minutes, hours, days, weeks
     /// * any of these that is a day or longer, with a time: `daily at 04:00`, `monday at 04:00`
     /// * the names of Python's `TimedRotatingFileHandler`: `S`, `M`, `H`, `D`, `midnight`, and `W0` (Monday) to `W6`
-    fn from_str(text: &str) -> Result<Self, BuildError> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         let lower = text.trim().to_ascii_lowercase();
-        let rotation = read(&lower).ok_or_else(|| BuildError::Rotation {
-            value: text.to_owned(),
-            reason: "expected one such as `daily`, `6 hours`, `monday` or `daily at 04:00`".to_owned(),
-        })?;
-        rotation.check().map(|()| rotation)
+        let expected = "expected one such as `daily`, `6 hours`, `monday` or `daily at 04:00`";
+        let rotation = read(&lower).ok_or_else(|| ParseError::new(What::Rotation, text, expected))?;
+        // The error names the text as it was given.
+        rotation.check().map_err(|error| ParseError::new(What::Rotation, text, error.reason()))?;
+        Ok(rotation)
     }
 }
 
@@ -211,7 +219,7 @@ fn read(text: &str) -> Option<Rotation> {
         }
         None => (text, None),
     };
-    let rotation = alone(what).or_else(|| counted(what))?;
+    let rotation = alone(what).or_else(|| counted(what)).or_else(|| short(what))?;
     Some(Rotation { at, ..rotation })
 }
 
@@ -241,6 +249,23 @@ fn counted(text: &str) -> Option<Rotation> {
         Some(_) => return None,
     };
     Some(rotation.every(self::number(number)?))
+}
+
+/// `2h`, `weekly on monday`.
+fn short(text: &str) -> Option<Rotation> {
+    if let Some(day) = text.strip_prefix("weekly on ") {
+        return alone(day).filter(|_| WEEKDAYS.iter().any(|(_, name)| *name == day));
+    }
+    let unit = match text.chars().last()? {
+        's' => Unit::Second,
+        'm' => Unit::Minute,
+        'h' => Unit::Hour,
+        'd' => Unit::Day,
+        'w' => Unit::Week,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    Some(Rotation::of(unit).every(number(digits)?))
 }
 
 /// A number of digits alone. `parse` would also take a `+`.

@@ -1,6 +1,6 @@
 //! The feature `serde`: [`Rotation`] and [`Zone`] as texts. `Display` writes a text, and `FromStr` reads it.
 
-use crate::{BuildError, Rotation, Zone};
+use crate::{ParseError, Rotation, Zone};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{self, Serialize, Serializer};
 use std::fmt;
@@ -13,7 +13,7 @@ struct Text<T> {
     of: PhantomData<T>,
 }
 
-impl<T: FromStr<Err = BuildError>> Visitor<'_> for Text<T> {
+impl<T: FromStr<Err = ParseError>> Visitor<'_> for Text<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,7 +28,7 @@ impl<T: FromStr<Err = BuildError>> Visitor<'_> for Text<T> {
 /// Writes the text. A text that cannot be read back is an error: `build` would refuse that rotation or zone.
 fn write<T, S>(value: &T, serializer: S) -> Result<S::Ok, S::Error>
 where
-    T: ToString + FromStr<Err = BuildError>,
+    T: ToString + FromStr<Err = ParseError>,
     S: Serializer,
 {
     let text = value.to_string();

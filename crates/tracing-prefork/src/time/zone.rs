@@ -1,6 +1,7 @@
 //! [`Zone`]: the time zone of file names, and its offset from UTC at an instant.
 
 use crate::BuildError;
+use crate::report::parse_error::{ParseError, What};
 #[cfg(feature = "local-time")]
 use crate::time::tzdata;
 use std::fmt;
@@ -20,7 +21,7 @@ use std::str::FromStr;
 /// let zone: Zone = "+05:30".parse()?;
 /// assert_eq!(zone, Zone::Fixed(19_800));
 /// assert_eq!(zone.to_string(), "+05:30");
-/// # Ok::<(), tracing_prefork::BuildError>(())
+/// # Ok::<(), tracing_prefork::ParseError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -61,11 +62,11 @@ impl fmt::Display for Zone {
 }
 
 impl FromStr for Zone {
-    type Err = BuildError;
+    type Err = ParseError;
 
     /// Reads `UTC`, `Z` and `local`, in upper or lower case; an offset such as `+05:30` or `-03:00`; or an IANA name
     /// such as `Asia/Shanghai`. Only `build` finds out whether a zone of that name exists.
-    fn from_str(text: &str) -> Result<Self, BuildError> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("z") {
             return Ok(Self::Utc);
         }
@@ -81,7 +82,7 @@ impl FromStr for Zone {
                 return Ok(Self::Named(text.to_owned()));
             }
         }
-        Err(BuildError::Zone { value: text.to_owned(), reason: EXPECTED.to_owned() })
+        Err(ParseError::new(What::Zone, text, EXPECTED))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The record of hand-overs: a hidden file with a line for each file that `on_rollover` was called for.
+//! The record of hand-overs: a hidden file with a line for each file that `on_finished` was called for.
 //!
 //! ```text
 //! + 1795305599.123456789 4096 1 1795305606 app.2026-11-21.log

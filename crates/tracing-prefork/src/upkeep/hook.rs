@@ -1,4 +1,4 @@
-//! [`Hook`]: the user's function that finished files are handed over to, `on_rollover`.
+//! [`Hook`]: the user's function that finished files are handed over to, `on_finished`.
 
 use crate::process::user_code;
 use crate::time::calendar::Period;
@@ -10,7 +10,7 @@ use std::path::Path;
 type Answer = Result<(), Box<dyn Error + Send + Sync>>;
 type Function = dyn Fn(&Path, Period) -> Answer + Send + Sync;
 
-/// `Builder::on_rollover`.
+/// `Builder::on_finished`.
 pub(crate) struct Hook(Box<Function>);
 
 impl Hook {
@@ -20,7 +20,7 @@ impl Hook {
 
     /// Calls it. A panic ends here and counts as a failure.
     pub(super) fn call(&self, path: &Path, period: Period) -> io::Result<()> {
-        user_code::run("on_rollover", || (self.0)(path, period))?.map_err(io::Error::other)
+        user_code::run("on_finished", || (self.0)(path, period))?.map_err(io::Error::other)
     }
 }
 

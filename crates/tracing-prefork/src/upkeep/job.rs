@@ -34,7 +34,7 @@ impl Job {
         match self {
             Self::Prune | Self::PruneTried => Operation::Retention,
             Self::Compress => Operation::Compression,
-            Self::HandOver => Operation::OnRollover,
+            Self::HandOver => Operation::OnFinished,
         }
     }
 
@@ -257,7 +257,7 @@ impl Upkeep {
         if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
             self.note_refusal(now);
         } else if let Err(error) = refusals::forget(&self.refusals_path(), self.site.creation()) {
-            self.report_unless_gone(Operation::OnRollover, &self.refusals_path(), error);
+            self.report_unless_gone(Operation::OnFinished, &self.refusals_path(), error);
         }
         outcome
     }
@@ -299,7 +299,7 @@ impl Upkeep {
     fn report_unseen(&self, removed: Option<PathBuf>) {
         if let Some(path) = removed {
             let error = io::Error::other("it has waited for a day, and retention has removed it");
-            self.site.report(Operation::OnRollover, &path, error);
+            self.site.report(Operation::OnFinished, &path, error);
         }
     }
 

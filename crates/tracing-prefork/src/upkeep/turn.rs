@@ -59,7 +59,7 @@ impl Upkeep {
     pub(super) fn note_refusal(&self, at: i64) {
         let path = self.refusals_path();
         if let Err(error) = refusals::note(&path, self.site.creation(), at) {
-            self.report_unless_gone(Operation::OnRollover, &path, error);
+            self.report_unless_gone(Operation::OnFinished, &path, error);
         }
     }
 
@@ -102,7 +102,7 @@ impl Upkeep {
         drop(at_work);
         drop(turn);
         if let Err(error) = made {
-            self.site.report(Operation::OnRollover, &self.record_path(), error);
+            self.site.report(Operation::OnFinished, &self.record_path(), error);
         }
     }
 

@@ -20,4 +20,5 @@ pub(crate) mod shortfall;
 pub(crate) mod size_limit;
 pub(crate) mod slots;
 pub(crate) mod status;
+mod to_disk;
 pub(crate) mod unwritten;

@@ -69,6 +69,12 @@ impl<'a> Pin<'a> {
         self.descriptor.append(line)
     }
 
+    /// A second of the file's period, and the number of the file in the period.
+    pub(crate) fn place(&self) -> (i64, u32) {
+        let start = self.bounds.start.load(Relaxed);
+        (if start == i64::MIN { 0 } else { start }, self.bounds.index.load(Relaxed))
+    }
+
     pub(crate) fn file(&self) -> Option<BorrowedFd<'a>> {
         self.descriptor.borrow()
     }

@@ -114,6 +114,11 @@ impl Slots {
         pin(best).or_else(|| pin(best ^ 1))
     }
 
+    /// The slot of that number, if it is open, whatever its period.
+    pub(crate) fn pin_open(&self, slot: usize) -> Option<Pin<'_>> {
+        self.pin_if(&self.state, slot, |bounds| bounds.status.is_open())
+    }
+
     #[inline(always)]
     fn pin_if<'a>(&'a self, state: &'a State, slot: usize, is_wanted: impl Fn(&Bounds) -> bool) -> Option<Pin<'a>> {
         let entered = state.in_flight.enter(slot, || self.process.may_allocate());

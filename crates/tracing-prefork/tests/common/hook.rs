@@ -1,4 +1,4 @@
-//! Hooks of `on_rollover` that note what they are given.
+//! Hooks of `on_finished` that note what they are given.
 
 use super::Hand;
 use std::fs::File;
@@ -23,7 +23,7 @@ pub(crate) type Given = Arc<Mutex<Vec<String>>>;
 pub(crate) fn given(builder: Builder) -> (Given, Builder) {
     let given = Given::default();
     let notes = given.clone();
-    let builder = builder.on_rollover(move |finished, _| notes.lock().expect("unpoisoned").push(name(finished)));
+    let builder = builder.on_finished(move |finished, _| notes.lock().expect("unpoisoned").push(name(finished)));
     (given, builder)
 }
 

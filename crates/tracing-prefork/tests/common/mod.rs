@@ -13,8 +13,8 @@ pub(crate) mod latest;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod leases;
 pub(crate) mod lock_writes;
-pub(crate) mod on_rollover;
-pub(crate) mod on_rollover_attacks;
+pub(crate) mod on_finished;
+pub(crate) mod on_finished_attacks;
 pub(crate) mod ownership;
 pub(crate) mod sizes;
 pub(crate) mod turns;

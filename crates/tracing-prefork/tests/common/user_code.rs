@@ -1,4 +1,4 @@
-//! The user's own code: `on_error`, `header`, `clock` and `on_rollover` may panic, log and fork.
+//! The user's own code: `on_error`, `header`, `clock` and `on_finished` may panic, log and fork.
 
 use tracing_prefork::{Builder, Rotation};
 

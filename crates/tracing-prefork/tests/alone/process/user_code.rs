@@ -1,4 +1,4 @@
-//! The user's own code: `on_error`, `header`, `clock` and `on_rollover` may panic, log and fork.
+//! The user's own code: `on_error`, `header`, `clock` and `on_finished` may panic, log and fork.
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
@@ -195,7 +195,7 @@ fn a_signal_that_a_hook_blocks_stays_blocked_in_another_hook() {
             .on_error(|_| {
                 let _ = BLOCKED.set(SigSet::thread_get_mask().expect("read").contains(Signal::SIGUSR2));
             })
-            .on_rollover(move |_, _| {
+            .on_finished(move |_, _| {
                 let mut mask = SigSet::empty();
                 mask.add(Signal::SIGUSR2);
                 mask.thread_block().expect("blocked");

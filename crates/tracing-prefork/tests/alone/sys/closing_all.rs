@@ -128,7 +128,7 @@ fn a_program_that_closes_all_during_a_hook_keeps_its_files() {
         let (idle, hand, gate) = (threads(), Hand::at(NOW), Gate::default());
         let calls = Arc::new(AtomicUsize::new(0));
         let (hook_gate, hook_calls) = (gate.clone(), calls.clone());
-        let builder = hand.builder().rotation(Rotation::DAILY).on_rollover(move |_, _| {
+        let builder = hand.builder().rotation(Rotation::DAILY).on_finished(move |_, _| {
             hook_calls.fetch_add(1, SeqCst);
             hook_gate.pass();
         });

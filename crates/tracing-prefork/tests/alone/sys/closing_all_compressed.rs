@@ -71,7 +71,7 @@ fn text_for_a_closed_standard_output_goes_into_no_file() {
         let (idle, hand) = (threads(), Hand::at(NOW));
         let builder = hand.builder().rotation(Rotation::SECONDLY).header(|_| "# header".to_owned());
         let builder = builder.compress(Compression::Gzip).background_priority(false).max_log_files(1000);
-        let (told, builder) = telling(builder.latest_symlink("soft").latest_hard_link("hard").on_rollover(|_, _| {}));
+        let (told, builder) = telling(builder.latest_symlink("soft").latest_hard_link("hard").on_finished(|_, _| {}));
         let mut printed = 0;
         let mut expected = Vec::new();
         let open = without_standard_numbers(|| {

@@ -3,8 +3,8 @@ mod compress;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compress_kills;
 mod latest;
-mod on_rollover;
-mod on_rollover_attacks;
+mod on_finished;
+mod on_finished_attacks;
 #[cfg(feature = "gzip")]
-mod on_rollover_load;
+mod on_finished_load;
 mod turns;

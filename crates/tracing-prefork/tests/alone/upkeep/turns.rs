@@ -36,14 +36,14 @@ fn a_lock_removed_while_held_lets_no_two_hand_over_one_file() {
         let (own, there, path) = (std::process::id(), directory.clone(), notes.clone());
         let build = || {
             let (there, path) = (there.clone(), path.clone());
-            let builder = daily(&Hand::at(NOW)).on_rollover(move |finished, _| {
+            let builder = daily(&Hand::at(NOW)).on_finished(move |finished, _| {
                 note(&path, &name(finished));
                 // In the middle of its round, the first time.
                 if std::process::id() == own && noted(&path).len() == 3 {
                     fs::remove_file(there.join(TURN)).expect("removed");
                     let other = child(|| {
                         let path = path.clone();
-                        let other = daily(&Hand::at(NOW)).on_rollover(move |finished, _| note(&path, &name(finished)));
+                        let other = daily(&Hand::at(NOW)).on_finished(move |finished, _| note(&path, &name(finished)));
                         other.build(&there).expect("builds").hand_over().expect("handed over");
                     });
                     assert_eq!(waitpid(other, None).expect("ends"), WaitStatus::Exited(other, 0));
@@ -67,7 +67,7 @@ fn opening_and_closing_the_lock_file_does_not_free_the_lock() {
         fs::create_dir(&directory).expect("made");
         old_files(&directory, 1);
         let (there, path) = (directory.clone(), notes.clone());
-        let logs = daily(&Hand::at(NOW)).on_rollover(move |finished, _| {
+        let logs = daily(&Hand::at(NOW)).on_finished(move |finished, _| {
             note(&path, &name(finished));
             // A backup, or another copy of this library.
             let file = File::options().read(true).write(true).open(there.join(TURN)).expect("opens");
@@ -76,7 +76,7 @@ fn opening_and_closing_the_lock_file_does_not_free_the_lock() {
             assert!(taken.is_err(), "two holders in one process");
             let other = child(|| {
                 let path = path.clone();
-                let other = daily(&Hand::at(NOW)).on_rollover(move |finished, _| note(&path, &name(finished)));
+                let other = daily(&Hand::at(NOW)).on_finished(move |finished, _| note(&path, &name(finished)));
                 let other = other.build(&there).expect("builds");
                 let error = other.hand_over().expect_err("somebody is at it").to_string();
                 common::says(&error, &["has held the lock for five seconds"]);
@@ -96,7 +96,7 @@ fn a_killed_holder_frees_the_lock_although_its_child_lives_on() {
         old_files(&directory, 1);
         let path = notes.clone();
         let holder = child(|| {
-            let logs = daily(&Hand::at(NOW)).on_rollover(move |_, _| {
+            let logs = daily(&Hand::at(NOW)).on_finished(move |_, _| {
                 let idle = child(|| std::thread::sleep(std::time::Duration::from_secs(60)));
                 note(&path, &idle.to_string());
                 kill(Pid::this(), Signal::SIGKILL).expect("killed");
@@ -106,7 +106,7 @@ fn a_killed_holder_frees_the_lock_although_its_child_lives_on() {
         waitpid(holder, None).expect("ends");
         let idle = Pid::from_raw(noted(&notes)[0].parse().expect("a number"));
         assert!(kill(idle, None).is_ok(), "it lives");
-        let logs = daily(&Hand::at(NOW)).on_rollover(|_, _| {}).build(&directory).expect("builds");
+        let logs = daily(&Hand::at(NOW)).on_finished(|_, _| {}).build(&directory).expect("builds");
         let handed_over = logs.hand_over();
         kill(idle, Signal::SIGKILL).expect("killed");
         assert_eq!(handed_over.expect("nobody has the turn"), 1);
@@ -238,7 +238,7 @@ fn only_who_may_write_to_the_logs_may_open_the_locks() {
         for (number, (umask, file_mode, expected)) in cases.into_iter().enumerate() {
             let directory = home.join(number.to_string());
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(umask));
-            let builder = daily(&Hand::at(NOW)).max_log_files(2).on_rollover(|_, _| {});
+            let builder = daily(&Hand::at(NOW)).max_log_files(2).on_finished(|_, _| {});
             let builder = file_mode.into_iter().fold(builder, Builder::file_mode);
             builder.build(&directory).expect("builds").hand_over().expect("handed over");
             let hidden = hidden(&directory);

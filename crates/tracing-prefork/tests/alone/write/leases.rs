@@ -24,7 +24,7 @@ fn a_parent_that_never_writes_holds_up_no_compression_or_hook() {
         let hand = Hand::at(NOW);
         let (hook, handed_over) = std::sync::mpsc::channel();
         let builder = hand.builder().rotation(Rotation::DAILY).compress(Compression::Gzip);
-        let parent = builder.on_rollover(move |path, _| hook.send(path.to_owned()).expect("sent"));
+        let parent = builder.on_finished(move |path, _| hook.send(path.to_owned()).expect("sent"));
         let parent = parent.build(directory).expect("builds");
         // SAFETY: the process has one thread; the child ends by `_exit`.
         match unsafe { fork() }.expect("forks") {

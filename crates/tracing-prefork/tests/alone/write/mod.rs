@@ -8,3 +8,4 @@ mod lock_writes;
 mod outside;
 mod signals;
 mod sizes;
+mod to_disk;

@@ -112,7 +112,7 @@ fn every_unit_prefix_and_suffix_names_files_as_theirs() {
 }
 
 fn built(rotation: &Rotation, prefix: Option<&str>, suffix: Option<&str>, directory: &Path) -> Appender {
-    let mut builder = Appender::builder().rotation(rotation.clone());
+    let mut builder = Appender::builder().rotation(*rotation);
     if let Some(prefix) = prefix {
         builder = builder.filename_prefix(prefix);
     }

@@ -30,7 +30,7 @@ fn formats() -> Vec<(Rotation, &'static str, &'static str)> {
         (Rotation::MINUTELY, "%Y%m%d/%H%M", "20261121/0833"),
         (Rotation::SECONDLY, "%Y%m%dT%H%M%S", "20261121T083301"),
         (Rotation::WEEKLY, "%Y%m%d", "20261115"),
-        (monday.clone(), "%G-W%V-%u", "2026-W47-1"),
+        (monday, "%G-W%V-%u", "2026-W47-1"),
         (monday, "%Y%m%d", "20261116"),
         (Rotation::MONTHLY, "%Y%m", "202611"),
         (Rotation::MONTHLY, "%Y/%b", "2026/Nov"),
@@ -62,7 +62,7 @@ fn every_name_leads_to_its_period_and_the_oldest_files_go() {
     for (rotation, format, _) in formats() {
         let directory = tempfile::tempdir().expect("a directory");
         let hand = Hand::at(NOW);
-        let logs = dated(&hand, rotation.clone(), format).build(directory.path()).expect(format);
+        let logs = dated(&hand, rotation, format).build(directory.path()).expect(format);
         // Enough periods to go over the ends of days, months and years.
         let mut starts = vec![at(NOW)];
         for _ in 0..60 {
@@ -76,7 +76,7 @@ fn every_name_leads_to_its_period_and_the_oldest_files_go() {
         let last = starts[60].duration_since(at(0)).expect("after 1970").as_secs();
         hand.set(last, 0);
         for keep in [40, 3, 1] {
-            let builder = dated(&hand, rotation.clone(), format).max_log_files(keep);
+            let builder = dated(&hand, rotation, format).max_log_files(keep);
             let logs = builder.build(directory.path()).expect(format);
             let newest = starts[61 - keep..].iter().map(|start| below(directory.path(), &logs.path_at(*start)));
             let mut newest: Vec<_> = newest.collect();

@@ -14,7 +14,7 @@ fn the_names_of_hidden_files_are_the_same_in_each_version() {
         .filename_suffix("log")
         .min_log_files(1)
         .compress(Compression::Gzip)
-        .on_rollover(|_, _| ())
+        .on_finished(|_, _| ())
         .latest_hard_link("latest.log")
         .build(path)
         .expect("built");

@@ -157,7 +157,7 @@ fn a_file_is_handed_over_when_its_other_possible_maker_ends() {
     let hand = Hand::at(NOW);
     let given = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let notes = given.clone();
-    let hourly = hand.builder().rotation(Rotation::HOURLY).date_format("%Y-%m-%d-%H").on_rollover(move |file, _| {
+    let hourly = hand.builder().rotation(Rotation::HOURLY).date_format("%Y-%m-%d-%H").on_finished(move |file, _| {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         notes.lock().expect("unpoisoned").push(name);
     });

@@ -1,4 +1,4 @@
-//! The user's own code: `on_error`, `header`, `clock` and `on_rollover` may panic, log and fork.
+//! The user's own code: `on_error`, `header`, `clock` and `on_finished` may panic, log and fork.
 
 use std::cell::Cell;
 use std::fs;
@@ -95,13 +95,13 @@ fn a_hook_whose_panic_cannot_be_dropped_gets_each_file() {
     }
     let calls = Arc::new(Mutex::new(Vec::new()));
     let notes = calls.clone();
-    let builder = daily(&hand).on_error(|_| {}).on_rollover(move |finished, _| {
+    let builder = daily(&hand).on_error(|_| {}).on_finished(move |finished, _| {
         notes.lock().expect("unpoisoned").push(common::hook::name(finished));
         panic_any(Bomb)
     });
     let logs = builder.build(directory.path()).expect("builds");
     let error = logs.hand_over().expect_err("each call fails");
-    assert_eq!(error.operation(), Operation::OnRollover);
+    assert_eq!(error.operation(), Operation::OnFinished);
     let expected: Vec<_> = (17..=20).map(|day| format!("app.2026-11-{day}.log")).collect();
     assert_eq!(*calls.lock().expect("unpoisoned"), expected);
 }
@@ -125,7 +125,7 @@ fn an_error_of_a_hook_whose_text_and_drop_panic_ends_nothing() {
     let hand = Hand::at(NOW);
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
-    let builder = daily(&hand).try_on_rollover(move |_, _| {
+    let builder = daily(&hand).try_on_finished(move |_, _| {
         counted.fetch_add(1, Relaxed);
         Err(Failed)
     });
@@ -176,14 +176,14 @@ fn all_work(hand: &Hand, directory: &Path) -> Builder {
 }
 
 #[test]
-fn on_rollover_is_told_at_once_that_its_own_thread_hands_over() {
+fn on_finished_is_told_at_once_that_its_own_thread_hands_over() {
     for by_hand in [true, false] {
         let directory = tempfile::tempdir().expect("a directory");
         let (hand, failed) = (Hand::at(NOW), Failed::default());
         let logs = Arc::new(OnceLock::<Appender>::new());
         let calls = Arc::new(AtomicUsize::new(0));
         let (seen, notes, counted) = (logs.clone(), failed.clone(), calls.clone());
-        let builder = all_work(&hand, directory.path()).on_rollover(move |_, _| {
+        let builder = all_work(&hand, directory.path()).on_finished(move |_, _| {
             counted.fetch_add(1, Relaxed);
             notes.lock().expect("unpoisoned").extend(call_all(seen.get().expect("built")));
         });
@@ -207,7 +207,7 @@ fn a_header_is_told_at_once_that_its_own_thread_opens_a_file() {
     let (hand, failed) = (Hand::at(NOW), Failed::default());
     let logs = Arc::new(OnceLock::<Appender>::new());
     let (seen, notes) = (logs.clone(), failed.clone());
-    let builder = all_work(&hand, directory.path()).on_rollover(|_, _| {}).header(move |_| {
+    let builder = all_work(&hand, directory.path()).on_finished(|_, _| {}).header(move |_| {
         if let Some(logs) = seen.get() {
             notes.lock().expect("unpoisoned").extend(call_all(logs));
         }
@@ -229,7 +229,7 @@ fn an_error_hook_is_told_that_its_own_thread_opens_a_file() {
     let logs = Arc::new(OnceLock::<Appender>::new());
     let (seen, notes, built) = (logs.clone(), failed.clone(), logs.clone());
     let builder = all_work(&hand, directory.path())
-        .on_rollover(|_, _| {})
+        .on_finished(|_, _| {})
         .header(move |_| if built.get().is_some() { panic!("no first line") } else { String::new() })
         .on_error(move |error| {
             assert_eq!(error.operation(), Operation::UserCode);
@@ -254,7 +254,7 @@ fn a_clock_is_told_at_once_what_its_own_thread_does() {
     let (hand, failed) = (Hand::at(NOW), Failed::default());
     let logs = Arc::new(OnceLock::<Appender>::new());
     let (seen, notes, clock) = (logs.clone(), failed.clone(), hand.clone());
-    let builder = all_work(&hand, directory.path()).on_rollover(|_, _| {}).clock(move || {
+    let builder = all_work(&hand, directory.path()).on_finished(|_, _| {}).clock(move || {
         if MAY_CALL.replace(false) {
             match READINGS.get().checked_sub(1) {
                 None => notes.lock().expect("unpoisoned").extend(call_all(seen.get().expect("built"))),

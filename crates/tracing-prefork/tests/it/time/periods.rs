@@ -20,8 +20,8 @@ const NANOSECOND: Duration = Duration::from_nanos(1);
 fn appenders(zone: &Zone) -> (tempfile::TempDir, Vec<(Rotation, Appender)>) {
     let directory = tempfile::tempdir().expect("a directory");
     let build = |rotation: &Rotation| {
-        let builder = Hand::at(NOW).builder().rotation(rotation.clone()).zone(zone.clone());
-        (rotation.clone(), builder.build(directory.path().join(rotation.to_string())).expect("builds"))
+        let builder = Hand::at(NOW).builder().rotation(*rotation).zone(zone.clone());
+        (*rotation, builder.build(directory.path().join(rotation.to_string())).expect("builds"))
     };
     let appenders = ROTATIONS.iter().map(build).collect();
     (directory, appenders)

@@ -34,7 +34,7 @@ const UNITS: [(Rotation, &str, u32, bool); 6] = [
 fn rotations() -> impl Strategy<Value = Rotation> {
     let parts = (0..UNITS.len(), any::<u32>(), option::of(0..7_usize), option::of((0..24_u8, 0..60_u8)));
     parts.prop_map(|(unit, count, weekday, at)| {
-        let (rotation, _, most, takes_time) = UNITS[unit].clone();
+        let (rotation, _, most, takes_time) = UNITS[unit];
         let rotation = match weekday {
             Some(day) if rotation == Rotation::WEEKLY => Rotation::weekly_on(WEEKDAYS[day].0),
             _ => rotation,
@@ -45,7 +45,7 @@ fn rotations() -> impl Strategy<Value = Rotation> {
             3 => rotation.every(most),
             _ => rotation.every(count / 9 % most + 1),
         };
-        at.filter(|_| takes_time).map_or(rotation.clone(), |(hour, minute)| rotation.at(hour, minute))
+        at.filter(|_| takes_time).map_or(rotation, |(hour, minute)| rotation.at(hour, minute))
     })
 }
 
@@ -139,9 +139,9 @@ fn combinations_that_mean_nothing_are_refused_with_their_value() {
     says(&refused(Rotation::NEVER.every(2)), &["\"2 never\"", "cannot be counted"]);
     says(&refused(Rotation::NEVER.every(0)), &["\"0 never\"", "every(0)"]);
     for (rotation, counted, most, _) in UNITS {
-        says(&refused(rotation.clone().every(0)), &[&format!("\"0 {counted}\""), "every(0)"]);
+        says(&refused(rotation.every(0)), &[&format!("\"0 {counted}\""), "every(0)"]);
         let more = most + 1;
-        says(&refused(rotation.clone().every(more)), &[&format!("\"{more} {counted}\""), &format!("at most {most}")]);
+        says(&refused(rotation.every(more)), &[&format!("\"{more} {counted}\""), &format!("at most {most}")]);
         says(&refused(rotation.every(u32::MAX)), &[&format!("\"4294967295 {counted}\""), &format!("at most {most}")]);
     }
 }
@@ -211,7 +211,7 @@ fn schedule(rotation: Rotation, zone: Zone) -> (tempfile::TempDir, Appender) {
 /// That in each of the intervals, which follow each other, everything goes to the file with that date.
 #[track_caller]
 fn periods(rotation: Rotation, zone: Zone, from: OffsetDateTime, expected: &[(&str, OffsetDateTime)]) {
-    let (_directory, logs) = schedule(rotation.clone(), zone);
+    let (_directory, logs) = schedule(rotation, zone);
     let mut start = SystemTime::from(from);
     for &(date, end) in expected {
         let end = SystemTime::from(end);
@@ -230,7 +230,7 @@ fn units_below_a_day_count_from_local_midnight() {
     let hours = Rotation::HOURLY.every(5);
     let (from, end) = (datetime!(2026-11-21 00:00 UTC), datetime!(2026-11-22 05:00 UTC));
     periods(
-        hours.clone(),
+        hours,
         Zone::Utc,
         from,
         &[
@@ -409,8 +409,7 @@ fn every_process_has_the_same_periods_whenever_it_was_started() {
     let rotations = UNITS.map(|(rotation, _, most, _)| rotation.every(most.min(7)));
     for rotation in rotations {
         let directory = tempfile::tempdir().expect("a directory");
-        let built_at =
-            |second| Hand::at(second).builder().rotation(rotation.clone()).build(directory.path()).expect("builds");
+        let built_at = |second| Hand::at(second).builder().rotation(rotation).build(directory.path()).expect("builds");
         let (early, late) = (built_at(NOW - 12_345_678), built_at(NOW + 1));
         for step in 0..500 {
             let time = common::at(NOW + step * 7919);
@@ -435,11 +434,42 @@ fn the_longest_periods_are_accepted_with_a_date_format_too() {
         for year in [1970, 2026, 9000, 9998] {
             let directory = tempfile::tempdir().expect("a directory");
             let now = common::at(((year - 1970) * 31_556_952_i64 + 86_400) as u64);
-            let builder = Appender::builder().rotation(rotation.clone()).date_format(format).clock(move || now);
+            let builder = Appender::builder().rotation(rotation).date_format(format).clock(move || now);
             let logs = builder.build(directory.path()).unwrap_or_else(|error| panic!("{rotation} in {year}: {error}"));
             let files = logs.files().expect("listed");
             assert_eq!(files.len(), 1, "{rotation} in {year}: its name leads back to its period");
             assert!(files[0].period.start <= now, "{rotation} in {year}");
         }
     }
+}
+
+#[test]
+fn short_texts_name_rotations_too() {
+    for (text, rotation) in [
+        ("30s", Rotation::SECONDLY.every(30)),
+        ("15m", Rotation::MINUTELY.every(15)),
+        ("2h", Rotation::HOURLY.every(2)),
+        ("1d", Rotation::DAILY),
+        ("2w", Rotation::WEEKLY.every(2)),
+        ("1d at 04:00", Rotation::DAILY.at(4, 0)),
+        ("weekly on monday", Rotation::weekly_on(Weekday::Monday)),
+        ("Weekly on Friday at 18:30", Rotation::weekly_on(Weekday::Friday).at(18, 30)),
+    ] {
+        assert_eq!(text.parse::<Rotation>().expect(text), rotation);
+    }
+    for text in ["2x", "h2", "+2h", "2 h", "0h", "25h", "weekly on daily", "weekly on 2h", "é"] {
+        let error = text.parse::<Rotation>().expect_err(text);
+        says(&error.to_string(), &["rotation", &format!("{text:?}")]);
+    }
+}
+
+#[test]
+fn periods_contain_their_start_and_have_an_order() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs = Hand::at(NOW).builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    let today = logs.period_at(crate::common::at(NOW));
+    let tomorrow = logs.period_at(today.end.expect("a day ends"));
+    assert!(today.contains(today.start) && !today.contains(tomorrow.start) && today < tomorrow);
+    let never = Hand::at(NOW).builder().rotation(Rotation::default()).build(directory.path().join("never"));
+    assert!(never.expect("builds").period_at(today.start).contains(tomorrow.start));
 }

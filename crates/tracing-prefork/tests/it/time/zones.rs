@@ -114,7 +114,7 @@ fn check_zone(zone: &str, directory: &Path) -> u64 {
         .collect();
     let mut checked = 0;
     for (index, rotation) in rotations().into_iter().enumerate() {
-        let builder = Hand::at(NOW).builder().rotation(rotation.clone()).zone(Zone::Named(zone.to_owned()));
+        let builder = Hand::at(NOW).builder().rotation(rotation).zone(Zone::Named(zone.to_owned()));
         let logs = builder.build(directory.join(index.to_string())).expect("builds");
         for &transition in &transitions {
             let offset = |at| rules.to_offset(Timestamp::from_second(at).expect("a time")).seconds();

@@ -31,7 +31,7 @@ fn appenders_of_different_names_do_not_wait_for_each_other() {
         for (other_rotation, other_format) in formats.iter().filter(|other| other.1 != *format) {
             let directory = tempfile::tempdir().expect("a directory");
             let build = |rotation: &Rotation, format, at| {
-                let logs = dated(&Hand::at(at), rotation.clone(), format).max_log_files(1).build(directory.path());
+                let logs = dated(&Hand::at(at), *rotation, format).max_log_files(1).build(directory.path());
                 logs.expect("builds")
             };
             // A round of the other is under way for as long as this test takes.
@@ -68,7 +68,7 @@ fn hidden_names_are_never_longer_than_a_name_may_be() {
     for part in ["x".repeat(130), "日".repeat(43)] {
         let hand = Hand::at(NOW);
         let build = |hand: &Hand| {
-            let builder = dated(hand, Rotation::DAILY, "%Y/%m-%d").max_log_files(1).on_rollover(|_, _| {});
+            let builder = dated(hand, Rotation::DAILY, "%Y/%m-%d").max_log_files(1).on_finished(|_, _| {});
             builder.filename_prefix(&*part).filename_suffix(&*part).build(directory.path()).expect("builds")
         };
         drop(build(&Hand::at(NOW - DAY)));

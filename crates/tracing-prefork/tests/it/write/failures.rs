@@ -123,7 +123,7 @@ fn a_directory_that_goes_before_housekeeping_is_no_failure() {
         }
         now.now()
     };
-    let builder = hand.builder().rotation(Rotation::DAILY).clock(clock).max_log_files(3).on_rollover(|_, _| {});
+    let builder = hand.builder().rotation(Rotation::DAILY).clock(clock).max_log_files(3).on_finished(|_, _| {});
     let (told, builder) = telling(builder);
     let logs = builder.build(&directory).expect("builds");
     moves.store(true, Relaxed);
@@ -132,7 +132,7 @@ fn a_directory_that_goes_before_housekeeping_is_no_failure() {
         try_log(&logs, "a line").expect("written");
     }
     moves.store(false, Relaxed);
-    let amiss = |operation: &Operation| matches!(operation, Operation::Retention | Operation::OnRollover);
+    let amiss = |operation: &Operation| matches!(operation, Operation::Retention | Operation::OnFinished);
     assert!(!operations(&told).iter().any(amiss), "{told:?}");
 }
 

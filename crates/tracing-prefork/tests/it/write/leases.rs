@@ -156,7 +156,7 @@ fn by_hand_a_process_lets_go_of_the_past_file_it_wrote_last() {
     assert_eq!(idle.compress().expect("compresses"), 0, "the day is not over");
     hand.set(NOW + DAY, 0);
     let hook = |path: &Path, _| assert!(path.ends_with(TODAY), "{path:?}");
-    let other = builder().on_rollover(hook).build(directory.path()).expect("builds");
+    let other = builder().on_finished(hook).build(directory.path()).expect("builds");
     assert_eq!(other.hand_over().expect("hands over"), 0, "the idle process holds the file");
     assert_eq!(idle.compress().expect("compresses"), 1);
     log(&idle, "the first line after it");

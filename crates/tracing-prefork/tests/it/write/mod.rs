@@ -8,3 +8,4 @@ mod lock_writes;
 mod outside;
 mod rollover;
 mod sizes;
+mod to_disk;

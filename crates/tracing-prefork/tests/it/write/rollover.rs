@@ -24,7 +24,7 @@ fn each_unit_names_its_files_as_documented() {
         (Rotation::WEEKLY, "app.2026-11-15.log"),
         (Rotation::MONTHLY, "app.2026-11.log"),
     ] {
-        let logs = Hand::at(NOW).builder().rotation(rotation.clone()).build(directory.path()).expect("builds");
+        let logs = Hand::at(NOW).builder().rotation(rotation).build(directory.path()).expect("builds");
         assert_eq!(logs.path(), directory.path().join(name), "{rotation}");
     }
 }

@@ -19,7 +19,7 @@ fn the_file_before_is_handed_over_once_nobody_has_it_open() {
     let hand = Hand::at(NOW);
     let (sender, receiver) = channel();
     let logs = daily(&hand)
-        .on_rollover(move |finished, period| {
+        .on_finished(move |finished, period| {
             let thread = std::thread::current().id();
             sender.send((finished.to_owned(), fs::read_to_string(finished), period, thread)).expect("received");
         })
@@ -136,7 +136,7 @@ fn a_failing_hook_is_called_again_and_holds_up_no_other_file() {
     let hand = Hand::at(NOW);
     let (told, builder) = telling(daily(&hand));
     let logs = builder
-        .try_on_rollover(move |finished, _| {
+        .try_on_finished(move |finished, _| {
             let name = name(finished);
             match (state.load(Relaxed), &*name) {
                 (false, "app.2026-11-18.log") => return Err(io::Error::other("the network is down")),
@@ -148,14 +148,14 @@ fn a_failing_hook_is_called_again_and_holds_up_no_other_file() {
         .build(directory.path())
         .expect("builds");
     let error = logs.hand_over().expect_err("it fails");
-    assert_eq!(error.operation(), Operation::OnRollover);
+    assert_eq!(error.operation(), Operation::OnFinished);
     assert!(error.path().ends_with("app.2026-11-18.log"), "{error}");
     common::says(&error.to_string(), &["cannot hand over", "app.2026-11-18.log", "the network is down"]);
     assert_eq!(all(&given), ["app.2026-11-20.log"]);
     // In the background it is reported, when it is time to try again.
     hand.set(NOW + 7, 0);
     log(&logs, "starts it");
-    eventually("it is reported", || operations(&told) == [Operation::OnRollover]);
+    eventually("it is reported", || operations(&told) == [Operation::OnFinished]);
     works.store(true, Relaxed);
     eventually("the other two are handed over", || logs.hand_over().is_ok_and(|_| all(&given).len() == 3));
     assert_eq!(all(&given)[1..], ["app.2026-11-18.log", "app.2026-11-19.log"]);
@@ -181,7 +181,7 @@ fn a_hook_may_log_and_take_the_file_away() {
     static LOGS: OnceLock<Appender> = OnceLock::new();
     let directory = tempfile::tempdir().expect("a directory");
     write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log"]);
-    let builder = daily(&Hand::at(NOW)).max_log_files(1).on_rollover(|finished, _| {
+    let builder = daily(&Hand::at(NOW)).max_log_files(1).on_finished(|finished, _| {
         fs::remove_file(finished).expect("removed");
         if let Some(logs) = LOGS.get() {
             log(logs, &format!("took {}", name(finished)));
@@ -206,7 +206,7 @@ fn a_slow_hook_holds_up_no_event_pruning_or_other_appender() {
     let (called, calls) = channel();
     let wait = Mutex::new(wait);
     let build = |builder: Builder| builder.max_log_files(2).build(directory.path()).expect("builds");
-    let logs = build(daily(&hand).on_rollover(move |finished, _| {
+    let logs = build(daily(&hand).on_finished(move |finished, _| {
         called.send(name(finished)).expect("received");
         let _ = wait.lock().expect("unpoisoned").recv();
     }));

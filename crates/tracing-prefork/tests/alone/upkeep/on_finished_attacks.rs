@@ -1,4 +1,4 @@
-//! Attacks on `on_rollover`: hooks that do odd things, processes that end at the wrong moment, damaged records,
+//! Attacks on `on_finished`: hooks that do odd things, processes that end at the wrong moment, damaged records,
 //! directories that cannot be read.
 
 use nix::sys::wait::waitpid;
@@ -11,7 +11,7 @@ use tracing_prefork::Rotation;
 
 use crate::common;
 use crate::common::hook::{RECORD, all, daily, given, name, note};
-use crate::common::on_rollover_attacks::make_old;
+use crate::common::on_finished_attacks::make_old;
 use crate::common::{
     DAY, Hand, NOW, alone, child, eventually, log, names, noted, operations, telling, threads, write_files,
 };
@@ -30,7 +30,7 @@ fn a_file_open_in_an_idle_parent_is_handed_over_before_it_goes() {
         // The prefork server of the guide: the parent builds, and never logs.
         let logs = daily(&hand)
             .max_log_files(2)
-            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .on_finished(move |finished, _| note(&path, &name(finished)))
             .build(&directory)
             .expect("builds");
         let worker = child(|| {
@@ -65,7 +65,7 @@ fn workers_of_a_silent_parent_hand_over_what_was_left() {
         let hand = Hand::at(NOW);
         let path = notes.clone();
         let logs = daily(&hand)
-            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .on_finished(move |finished, _| note(&path, &name(finished)))
             .build(&directory)
             .expect("builds");
         let worker = child(|| {
@@ -88,7 +88,7 @@ fn the_end_of_the_worker_that_rolled_over_stops_no_hand_over() {
         let hand = Hand::at(NOW);
         let path = notes.clone();
         let logs = daily(&hand)
-            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .on_finished(move |finished, _| note(&path, &name(finished)))
             .build(&directory)
             .expect("builds");
         let usual = threads();
@@ -118,7 +118,7 @@ fn no_file_goes_unseen_when_the_worker_that_rolled_over_ends() {
         let path = notes.clone();
         let logs = daily(&hand)
             .max_log_files(2)
-            .on_rollover(move |finished, _| note(&path, &name(finished)))
+            .on_finished(move |finished, _| note(&path, &name(finished)))
             .build(&directory)
             .expect("builds");
         let usual = threads();
@@ -185,7 +185,7 @@ fn a_child_that_a_hook_forks_hands_over_nothing() {
         let first = std::sync::atomic::AtomicBool::new(true);
         let own = std::process::id();
         let logs = daily(&Hand::at(NOW))
-            .on_rollover(move |finished, _| {
+            .on_finished(move |finished, _| {
                 note(&path, &name(finished));
                 if first.swap(false, std::sync::atomic::Ordering::Relaxed) {
                     // SAFETY: one thread.
@@ -217,7 +217,7 @@ fn a_clock_ahead_for_a_moment_does_not_put_off_the_next_look() {
         write_files(&directory, &["app.2026-11-20.log"]);
         let logs = daily(&hand)
             .on_error(|_| {})
-            .try_on_rollover(
+            .try_on_finished(
                 move |_, _| {
                     if state.load(std::sync::atomic::Ordering::Relaxed) { Ok(()) } else { Err("not yet") }
                 },
@@ -282,7 +282,7 @@ fn a_failing_hook_is_called_rarely_with_max_total_bytes_too() {
         let logs = daily(&hand)
             .max_total_bytes(1 << 30)
             .on_error(|_| {})
-            .try_on_rollover(move |_, _| {
+            .try_on_finished(move |_, _| {
                 counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 Err("never")
             })
@@ -361,7 +361,7 @@ fn an_error_hook_can_start_programs_that_can_be_told_to_end() {
                 let status = Command::new("sh").args(["-c", "kill -TERM $$; exit 7"]).status().expect("starts");
                 let _ = sender.lock().expect("unpoisoned").send(status.code());
             })
-            .try_on_rollover(|_, _| Err("never"))
+            .try_on_finished(|_, _| Err("never"))
             .build(directory.path())
             .expect("builds");
         log(&logs, "the first event starts it");
@@ -381,7 +381,7 @@ fn on_a_full_disk_a_hook_that_moves_files_away_is_called() {
         let hand = Hand::at(NOW);
         let (_, builder) = telling(daily(&hand));
         let logs = builder
-            .on_rollover(|finished, _| fs::remove_file(finished).expect("removed"))
+            .on_finished(|finished, _| fs::remove_file(finished).expect("removed"))
             .build(&directory)
             .expect("builds");
         // Full before the first is finished.

@@ -1,4 +1,4 @@
-//! Attacks on `on_rollover`: hooks that do odd things, processes that end at the wrong moment, damaged records,
+//! Attacks on `on_finished`: hooks that do odd things, processes that end at the wrong moment, damaged records,
 //! directories that cannot be read.
 
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing_prefork::{Appender, Operation, Rotation};
 
 use crate::common::hook::{RECORD, all, daily, given, name};
-use crate::common::on_rollover_attacks::make_old;
+use crate::common::on_finished_attacks::make_old;
 use crate::common::{DAY, Hand, NOW, eventually, log, names, operations, telling, write_files};
 
 #[test]
@@ -41,7 +41,7 @@ fn retention_waits_for_a_hook_a_day_at_most_without_rotation() {
         .max_file_bytes(1000)
         .max_total_bytes(3000)
         .on_error(|_| {})
-        .try_on_rollover(|_, _| Err("never"))
+        .try_on_finished(|_, _| Err("never"))
         .build(directory.path())
         .expect("builds");
     logs.hand_over().expect_err("the hook fails");
@@ -87,7 +87,7 @@ fn appenders_on_two_paths_do_not_hand_over_at_the_same_time() {
     let (called, calls) = channel();
     let wait = Mutex::new(wait);
     let slow = daily(&hand)
-        .on_rollover(move |finished, _| {
+        .on_finished(move |finished, _| {
             called.send(name(finished)).expect("received");
             let _ = wait.lock().expect("unpoisoned").recv();
         })
@@ -140,7 +140,7 @@ fn many_appenders_with_slow_hooks_do_not_hold_up_another() {
             write_files(&directory, &["app.2026-11-20.log"]);
             let (wait, called) = (wait.clone(), called.clone());
             let logs = daily(&hand)
-                .on_rollover(move |_, _| {
+                .on_finished(move |_, _| {
                     called.send(()).expect("received");
                     let _ = wait.lock().map(|wait| wait.recv());
                 })
@@ -173,7 +173,7 @@ fn a_hanging_hook_is_reported_before_unseen_files_go() {
     let wait = Mutex::new(wait);
     let (told, builder) = telling(daily(&hand).max_log_files(1));
     let logs = builder
-        .on_rollover(move |finished, _| {
+        .on_finished(move |finished, _| {
             called.send(name(finished)).expect("received");
             let _ = wait.lock().expect("unpoisoned").recv();
         })
@@ -190,7 +190,7 @@ fn a_hanging_hook_is_reported_before_unseen_files_go() {
         let there = names(directory.path());
         assert!(minutes.get() >= 24 * 60 || there.len() > 3, "in less than a day: {there:?}");
         !old.iter().any(|name| there.contains(&(*name).to_owned()))
-            && operations(&told).contains(&Operation::OnRollover)
+            && operations(&told).contains(&Operation::OnFinished)
     });
     drop(go);
     eventually("the hook comes back", || logs.hand_over().is_ok());
@@ -226,7 +226,7 @@ fn appenders_of_one_prefix_do_not_forget_each_others_files() {
     let hand = Hand::at(NOW);
     let (given, builder) = given(hand.builder().rotation(Rotation::HOURLY));
     let hourly = builder.build(directory.path()).expect("builds");
-    let daily = daily(&hand).on_rollover(|_, _| {}).build(directory.path()).expect("builds");
+    let daily = daily(&hand).on_finished(|_, _| {}).build(directory.path()).expect("builds");
     assert_eq!(hourly.hand_over().expect("handed over"), 72);
     assert_eq!(daily.hand_over().expect("handed over"), 2);
     assert_eq!(hourly.hand_over().expect("handed over"), 0);
@@ -238,7 +238,7 @@ fn a_hook_that_changes_the_file_is_not_called_again_and_again() {
     let directory = tempfile::tempdir().expect("a directory");
     write_files(directory.path(), &["app.2026-11-20.log"]);
     let logs = daily(&Hand::at(NOW))
-        .on_rollover(|finished, _| {
+        .on_finished(|finished, _| {
             std::thread::sleep(Duration::from_millis(12));
             fs::write(finished, "").expect("emptied once it is elsewhere");
         })
@@ -257,9 +257,9 @@ fn a_hook_may_call_the_appender_and_build_another() {
     let hand = Hand::at(NOW);
     let (sender, receiver) = channel();
     let (there, clock) = (directory.path().to_owned(), hand.clone());
-    let builder = daily(&hand).max_log_files(2).on_rollover(move |finished, _| {
+    let builder = daily(&hand).max_log_files(2).on_finished(move |finished, _| {
         let logs = LOGS.get().expect("set");
-        let other = daily(&clock).max_log_files(2).on_rollover(|_, _| panic!("handed over within")).build(&there);
+        let other = daily(&clock).max_log_files(2).on_finished(|_, _| panic!("handed over within")).build(&there);
         let other = other.expect("builds");
         log(&other, "another");
         sender
@@ -290,7 +290,7 @@ fn a_hook_may_rename_and_remove_and_take_the_directory_away() {
     let there = top.clone();
     let logs = daily(&hand)
         .max_log_files(2)
-        .on_rollover(move |finished, _| match &*name(finished) {
+        .on_finished(move |finished, _| match &*name(finished) {
             "app.2026-11-17.log" => {
                 fs::rename(finished, finished.with_file_name("app.2026-11-16.log")).expect("renamed")
             }
@@ -324,7 +324,7 @@ fn late_lines_during_the_hook_are_handed_over_again() {
     let seen = Arc::new(Mutex::new(String::new()));
     let notes = seen.clone();
     let logs = daily(&today)
-        .on_rollover(move |finished, _| {
+        .on_finished(move |finished, _| {
             *notes.lock().expect("unpoisoned") = fs::read_to_string(finished).expect("read");
             if let Some(text) = state.lock().expect("unpoisoned").take() {
                 log(&daily(&clock).build(&top).expect("builds"), &text);
@@ -358,7 +358,7 @@ fn odd_things_under_the_records_name_block_nothing() {
             _ => drop(std::os::unix::net::UnixListener::bind(&record).expect("made")),
         }
         let (told, builder) = telling(daily(&Hand::at(NOW)).max_log_files(5));
-        let logs = builder.on_rollover(|_, _| {}).build(directory.path()).expect("builds");
+        let logs = builder.on_finished(|_, _| {}).build(directory.path()).expect("builds");
         log(&logs, "a line");
         eventually("the record is a new one", || logs.hand_over().is_ok() && logs.stats().files_handed_over == 1);
         let told = told.lock().expect("unpoisoned").clone();
@@ -393,7 +393,7 @@ fn unusual_names_are_handed_over_once() {
                 log(&logs, "yesterday");
                 drop(logs);
                 let logs =
-                    build(&hand).max_log_files(2).on_rollover(|_, _| {}).build(directory.path()).expect("builds");
+                    build(&hand).max_log_files(2).on_finished(|_, _| {}).build(directory.path()).expect("builds");
                 eventually("let go", || logs.hand_over().expect("handed over") == 1);
                 assert_eq!(logs.hand_over().expect("handed over"), 0, "{prefix} {suffix} {format}");
             }

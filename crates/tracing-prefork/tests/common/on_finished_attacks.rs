@@ -1,4 +1,4 @@
-//! Attacks on `on_rollover`: hooks that do odd things, processes that end at the wrong moment, damaged records,
+//! Attacks on `on_finished`: hooks that do odd things, processes that end at the wrong moment, damaged records,
 //! directories that cannot be read.
 
 use std::fs::File;

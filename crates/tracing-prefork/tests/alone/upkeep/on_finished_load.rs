@@ -135,7 +135,7 @@ fn build(kind: &str, shared: &'static Shared, home: &Path) -> Appender {
     let (bucket, directory) = (home.join("bucket"), home.join("logs"));
     let top = directory.clone();
     builder(kind, shared)
-        .try_on_rollover(move |finished, _| {
+        .try_on_finished(move |finished, _| {
             static CALLS: AtomicU64 = AtomicU64::new(0);
             let call = CALLS.fetch_add(1, Relaxed);
             match (u64::from(std::process::id()) + call) % 11 {

@@ -29,7 +29,7 @@ fn a_hook_that_fails_is_called_again_by_itself_ever_more_rarely() {
         let hand = Hand::at(NOW);
         let logs = daily(&hand)
             .on_error(|_| {})
-            .try_on_rollover(move |_, _| {
+            .try_on_finished(move |_, _| {
                 counter.fetch_add(1, Relaxed);
                 Err("never")
             })
@@ -58,7 +58,7 @@ fn a_program_that_the_hook_starts_can_be_told_to_end() {
         write_files(directory.path(), &["app.2026-11-20.log"]);
         let (sender, receiver) = channel();
         let logs = daily(&Hand::at(NOW))
-            .on_rollover(move |_, _| {
+            .on_finished(move |_, _| {
                 let status = Command::new("sh").args(["-c", "kill -TERM $$; exit 7"]).status().expect("starts");
                 sender.send(status.code()).expect("received");
             })
@@ -105,7 +105,7 @@ fn one_of_sixteen_processes_hands_over_each_file_whole() {
                 .filename_suffix("log")
                 .clock(|| common::at(second.load(Relaxed)))
                 .max_log_files(5)
-                .on_rollover(move |finished, _| {
+                .on_finished(move |finished, _| {
                     let lines = fs::read_to_string(finished).expect("read").lines().count();
                     note(&notes, &format!("{} {lines}", name(finished)));
                 })
@@ -178,7 +178,7 @@ fn state_of(finished: &Path) -> String {
 fn work_until_killed(home: &Path) {
     let (directory, notes) = (home.join("logs"), home.join("notes"));
     let logs = daily(&Hand::at(NOW))
-        .on_rollover(move |finished, _| {
+        .on_finished(move |finished, _| {
             std::thread::sleep(Duration::from_micros(200));
             note(&notes, &state_of(finished));
         })
@@ -225,7 +225,7 @@ fn each_file_is_handed_over_although_a_process_is_killed() {
             a_tick();
             let path: PathBuf = notes.clone();
             let logs = daily(&Hand::at(NOW))
-                .on_rollover(move |finished, _| note(&path, &state_of(finished)))
+                .on_finished(move |finished, _| note(&path, &state_of(finished)))
                 .build(&directory)
                 .expect("builds");
             logs.hand_over().expect("hands over");

@@ -1,16 +1,17 @@
 //! [`Appender`]: the handle that users have.
 
+mod by_hand;
+
 use crate::event::io_write::Partial;
 use crate::event::layer::PlainFields;
 use crate::event::writer::{ShortEvent, write_formatted};
-use crate::names::log_file;
 use crate::time::clock::Moment;
-use crate::upkeep::job::Job;
 use crate::write::log::Log;
-use crate::{Builder, Error, EventWriter, LogFile, Period, Stats, Timer};
+use crate::{Builder, EventWriter, Period, Rotation, Timer};
 use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tracing_core::Subscriber;
@@ -54,7 +55,7 @@ use tracing_subscriber::registry::LookupSpan;
 /// # Durability
 ///
 /// When the call that writes a line returns, the line is in the kernel's page cache. The line survives the end of the
-/// process, but not a power failure.
+/// process, but not a power failure: for that, call [`sync`](Self::sync).
 pub struct Appender {
     log: Arc<Log>,
     /// The piece of a line that `io::Write` was given, and whose rest has not come yet.
@@ -66,9 +67,45 @@ impl Appender {
         Self { log, partial: Partial::default() }
     }
 
+    /// An appender with this rotation, in UTC: `{directory}/{file_name_prefix}.2026-11-21`. It takes the arguments of
+    /// `tracing_appender::rolling::RollingFileAppender::new`, and gives the files the same names.
+    ///
+    /// # Panics
+    ///
+    /// If the directory or the file cannot be made, as tracing-appender's does. [`Builder::build`] returns an error
+    /// instead.
+    ///
+    /// ```
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = Appender::new(Rotation::NEVER, directory.path(), "app.log");
+    /// assert_eq!(logs.path(), directory.path().join("app.log"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[allow(clippy::panic, reason = "where tracing-appender panics; `Builder::build` does not")]
+    pub fn new(rotation: Rotation, directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -> Self {
+        let prefix = file_name_prefix.as_ref();
+        let Some(prefix) = prefix.to_str() else { panic!("file name prefix {prefix:?} is not UTF-8") };
+        let mut builder = Self::builder().rotation(rotation);
+        if !prefix.is_empty() {
+            builder = builder.filename_prefix(prefix);
+        }
+        match builder.build(directory) {
+            Ok(appender) => appender,
+            Err(error) => panic!("cannot start logging: {error}"),
+        }
+    }
+
     /// Options for a new appender; see [`Builder`].
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// The directory that was given to [`Builder::build`], as an absolute path. With [`Builder::date_format`] files may
+    /// stand in directories below it.
+    pub fn directory(&self) -> &Path {
+        self.log.site.pattern.directory()
     }
 
     /// The file of an event at this moment: its absolute path.
@@ -156,106 +193,6 @@ impl Appender {
             .with_timer(self.timer())
             .with_writer(self.clone())
     }
-
-    /// Removes the files that [`max_log_files`](Builder::max_log_files), [`max_age`](Builder::max_age) and
-    /// [`max_total_bytes`](Builder::max_total_bytes) do not keep. Returns how many. The appender prunes by itself at
-    /// build and after each rollover; this method is for an administrator's command. Files that a process still has
-    /// open stay and are not counted. `prune` does not [`compress`](Self::compress).
-    ///
-    /// # Errors
-    ///
-    /// * The directory cannot be read, or a file cannot be removed.
-    /// * Another process or thread has been pruning for five seconds.
-    /// * A function given to the [`Builder`], such as `clock`, calls `prune` on the thread that prunes. It is refused
-    ///   at once: [`Deadlock`](io::ErrorKind::Deadlock).
-    pub fn prune(&self) -> Result<usize, Error> {
-        self.log.do_now(Job::Prune)
-    }
-
-    /// The files of the appender's pattern that are there, the oldest first. This is for a page that shows them, and
-    /// for tests.
-    ///
-    /// # Errors
-    ///
-    /// If the directory cannot be read.
-    ///
-    /// ```
-    /// # let directory = tempfile::tempdir()?;
-    /// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
-    /// for file in logs.files()? {
-    ///     println!("{} {} bytes{}", file.path.display(), file.bytes, if file.open { ", open" } else { "" });
-    /// }
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn files(&self) -> io::Result<Vec<LogFile>> {
-        log_file::list(&self.log.site.pattern, self.log.site.clock.exact_second())
-    }
-
-    /// Compresses the finished files, as [`Builder::compress`] describes. Returns how many. The appender compresses by
-    /// itself, beside the events; this method is for a program that ends too soon for that, and for an administrator's
-    /// command.
-    ///
-    /// It runs at the lowest priority, which can take long on a busy machine. Do not call it where a supervisor waits
-    /// for the end of the process. This process lets go of its own files of ended periods. Files that another process
-    /// still has open stay plain and are not counted.
-    ///
-    /// # Errors
-    ///
-    /// * The directory cannot be read, or a file cannot be compressed. The other files are compressed all the same.
-    /// * Another process or thread has been compressing for five seconds.
-    /// * [`Deadlock`](io::ErrorKind::Deadlock), as for [`prune`](Self::prune).
-    pub fn compress(&self) -> Result<usize, Error> {
-        self.log.do_now(Job::Compress)
-    }
-
-    /// Hands the finished files over to [`on_rollover`](Builder::on_rollover). Returns how many. The appender hands
-    /// over by itself, beside the events; this method is for a program that ends too soon for that, and for an
-    /// administrator's command.
-    ///
-    /// This process lets go of its own files of ended periods. Files that another process still has open are not handed
-    /// over and not counted. With [`Builder::compress`] only archives are handed over: call
-    /// [`compress`](Self::compress) first.
-    ///
-    /// # Errors
-    ///
-    /// * The directory or the record of hand-overs cannot be read, or the hook fails. The hook is called for the other
-    ///   files all the same.
-    /// * Another process or thread has been handing over for five seconds.
-    /// * The hook calls `hand_over`. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
-    pub fn hand_over(&self) -> Result<usize, Error> {
-        self.log.do_now(Job::HandOver)
-    }
-
-    /// Looks at once whether the path of the current file still leads to the open file. If not, opens the file anew.
-    /// Also renews the links. If no file of the current period is open, opens that file. The appender looks by itself
-    /// at the first event of each second; this method is for a program that is told of a change, as a rule by SIGHUP.
-    ///
-    /// `reopen` may be called on any thread, while others log. Do not call it in a signal handler: have a thread wait
-    /// for the signal, as `signal-hook` and `tokio::signal` do.
-    ///
-    /// # Errors
-    ///
-    /// * The file cannot be opened. Lines go on into the open file, and the next try follows by itself.
-    /// * A write to the file before has been under way for a second.
-    /// * [`header`](Builder::header) or [`on_error`](Builder::on_error) calls `reopen` while its own thread opens a
-    ///   file. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
-    ///
-    /// ```
-    /// # let directory = tempfile::tempdir()?;
-    /// let logs = tracing_prefork::rolling::never(directory.path(), "app.log");
-    /// std::fs::rename(logs.path(), directory.path().join("app.log.1"))?;
-    /// logs.reopen()?;
-    /// assert!(logs.path().exists());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn reopen(&self) -> Result<(), Error> {
-        self.log.reopen()
-    }
-
-    /// The counters of this process: what it has written, lost and removed. A forked child starts at zero.
-    pub fn stats(&self) -> Stats {
-        self.log.stats()
-    }
 }
 
 impl Clone for Appender {
@@ -263,6 +200,10 @@ impl Clone for Appender {
         Self::of(self.log.clone())
     }
 }
+
+/// What a panic in the middle of an event leaves behind is whole: the state is atomic.
+impl UnwindSafe for Appender {}
+impl RefUnwindSafe for Appender {}
 
 impl fmt::Debug for Appender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

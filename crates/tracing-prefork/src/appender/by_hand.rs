@@ -1,0 +1,131 @@
+//! What a program may ask an [`Appender`] for, although the appender does it by itself.
+
+use crate::names::log_file;
+use crate::upkeep::job::Job;
+use crate::{Appender, Error, LogFile, Stats};
+use std::io;
+
+impl Appender {
+    /// Removes the files that [`max_log_files`](crate::Builder::max_log_files), [`max_age`](crate::Builder::max_age)
+    /// and [`max_total_bytes`](crate::Builder::max_total_bytes) do not keep. Returns how many. The appender prunes by
+    /// itself at build and after each rollover; this method is for an administrator's command. Files that a process
+    /// still has open stay and are not counted. `prune` does not [`compress`](Self::compress).
+    ///
+    /// # Errors
+    ///
+    /// * The directory cannot be read, or a file cannot be removed.
+    /// * Another process or thread has been pruning for five seconds.
+    /// * A function given to the [`Builder`](crate::Builder), such as `clock`, calls `prune` on the thread that prunes.
+    ///   It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    pub fn prune(&self) -> Result<usize, Error> {
+        self.log.do_now(Job::Prune)
+    }
+
+    /// The files of the appender's pattern that are there, the oldest first. This is for a page that shows them, and
+    /// for tests.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be read.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
+    /// for file in logs.files()? {
+    ///     println!("{} {} bytes{}", file.path.display(), file.bytes, if file.open { ", open" } else { "" });
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn files(&self) -> io::Result<Vec<LogFile>> {
+        log_file::list(&self.log.site.pattern, self.log.site.clock.exact_second())
+    }
+
+    /// Compresses the finished files, as [`Builder::compress`](crate::Builder::compress) describes. Returns how many.
+    /// The appender compresses by itself, beside the events; this method is for a program that ends too soon for that,
+    /// and for an administrator's command.
+    ///
+    /// It runs at the lowest priority, which can take long on a busy machine. Do not call it where a supervisor waits
+    /// for the end of the process. This process lets go of its own files of ended periods. Files that another process
+    /// still has open stay plain and are not counted.
+    ///
+    /// # Errors
+    ///
+    /// * The directory cannot be read, or a file cannot be compressed. The other files are compressed all the same.
+    /// * Another process or thread has been compressing for five seconds.
+    /// * [`Deadlock`](io::ErrorKind::Deadlock), as for [`prune`](Self::prune).
+    pub fn compress(&self) -> Result<usize, Error> {
+        self.log.do_now(Job::Compress)
+    }
+
+    /// Hands the finished files over to [`on_finished`](crate::Builder::on_finished). Returns how many. The appender
+    /// hands over by itself, beside the events; this method is for a program that ends too soon for that, and for an
+    /// administrator's command.
+    ///
+    /// This process lets go of its own files of ended periods. Files that another process still has open are not handed
+    /// over and not counted. With [`Builder::compress`](crate::Builder::compress) only archives are handed over: call
+    /// [`compress`](Self::compress) first.
+    ///
+    /// # Errors
+    ///
+    /// * The directory or the record of hand-overs cannot be read, or the hook fails. The hook is called for the other
+    ///   files all the same.
+    /// * Another process or thread has been handing over for five seconds.
+    /// * The hook calls `hand_over`. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    pub fn hand_over(&self) -> Result<usize, Error> {
+        self.log.do_now(Job::HandOver)
+    }
+
+    /// Looks at once whether the path of the current file still leads to the open file. If not, opens the file anew.
+    /// Also renews the links. If no file of the current period is open, opens that file. The appender looks by itself
+    /// at the first event of each second; this method is for a program that is told of a change, as a rule by SIGHUP.
+    ///
+    /// `reopen` may be called on any thread, while others log. Do not call it in a signal handler: have a thread wait
+    /// for the signal, as `signal-hook` and `tokio::signal` do.
+    ///
+    /// # Errors
+    ///
+    /// * The file cannot be opened. Lines go on into the open file, and the next try follows by itself.
+    /// * A write to the file before has been under way for a second.
+    /// * [`header`](crate::Builder::header) or [`on_error`](crate::Builder::on_error) calls `reopen` while its own
+    ///   thread opens a file. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::never(directory.path(), "app.log");
+    /// std::fs::rename(logs.path(), directory.path().join("app.log.1"))?;
+    /// logs.reopen()?;
+    /// assert!(logs.path().exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reopen(&self) -> Result<(), Error> {
+        self.log.reopen()
+    }
+
+    /// Returns when the lines of the open files are on the disk: those of the current file, and those of the file
+    /// before it, which stays open for some seconds. It calls `fdatasync(2)` on each of these files, and `fsync(2)` on
+    /// its directory, because a new file's name is on the disk only when its directory is. On a busy disk this takes
+    /// tenths of a second. Events of other threads go on meanwhile.
+    ///
+    /// Without `sync`, a line is in the kernel's page cache when its write returns. The line survives the end of the
+    /// process, but not a power failure.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel cannot write a file to the disk. The lines are in the file, but a power failure may take them.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// let logs = tracing_prefork::rolling::daily(directory.path(), "audit.log");
+    /// // Log the payment, and then:
+    /// logs.sync()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sync(&self) -> Result<(), Error> {
+        self.log.sync()
+    }
+
+    /// The counters of this process: what it has written, lost and removed. A forked child starts at zero.
+    pub fn stats(&self) -> Stats {
+        self.log.stats()
+    }
+}
