@@ -133,7 +133,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// 32 children of a parent that built the appender, 50 rollovers on a clock whose seconds take 40 ms, and nothing
+    /// 32 children of a parent that built the appender, 40 rollovers on a clock whose seconds take 40 ms, and nothing
     /// out of the ordinary: the others differ from it.
     #[must_use]
     pub fn plain(name: &'static str, about: &'static str) -> Self {
@@ -175,7 +175,7 @@ impl Scenario {
                 hook: None,
             },
             ticking: Ticking::Running(START, 25),
-            load: Load { rollovers: 50, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
+            load: Load { rollovers: 40, lines: 100_000, ways: Way::ALL, sizes: Sizes::Mixed, rest: Duration::ZERO },
             faults: None,
             before: None,
             needs_root: false,

@@ -235,7 +235,7 @@ fn crossing(name: &'static str, unit: Unit, seconds: u64, offset: i32) -> Scenar
     scenario.setup.pattern.unit = unit;
     scenario.setup.pattern.zone = Zone::Fixed(offset);
     // More than are asked for: the clock does not wait for processes that the machine keeps waiting.
-    scenario.load.rollovers = 40;
+    scenario.load.rollovers = 30;
     injected(scenario, seconds)
 }
 
