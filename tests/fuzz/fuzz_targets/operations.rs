@@ -1,4 +1,4 @@
-//! Any sequence of operations against the model that `cargo test --test model` uses.
+//! Any sequence of operations against the model that `cargo test --test alone model` uses.
 
 #![no_main]
 
