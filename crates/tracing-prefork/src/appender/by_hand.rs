@@ -124,6 +124,81 @@ impl Appender {
         self.log.sync()
     }
 
+    /// Lets go of the log files: closes the files that this process has open. The next event opens its file. Without an
+    /// event, the process does not keep the files from being compressed, handed over and removed by others. This is for
+    /// a parent that has logged, and only waits for its children from now on.
+    ///
+    /// In a forked child, `release` also closes the files that the child has inherited from its parent.
+    ///
+    /// The record of names stays open, so the file system cannot be unmounted (`umount(2)`, EBUSY). For that, drop all
+    /// handles of the appender.
+    ///
+    /// # Errors
+    ///
+    /// * Another thread has been in the middle of a write, or of opening a file, for a second
+    ///   ([`TimedOut`](io::ErrorKind::TimedOut)). That file stays open.
+    /// * [`header`](crate::Builder::header) or [`on_error`](crate::Builder::on_error) calls `release` while its own
+    ///   thread opens a file. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// # use std::io::Write;
+    /// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
+    /// writeln!(&logs, "the workers are started")?;
+    /// logs.release()?;
+    /// assert!(logs.files()?.iter().all(|file| !file.open));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release(&self) -> Result<(), Error> {
+        self.log.release()
+    }
+
+    /// Ends logging: [releases](Self::release) the files, and finishes the current file if no other process has it
+    /// open. All finished files are [compressed](crate::Builder::compress), and handed over to
+    /// [`on_finished`](crate::Builder::on_finished). This is for the last file of a container, or of a machine, that
+    /// ends for good. With neither of the two options, `close` is `release`.
+    ///
+    /// Call `close` in each process, when its threads have logged their last event. Whichever process is the last one
+    /// finishes the file. A forked child that has not ended has its parent's files open, until its own first event or
+    /// `release`.
+    ///
+    /// An event after `close`, or a process that is started in the same period, opens a new file of that name. When the
+    /// period is over, or at the next `close`, its lines become a further part of the archive, and the archive is
+    /// handed over again: they are late lines.
+    ///
+    /// A [link](crate::Builder::latest_symlink) to a file that `close` compresses is removed. Whoever logs next makes
+    /// the link again. The one file of [`Rotation::NEVER`](crate::Rotation::NEVER) is finished, too.
+    ///
+    /// `close` compresses at the priority of its thread, unlike [`compress`](Self::compress). If the process is killed
+    /// meanwhile, no line is lost, and the next process goes on with the work.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`release`](Self::release), [`compress`](Self::compress) and [`hand_over`](Self::hand_over). What has
+    /// failed is done by the next process that does the job.
+    ///
+    #[cfg_attr(feature = "gzip", doc = "```")]
+    #[cfg_attr(not(feature = "gzip"), doc = "```ignore")]
+    /// # let directory = tempfile::tempdir()?;
+    /// # use std::io::Write;
+    /// use tracing_prefork::{Appender, Compression, Rotation};
+    ///
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("app")
+    ///     .filename_suffix("log")
+    ///     .compress(Compression::Gzip)
+    ///     .build(directory.path())?;
+    /// writeln!(&logs, "the last line")?;
+    /// // At SIGTERM, when all threads have ended:
+    /// logs.close()?;
+    /// assert!(logs.files()?.iter().all(|file| file.compressed));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn close(&self) -> Result<(), Error> {
+        self.log.close()
+    }
+
     /// The counters of this process: what it has written, lost and removed. A forked child starts at zero.
     pub fn stats(&self) -> Stats {
         self.log.stats()

@@ -45,6 +45,8 @@ impl Builder {
         self.rotation.check()?;
         let offsets = Offsets::resolve(&self.zone)?;
         let mode = self.file_mode.map(checks::file_mode).transpose()?;
+        let directory_mode = self.directory_mode.map(checks::directory_mode).transpose()?;
+        let directory_mode = directory_mode.or(mode.map(sys::mode_of_directories));
         let (limits, min_log_files) = self.limits()?;
         let now = self.clock.moment();
         let NamesAndPattern { mut pattern, names, path } = self.names_and_pattern(directory.as_ref(), offsets, now)?;
@@ -56,7 +58,7 @@ impl Builder {
         // 2. The directory, and whose files are whose there.
         let open = |source| BuildError::Open { path: path.clone(), source };
         let process = Arc::new(Process::new().map_err(open)?);
-        sys::make_directories(pattern.directory(), mode, self.clock.now())
+        sys::make_directories(pattern.directory(), directory_mode, self.clock.now())
             .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
         let creation = sys::Creation::empty(mode, self.clock.now());
         let settle = |names| ownership::settle(&mut pattern, names, creation, now.secs);
@@ -65,12 +67,14 @@ impl Builder {
         // 3. The rooms, from the lowest to the highest.
         let reporter = Arc::new(Reporter::new(self.on_error, process.clone()).map_err(open)?);
         let renewing = ForkWiped::new().map_err(open)?;
-        let site = Arc::new(Site { pattern, presence, clock: self.clock, mode, process, reporter, renewing });
+        let site =
+            Arc::new(Site { pattern, presence, clock: self.clock, mode, directory_mode, process, reporter, renewing });
         site.clock.report_to(&site.reporter, site.directory());
         let options = upkeep::Options {
             limits,
             min_log_files,
             compression: self.compression,
+            keep_uncompressed: self.keep_uncompressed,
             priority: self.priority,
             hook: self.hook,
             links: self.links,

@@ -66,6 +66,13 @@ pub(crate) fn file_mode(mode: u32) -> Result<Mode, BuildError> {
     Ok(Mode::from_bits_truncate(mode as _))
 }
 
+pub(crate) fn directory_mode(mode: u32) -> Result<Mode, BuildError> {
+    if mode & !0o7777 != 0 || mode & 0o700 != 0o700 {
+        return Err(BuildError::DirectoryMode { mode });
+    }
+    Ok(Mode::from_bits_truncate(mode as _))
+}
+
 /// The first line of this period's file must leave room for another line. The lines of later files are checked when
 /// those files are made.
 pub(crate) fn header(header: &mut Header, max_file_bytes: u64, period: Period) -> Result<(), BuildError> {

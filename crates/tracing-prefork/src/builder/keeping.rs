@@ -179,6 +179,20 @@ impl Builder {
         Self { compression: Some(kind), ..self }
     }
 
+    /// With [`compress`](Self::compress): the `n` newest finished files stay plain, for `tail`, `grep` and `less`. What
+    /// logrotate calls `delaycompress` is 1. The current file is not counted: it is not finished.
+    ///
+    /// The hook of [`on_finished`](Self::on_finished) gets these files plain, as soon as they are finished. It is not
+    /// called for the archives that are made of them later, unless late lines have come meanwhile.
+    ///
+    /// ```
+    /// let builder = tracing_prefork::Appender::builder().keep_uncompressed(2);
+    /// # let _ = builder;
+    /// ```
+    pub fn keep_uncompressed(self, n: usize) -> Self {
+        Self { keep_uncompressed: n, ..self }
+    }
+
     /// Whether compressing runs at the lowest priority: nice 19, SCHED_IDLE and the I/O class IDLE. With `false` it
     /// runs at the priority of the program.
     ///

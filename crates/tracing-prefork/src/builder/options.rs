@@ -25,10 +25,12 @@ use std::time::{Duration, SystemTime};
 /// | [`max_file_bytes`](Self::max_file_bytes) | no limit: one file a period |
 /// | [`min_log_files`](Self::min_log_files) | a full disk costs lines, not files |
 /// | [`compress`](Self::compress) | finished files stay plain |
+/// | [`keep_uncompressed`](Self::keep_uncompressed) | with `compress`, no finished file stays plain |
 /// | [`background_priority`](Self::background_priority) | compressing runs at the lowest priority, unless a seccomp filter is on |
 /// | [`lock_writes`](Self::lock_writes) | no |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 without the bits of the umask |
+/// | [`directory_mode`](Self::directory_mode) | what goes with `file_mode`, or 0777 without the bits of the umask |
 /// | [`header`](Self::header) | none |
 /// | [`on_finished`](Self::on_finished), [`try_on_finished`](Self::try_on_finished) | none |
 /// | [`on_error`](Self::on_error) | a line on standard error |
@@ -61,10 +63,12 @@ pub struct Builder {
     pub(super) max_file_bytes: Option<u64>,
     pub(super) min_log_files: Option<usize>,
     pub(super) compression: Option<Compression>,
+    pub(super) keep_uncompressed: usize,
     pub(super) priority: Priority,
     pub(super) lock_writes: bool,
     pub(super) links: Vec<Link>,
     pub(super) file_mode: Option<u32>,
+    pub(super) directory_mode: Option<u32>,
     pub(super) header: Option<Header>,
     pub(super) hook: Option<Hook>,
     pub(super) clock: Clock,
@@ -85,10 +89,12 @@ impl Default for Builder {
             max_file_bytes: None,
             min_log_files: None,
             compression: None,
+            keep_uncompressed: 0,
             priority: Priority::default(),
             lock_writes: false,
             links: Vec::new(),
             file_mode: None,
+            directory_mode: None,
             header: None,
             hook: None,
             clock: Clock::default(),
@@ -202,10 +208,24 @@ impl Builder {
 
     /// The exact permissions of new files, whatever the umask: `0o660` for two users who share a group.
     ///
-    /// A file has these permissions from the moment it exists. The owner must be able to read and write. A directory
-    /// that is made for the files has the permissions that go with them, whatever the umask: `0o770` with `0o660`.
+    /// A file has these permissions from the moment it exists. The owner must be able to read and write. Directories
+    /// that are made for the files have the permissions that go with them, unless
+    /// [`directory_mode`](Self::directory_mode) says otherwise.
     pub fn file_mode(self, mode: u32) -> Self {
         Self { file_mode: Some(mode), ..self }
+    }
+
+    /// The exact permissions of new directories, whatever the umask: of the log directory and those above it, if
+    /// [`build`](Self::build) makes them, and of those that [`date_format`](Self::date_format) needs. Directories that
+    /// are there keep their permissions.
+    ///
+    /// The owner must be able to read, write and search. The set-group-ID bit may be given (`0o2770`), and a directory
+    /// that has the bit from the directory above keeps it (`mkdir(2)`).
+    ///
+    /// Without this option, each read bit of [`file_mode`](Self::file_mode) brings its execute bit: `0o770` with
+    /// `0o660`. With neither option, the mode is 0777 without the bits of the umask.
+    pub fn directory_mode(self, mode: u32) -> Self {
+        Self { directory_mode: Some(mode), ..self }
     }
 
     /// Gives each new file its first line: the names of columns, for example. A file appears together with its first

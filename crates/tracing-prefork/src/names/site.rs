@@ -21,6 +21,8 @@ pub(crate) struct Site {
     pub(crate) clock: Clock,
     /// The permissions of new files.
     pub(crate) mode: Option<Mode>,
+    /// The permissions of new directories.
+    pub(crate) directory_mode: Option<Mode>,
     pub(crate) process: Arc<Process>,
     pub(crate) reporter: Arc<Reporter>,
     /// The turn of the thread that makes the record of names again.

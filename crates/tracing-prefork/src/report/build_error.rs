@@ -45,6 +45,12 @@ pub enum BuildError {
         /// What was given.
         mode: u32,
     },
+    /// The permissions do not let the owner read, write and search a directory, or have bits that are no permissions.
+    #[non_exhaustive]
+    DirectoryMode {
+        /// What was given.
+        mode: u32,
+    },
     /// A text that names no rotation, or a combination that means nothing.
     #[non_exhaustive]
     Rotation {
@@ -128,6 +134,13 @@ impl fmt::Display for BuildError {
                     f,
                     "file_mode({mode:#o}, in decimal {mode}): expected at most 0o777, with the owner's rights to read \
                      and write (0o600)"
+                )
+            }
+            Self::DirectoryMode { mode } => {
+                write!(
+                    f,
+                    "directory_mode({mode:#o}, in decimal {mode}): expected at most 0o7777, with the owner's rights to \
+                     read, write and search (0o700)"
                 )
             }
             Self::Rotation { value, reason } => write!(f, "rotation {value:?}: {reason}"),

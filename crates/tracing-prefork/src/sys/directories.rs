@@ -13,23 +13,22 @@ use std::time::SystemTime;
 
 /// Makes a directory, and those above it that are not there.
 ///
-/// If a mode of log files is given, each new directory has the mode that goes with it, whatever the umask: users who
-/// may read the files may search the directory. A directory gets its name when it has its mode, so that no process of
-/// another user finds it closed.
-pub(crate) fn make_directories(path: &Path, file_mode: Option<Mode>, now: SystemTime) -> io::Result<()> {
+/// If a mode is given, each new directory has it, whatever the umask. A directory gets its name when it has its mode.
+/// So no process of another user finds it closed.
+pub(crate) fn make_directories(path: &Path, mode: Option<Mode>, now: SystemTime) -> io::Result<()> {
     match is_directory(path) {
         Ok(true) => return Ok(()),
         Ok(false) => return Err(Errno::ENOTDIR.into()),
         Err(error) if error.kind() == NotFound => {}
         Err(error) => return Err(error),
     }
-    let make = || match file_mode {
-        Some(file_mode) => make(path, of_directories(file_mode), now),
+    let make = || match mode {
+        Some(mode) => make(path, mode, now),
         None => unless_there(path, mkdir(path, ALL).map_err(io::Error::from)),
     };
     match (make(), path.parent()) {
         (Err(error), Some(above)) if error.kind() == NotFound && above != Path::new("") => {
-            make_directories(above, file_mode, now)?;
+            make_directories(above, mode, now)?;
             make()
         }
         (made, _) => made,
@@ -44,8 +43,9 @@ fn unless_there(path: &Path, made: io::Result<()>) -> io::Result<()> {
     made.or_else(|error| if is_directory(path).unwrap_or(false) { Ok(()) } else { Err(error) })
 }
 
-/// The mode of directories: each read bit brings its execute bit, so `0o770` for `0o660`.
-fn of_directories(file_mode: Mode) -> Mode {
+/// The mode of the directories that go with log files of this mode: whoever may read a file may search its directory.
+/// Each read bit brings its execute bit: `0o770` for `0o660`.
+pub(crate) fn mode_of_directories(file_mode: Mode) -> Mode {
     Mode::from_bits_truncate(file_mode.bits() | (file_mode.bits() & 0o444) >> 2)
 }
 
@@ -59,7 +59,8 @@ fn make(path: &Path, mode: Mode, now: SystemTime) -> io::Result<()> {
     unless_there(path, named)
 }
 
-/// Sets the mode, and keeps the bit that gives the directory's group to new files in it.
+/// Sets the mode. A directory keeps the set-group-ID bit that it has from the directory above (`mkdir(2)`), as with
+/// `chmod(1)`: the bit gives the directory's group to new files.
 fn set_mode(directory: &Path, mode: Mode) -> Result<(), Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let directory = open(directory, flags, Mode::empty())?;

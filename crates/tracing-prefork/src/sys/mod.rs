@@ -36,7 +36,7 @@ mod zero_is_empty;
 
 pub(crate) use at_fork::watch_forks;
 pub(crate) use descriptor::{Descriptor, append};
-pub(crate) use directories::make_directories;
+pub(crate) use directories::{make_directories, mode_of_directories};
 pub(crate) use directory::Directory;
 pub(crate) use entries::{Entry, entries, set_modified, unlink};
 pub(crate) use files::{Creation, LeaseWanted, Mode, Opened, Removal, claim_and_remove, hold, is_held, open_log};

@@ -8,7 +8,9 @@ use crate::sys::{Creation, FinishedFile, JobLock};
 use crate::upkeep::age;
 use crate::upkeep::hand_over_record::{self, HandOverRecord, Mark, Version, Writer};
 use crate::upkeep::hook::Hook;
+use crate::upkeep::occasion::Occasion;
 use crate::upkeep::outcome::Outcome;
+use crate::upkeep::over::Over;
 use crate::upkeep::prune;
 use crate::upkeep::queue::Stage;
 use std::io;
@@ -20,8 +22,9 @@ pub(crate) struct HandOver<'a> {
     pub(crate) pattern: &'a Pattern,
     pub(crate) hook: &'a Hook,
     pub(crate) turn: &'a JobLock,
-    /// Somebody has called `hand_over()`: the hook is also called for files on which it failed a moment ago.
-    pub(crate) by_hand: bool,
+    pub(crate) occasion: Occasion,
+    /// How many of the newest finished files stay plain.
+    pub(crate) keep_uncompressed: usize,
     pub(crate) now: i64,
 }
 
@@ -47,7 +50,7 @@ impl HandOver<'_> {
         let files = listing.found.into_iter().filter(|found| found.is_file);
         let mut files: Vec<_> = files.filter_map(|found| Some((found.file()?, found))).collect();
         files.sort_by_key(|(place, _)| place.order());
-        let places: Vec<_> = files.iter().map(|(place, _)| *place).collect();
+        let over = Over::new(files.iter().map(|(place, _)| *place), self.now, self.occasion == Occasion::Closing);
 
         // 2. The record of hand-overs. Without the record the hook cannot be called.
         let mut written = match self.open_record(record, creation, files.len()) {
@@ -62,7 +65,7 @@ impl HandOver<'_> {
 
         // 3. Each finished file, together with its archives.
         for same in files.chunk_by(|(one, _), (other, _)| one == other) {
-            if prune::is_over(same[0].0, &places, self.now) && !self.offer_all(&mut written, same, &mut outcome) {
+            if over.has(same[0].0) && !self.offer_all(&mut written, same, &over, &mut outcome) {
                 return Ok(outcome);
             }
         }
@@ -83,9 +86,11 @@ impl HandOver<'_> {
     }
 
     /// Offers the hook a file and its archives. `false`: the turn is lost, and all ends here.
-    fn offer_all(&self, written: &mut Writer, same: &[(Place, Found)], outcome: &mut Outcome) -> bool {
+    fn offer_all(&self, written: &mut Writer, same: &[(Place, Found)], over: &Over, outcome: &mut Outcome) -> bool {
         // Where files are compressed, a plain file soon becomes an archive, or, if it has late lines, a part of one.
-        let awaits_archive = self.pattern.archives && same.iter().any(|(_, found)| found.place.is_some());
+        let stays_plain = over.is_among_newest(same[0].0, self.keep_uncompressed);
+        let is_plain = same.iter().any(|(_, found)| found.place.is_some());
+        let awaits_archive = self.pattern.archives && is_plain && !stays_plain;
         for (place, found) in same {
             match self.offer(written, found, *place, awaits_archive) {
                 Ok(Offered::Before) => continue,
@@ -130,7 +135,9 @@ impl HandOver<'_> {
     fn settled(&self, record: &HandOverRecord, found: &Found, version: Version) -> Option<Offered> {
         match Stage::of(record, &found.name, version) {
             Stage::Done => Some(Offered::Before),
-            Stage::Called(line) if !self.by_hand && !line.is_due(self.now) => Some(Offered::NotYet),
+            Stage::Called(line) if self.occasion == Occasion::Schedule && !line.is_due(self.now) => {
+                Some(Offered::NotYet)
+            }
             Stage::Called(_) | Stage::New => None,
         }
     }

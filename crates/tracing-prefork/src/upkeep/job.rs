@@ -2,17 +2,19 @@
 //! says when. `prune` says which files may go, `compress` how a file becomes an archive, `hand_over` what the user's
 //! hook is given.
 
-use crate::names::listing::Disputed;
+use crate::names::listing::{self, Disputed, Found, Listing};
 use crate::names::site::Site;
 use crate::process::user_code;
 use crate::report::{Error, Operation};
-use crate::sys::{self, Holder, JobLock, Refused};
+use crate::sys::{self, Holder, JobLock, Priority, Refused};
+use crate::upkeep::compress::Compress;
 use crate::upkeep::hand_over::HandOver;
 use crate::upkeep::hand_over_record::HandOverRecord;
+use crate::upkeep::occasion::Occasion;
 use crate::upkeep::outcome::Outcome;
 use crate::upkeep::queue::Queue;
 use crate::upkeep::schedule::EACH_MINUTE;
-use crate::upkeep::{Upkeep, compress, prune, refusals};
+use crate::upkeep::{Options, Upkeep, prune, refusals};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -160,7 +162,7 @@ impl Upkeep {
     fn do_job(&self, job: Job, turn: JobLock, at: i64) -> bool {
         // 1. The job. The turn ends before anybody is told, since whoever is told may call the appender.
         let at_work = turn.at_work();
-        let outcome = self.run(job, &turn, false, at);
+        let outcome = self.run(job, &turn, Occasion::Schedule, at);
         drop(at_work);
         drop(turn);
         let mut outcome = match outcome {
@@ -190,7 +192,7 @@ impl Upkeep {
 
     /// Does a job in place, for a caller who waits for it. Waits for others who have the turn. A file that this process
     /// has open only until its next event is finished, so the process is to `let_go` of it first.
-    pub(crate) fn do_now(&self, job: Job, let_go: impl FnOnce(i64)) -> Result<usize, Error> {
+    pub(crate) fn do_now(&self, job: Job, occasion: Occasion, let_go: impl FnOnce(i64)) -> Result<usize, Error> {
         if !self.has(job) {
             return Ok(0);
         }
@@ -213,7 +215,7 @@ impl Upkeep {
         if job != Job::Prune {
             let_go(at);
         }
-        let outcome = self.run(job, &turn, true, at);
+        let outcome = self.run(job, &turn, occasion, at);
         drop(at_work);
         drop(turn);
         // 3. Report what is no failure, and answer the caller.
@@ -223,15 +225,14 @@ impl Upkeep {
         failed.map_or(Ok(done), |(path, failed)| Err(error(&path, failed)))
     }
 
-    /// Runs a job in its turn, and counts the files. `by_hand`: somebody has called `hand_over()`, so files on which
-    /// the hook failed a moment ago come too.
-    fn run(&self, job: Job, turn: &JobLock, by_hand: bool, at: i64) -> io::Result<Outcome> {
+    /// Runs a job in its turn, and counts the files.
+    fn run(&self, job: Job, turn: &JobLock, occasion: Occasion, at: i64) -> io::Result<Outcome> {
         self.site.look_at_record();
         let counters = self.site.counters();
         let (outcome, counter) = match job {
             Job::Prune | Job::PruneTried => (self.prune(job == Job::PruneTried, at)?, &counters.files_pruned),
-            Job::Compress => (self.compress(turn, at)?, &counters.files_compressed),
-            Job::HandOver => (self.hand_over(turn, by_hand, at)?, &counters.files_handed_over),
+            Job::Compress => (self.compress(turn, occasion, at)?, &counters.files_compressed),
+            Job::HandOver => (self.hand_over(turn, occasion, at)?, &counters.files_handed_over),
         };
         counter.fetch_add(outcome.done as u64, Relaxed);
         Ok(outcome)
@@ -244,15 +245,22 @@ impl Upkeep {
         prune::prune(pattern, &self.options.links, &self.options.limits, queue.as_ref(), clock, at)
     }
 
-    fn compress(&self, turn: &JobLock, at: i64) -> io::Result<Outcome> {
+    fn compress(&self, turn: &JobLock, occasion: Occasion, now: i64) -> io::Result<Outcome> {
         let Site { pattern, clock, .. } = &*self.site;
-        let Some(kind) = self.options.compression else { return Ok(Outcome::default()) };
-        compress::compress_finished(pattern, &self.options.links, kind, self.options.priority, clock, turn, at)
+        let Options { compression: Some(kind), links, keep_uncompressed, priority, .. } = &self.options else {
+            return Ok(Outcome::default());
+        };
+        let closing = occasion == Occasion::Closing;
+        // Whoever closes is waited for.
+        let priority = if closing { Priority::Usual } else { *priority };
+        let keep = *keep_uncompressed;
+        Compress { pattern, links, kind: *kind, keep, priority, clock, turn, closing, now }.run()
     }
 
-    fn hand_over(&self, turn: &JobLock, by_hand: bool, now: i64) -> io::Result<Outcome> {
+    fn hand_over(&self, turn: &JobLock, occasion: Occasion, now: i64) -> io::Result<Outcome> {
         let Some(hook) = &self.options.hook else { return Ok(Outcome::default()) };
-        let hand_over = HandOver { pattern: &self.site.pattern, hook, turn, by_hand, now };
+        let keep_uncompressed = self.options.keep_uncompressed;
+        let hand_over = HandOver { pattern: &self.site.pattern, hook, turn, occasion, keep_uncompressed, now };
         let outcome = hand_over.run(&self.record_path(), self.site.creation());
         if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
             self.note_refusal(now);
@@ -260,6 +268,18 @@ impl Upkeep {
             self.report_unless_gone(Operation::OnFinished, &self.refusals_path(), error);
         }
         outcome
+    }
+
+    /// Whether a process may write to a current file. If nobody can tell, somebody may.
+    pub(crate) fn is_current_file_held(&self) -> bool {
+        let Site { pattern, clock, .. } = &*self.site;
+        let now = clock.exact_second();
+        let is_current = |found: &Found| found.place.is_some_and(|place| place.span.contains(now));
+        let held = |listing: Listing| {
+            let mut current = listing.found.into_iter().filter(is_current);
+            current.any(|found| sys::is_held(&found.path))
+        };
+        listing::list(pattern, now).map_or(true, held)
     }
 
     /// What retention asks of the hook.

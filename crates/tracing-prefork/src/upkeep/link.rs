@@ -223,6 +223,14 @@ impl Link {
         }
     }
 
+    /// Removes the link, whose file is gone.
+    pub(crate) fn remove(&self, pattern: &Pattern) -> io::Result<()> {
+        match sys::unlink(&pattern.directory().join(&self.name)) {
+            Err(error) if error.kind() == NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
     fn replace(&self, path: &Path, target: &LogPath, now: SystemTime) -> io::Result<()> {
         // Keeps the file until the link is there. Then whoever prunes sees the link.
         let _held = if self.is_hard() { sys::hold(target)? } else { None };

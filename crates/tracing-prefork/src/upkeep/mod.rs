@@ -4,6 +4,7 @@
 //! writes a line.
 
 pub(crate) mod age;
+mod archiving;
 pub(crate) mod busy;
 pub(crate) mod compress;
 pub(crate) mod compression;
@@ -17,7 +18,9 @@ pub(crate) mod link;
 pub(crate) mod link_note;
 pub(crate) mod link_target;
 pub(crate) mod note;
+pub(crate) mod occasion;
 pub(crate) mod outcome;
+pub(crate) mod over;
 pub(crate) mod prune;
 pub(crate) mod queue;
 pub(crate) mod refusals;
@@ -55,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) limits: Limits,
     pub(crate) min_log_files: Option<NonZeroUsize>,
     pub(crate) compression: Option<Compression>,
+    /// How many of the newest finished files stay plain.
+    pub(crate) keep_uncompressed: usize,
     pub(crate) priority: Priority,
     pub(crate) hook: Option<Hook>,
     pub(crate) links: Vec<Link>,

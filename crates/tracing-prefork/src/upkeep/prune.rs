@@ -11,6 +11,7 @@ use crate::time::clock::{Clock, system_time};
 use crate::upkeep::age::{self, ABANDONED};
 use crate::upkeep::link::Link;
 use crate::upkeep::outcome::Outcome;
+use crate::upkeep::over::Over;
 use crate::upkeep::queue::{Queue, Waits};
 use std::fs;
 use std::io;
@@ -155,21 +156,11 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, no
     let ahead = future.first().map(|file| file.path.clone());
     // 3. Those that are over and beyond a limit.
     let count = limits.surplus(&files);
-    let places: Vec<_> = files.iter().map(|file| file.place).collect();
-    let goes = |(index, file): &(usize, Kept)| {
-        is_over(file.place, &places, now) && (*index < count || limits.is_aged(file, now))
-    };
+    let over = Over::new(files.iter().map(|file| file.place), now, false);
+    let goes = |(index, file): &(usize, Kept)| over.has(file.place) && (*index < count || limits.is_aged(file, now));
     let surplus = files.into_iter().enumerate().filter(goes).map(|(_, file)| file);
     let files = surplus.chain(future.into_iter().filter(|file| age::has_rested_in_future(&file.path))).collect();
     Ok(Surplus { files, ahead, unreadable, disputed })
-}
-
-/// Whether a file is over: its period has ended, or the period's next file has begun. `places`: those of all files, in
-/// their order.
-pub(crate) fn is_over(place: Place, places: &[Place], now: i64) -> bool {
-    let next = places.partition_point(|other| other.order() <= place.order());
-    let followed = places.get(next).is_some_and(|next| next.span == place.span);
-    place.span.end <= now || place.span.start <= now && followed
 }
 
 /// Removes a file, unless somebody holds it, or it is needed. `regardless`: whether it goes although somebody holds it.

@@ -5,6 +5,7 @@ pub(crate) mod file_lease;
 pub(crate) mod header;
 pub(crate) mod in_flight;
 pub(crate) mod lease;
+mod letting_go;
 pub(crate) mod locked;
 pub(crate) mod log;
 pub(crate) mod next_file;

@@ -62,7 +62,7 @@ impl Log {
 
     /// No error if others change the directories meanwhile: the next try to open the file makes them again.
     fn make_directories_of(&self, path: &LogPath) -> io::Result<()> {
-        match sys::make_directories(path.directory(), self.site.mode, self.site.clock.now()) {
+        match sys::make_directories(path.directory(), self.site.directory_mode, self.site.clock.now()) {
             // A pruner has removed a directory, which was empty, before the next one was made in it. Or somebody has
             // moved a directory away, although another process has made a file in it.
             Err(error) if matches!(error.kind(), NotFound | AlreadyExists | DirectoryNotEmpty) => Ok(()),

@@ -8,7 +8,6 @@ use crate::Error;
 use crate::process::user_code;
 use crate::report::Operation;
 use crate::sys::{self, PATIENCE};
-use crate::upkeep::job::Job;
 use crate::upkeep::schedule::GRACE;
 use crate::write::log::Log;
 use crate::write::rollover::Rolled;
@@ -150,16 +149,5 @@ impl Log {
     pub(crate) fn file_was_opened(self: &Arc<Self>, at: i64) {
         self.site.look_at_record();
         self.upkeep.file_was_opened(self.current(at));
-    }
-
-    /// Prunes, compresses or hands over in place. A file of an ended period that only this process has open counts as
-    /// finished.
-    pub(crate) fn do_now(&self, job: Job) -> Result<usize, Error> {
-        self.upkeep.do_now(job, |at| {
-            if let Some(rolling) = self.slots.try_roll() {
-                rolling.let_go_of_ended(at, at, GRACE);
-                rolling.give_leases_back(at, GRACE);
-            }
-        })
     }
 }

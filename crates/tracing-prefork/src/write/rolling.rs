@@ -181,6 +181,19 @@ impl Rolling<'_> {
         [0, 1].into_iter().filter(|slot| was_open(*slot) && self.close(*slot)).count() > 0
     }
 
+    /// Closes both slots and their files, so that the next event opens its file. Also closes what a forked child has
+    /// inherited. `false`: a writer is in the middle of a write, and its file stays open.
+    pub(crate) fn release(&self) -> bool {
+        let release = |slot: usize| {
+            let is_closed = self.close(slot);
+            if is_closed {
+                self.slots.descriptors[slot].release();
+            }
+            is_closed
+        };
+        [0, 1].map(release) == [true; 2]
+    }
+
     /// As [`close`](Self::close), for a slot to which others write without a pause: gives writers 30 ms to finish.
     fn drain(&self, slot: usize) -> bool {
         let is_unused = || self.state.in_flight.is_unused(slot).then_some(());

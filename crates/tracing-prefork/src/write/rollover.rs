@@ -67,7 +67,7 @@ impl Log {
 
     /// At the first event of a forked child, finds out whether libc knows of the fork. A child of libc's `fork` shares
     /// no table of descriptors with its parent.
-    fn look_at_fork(&self) {
+    pub(crate) fn look_at_fork(&self) {
         if let Some(fork) = self.site.process.look_at_fork() {
             if fork == Fork::Bare && sys::shares_descriptors() {
                 self.slots.disown();

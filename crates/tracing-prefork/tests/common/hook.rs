@@ -36,3 +36,12 @@ pub(crate) fn note(path: &Path, text: &str) {
     let mut notes = File::options().append(true).create(true).open(path).expect("opens");
     notes.write_all(format!("{text}\n").as_bytes()).expect("noted");
 }
+
+/// Daily files. The hook notes the name of each finished file, and its size.
+pub(crate) fn noting(hand: &Hand, notes: &Path) -> Builder {
+    let notes = notes.to_owned();
+    daily(hand).on_finished(move |finished, _| {
+        let bytes = finished.metadata().expect("there").len();
+        note(&notes, &format!("{} {bytes}", name(finished)));
+    })
+}

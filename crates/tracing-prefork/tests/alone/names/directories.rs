@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::mpsc;
-use tracing_prefork::{Error, Operation, Rotation};
+use tracing_prefork::{Builder, Error, Operation, Rotation};
 
 use crate::common;
 use crate::common::directories::BY_MONTH;
@@ -147,6 +147,25 @@ fn directories_have_the_mode_of_their_files_at_any_umask() {
             for made in ["", "2026", "2026/11"] {
                 let mode = fs::metadata(directory.join(made)).expect("there").mode() & 0o7777;
                 assert_eq!(mode, expected, "{made}: {mode:o}, not {expected:o}, at {umask:03o} {file_mode:o}");
+            }
+        }
+    });
+}
+
+#[test]
+fn directories_have_a_mode_of_their_own_at_any_umask() {
+    alone(|home| {
+        for (number, (umask, file_mode, mode)) in
+            [(0o077, None, 0o755), (0o022, Some(0o600), 0o2775), (0, Some(0o666), 0o700)].into_iter().enumerate()
+        {
+            nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(umask));
+            let above = home.join(number.to_string());
+            let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).directory_mode(mode);
+            let builder = file_mode.into_iter().fold(builder, Builder::file_mode);
+            drop(builder.build(above.join("logs")).expect("builds"));
+            for made in ["", "logs", "logs/2026", "logs/2026/11"] {
+                let found = fs::metadata(above.join(made)).expect("there").mode() & 0o7777;
+                assert_eq!(found, mode, "{made}: {found:o}, not {mode:o}, at {umask:03o}");
             }
         }
     });

@@ -1,3 +1,6 @@
+mod closing;
+#[cfg(any(feature = "gzip", feature = "zstd"))]
+mod closing_kills;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compress;
 #[cfg(any(feature = "gzip", feature = "zstd"))]

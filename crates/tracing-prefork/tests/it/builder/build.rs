@@ -37,6 +37,9 @@ fn numbers_out_of_range_are_refused_with_the_number() {
     says(&refused(builder().max_log_files(0)), &["max_log_files(0)", "1"]);
     says(&refused(builder().file_mode(0o440)), &["0o440", "0o600"]);
     says(&refused(builder().file_mode(0o4660)), &["0o4660"]);
+    says(&refused(builder().directory_mode(0o670)), &["directory_mode(0o670", "0o700"]);
+    says(&refused(builder().directory_mode(775)), &["directory_mode(0o1407, in decimal 775)", "0o700"]);
+    says(&refused(builder().directory_mode(0o10700)), &["0o10700", "0o7777"]);
     says(&refused(builder().zone(Zone::Fixed(86_400))), &["86400", "24 hours"]);
     says(&refused(builder().zone(Zone::Fixed(90))), &["Fixed(90)", "whole number of minutes"]);
 }

@@ -1,3 +1,4 @@
+mod closing;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compress;
 #[cfg(any(feature = "gzip", feature = "zstd"))]

@@ -1,0 +1,133 @@
+//! [`Operation`]: what an appender was doing when it failed, and what its report says.
+
+use std::fmt;
+#[cfg(doc)]
+use std::io;
+
+/// What an appender was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Writing a line. The line is lost, and its caller was told so.
+    Write,
+    /// Opening the file of a new period. No line is lost: lines go on into the file before it.
+    Rollover,
+    /// Finding the open file where it was. There are two cases:
+    ///
+    /// * Somebody has renamed, removed or replaced the file. The error is [`io::ErrorKind::NotFound`] if nothing had
+    ///   the file's name, else [`io::ErrorKind::AlreadyExists`]. A new file was opened under the name. Lines of up to a
+    ///   second before are in the other file.
+    /// * The program has closed the appender's descriptor (`EBADF`). The file was opened again.
+    Reopen,
+    /// Taking the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written
+    /// without the lock until it is free.
+    Lock,
+    /// Taking the lock that tells other processes that the file is in use. The kernel refuses it (ENOLCK, for example).
+    /// The appender asks again each second. Until it has the lock, another process may prune the file while lines are
+    /// written; if so, lines go on into a new file.
+    Lease,
+    /// Removing old files. They stay until the next time.
+    Retention,
+    /// Renewing the link to the latest file. The link stays as it was.
+    Link,
+    /// Compressing a finished file. The file stays plain until the next time.
+    Compression,
+    /// Handing a finished file over to [`on_finished`](crate::Builder::on_finished). The hook has failed or panicked,
+    /// or could not be called. It is called again for the file.
+    OnFinished,
+    /// Bringing lines onto the disk by [`Appender::sync`](crate::Appender::sync). The lines are in the file, but a
+    /// power failure may take them.
+    Sync,
+    /// Letting go of the open files by [`Appender::release`](crate::Appender::release) or
+    /// [`close`](crate::Appender::close). The files stay open, and logging goes on.
+    Release,
+    /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file
+    /// begins without its first line. After a panic of [`clock`](crate::Builder::clock) the event has the system's
+    /// time. (A panic of [`on_error`](crate::Builder::on_error) is written to standard error, with the failure that
+    /// `on_error` was told of.)
+    UserCode,
+    /// Telling the appender's files from those of others. There are three cases:
+    ///
+    /// * Files that were there when the appender was built, and that do not fit, are left alone for ever.
+    /// * Files that another program at work could have made, too, because only the rotation or the zone differs, are
+    ///   left alone until that program ends.
+    /// * The hidden record of names could not be written.
+    Names,
+}
+
+impl Operation {
+    /// A short name for metrics and filters, such as `"write"` or `"user_code"`: the name of the variant in snake case.
+    ///
+    /// ```
+    /// assert_eq!(tracing_prefork::Operation::UserCode.as_str(), "user_code");
+    /// ```
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Rollover => "rollover",
+            Self::Reopen => "reopen",
+            Self::Lock => "lock",
+            Self::Lease => "lease",
+            Self::Retention => "retention",
+            Self::Link => "link",
+            Self::Compression => "compression",
+            Self::OnFinished => "on_finished",
+            Self::Sync => "sync",
+            Self::Release => "release",
+            Self::UserCode => "user_code",
+            Self::Names => "names",
+        }
+    }
+
+    /// The number of variants: one more than the index of the last one.
+    pub(super) const COUNT: usize = Self::Names as usize + 1;
+
+    pub(super) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The text of a report before the path, and behind the error: what failed, and what happens next.
+    pub(super) fn sentence(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Write => {
+                ("cannot write to", "the line is lost and its caller was told so; the next line is tried as usual")
+            }
+            Self::Rollover => {
+                ("cannot open", "lines go on into the file before it; the next try follows within seconds")
+            }
+            Self::Reopen => (
+                "had to reopen",
+                "somebody has renamed, removed or replaced the file, and lines go into a new one of its name; or the \
+                 program has closed its descriptor, and it is opened again",
+            ),
+            Self::Lease => (
+                "cannot hold a lock on",
+                "another process may take the file for unused, and prune it; the next try follows within a second",
+            ),
+            Self::Lock => ("cannot lock", "lines are written without the lock until it can be had again"),
+            Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
+            Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
+            Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
+            Self::OnFinished => (
+                "cannot hand over",
+                "files wait for on_finished, which is called again after some seconds, and then at least once an hour",
+            ),
+            Self::Sync => ("cannot sync", "the lines are in the file, but a power failure may take them"),
+            Self::Release => ("cannot let go of", "the file stays open, and logging goes on"),
+            Self::Names => {
+                ("cannot claim", "files that are not surely the appender's are left alone, and logging goes on")
+            }
+            Self::UserCode => (
+                "cannot use the program's own code for",
+                "no line is lost: a file begins without its first line, an event has the system's time",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
