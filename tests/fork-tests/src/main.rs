@@ -89,9 +89,12 @@ struct Run {
     /// Lines that all lasting threads write together, at least; 0: as many as the time allows.
     #[arg(long)]
     lines: Option<u64>,
-    /// `max_log_files` of the appender.
+    /// `max_log_files` of the appender, and of the peer. Lines of older files, which may go, do not count as lost.
     #[arg(long)]
     max_log_files: Option<usize>,
+    /// Without the links of the scenario.
+    #[arg(long)]
+    no_link: bool,
     /// Ways in which lines are handed over.
     #[arg(long, value_delimiter = ',')]
     ways: Option<Vec<Way>>,
@@ -131,9 +134,9 @@ struct Run {
     /// Lines of at most 256 B of padding.
     #[arg(long)]
     short: bool,
-    /// Gives the same load to `tracing_appender::rolling`, with a link and `max_log_files(2)`, on a clock that runs 60
-    /// times as fast where a rollover a second is asked for: it rolls over once a minute at most. The exit code is 1 if
-    /// it loses anything; the files of the run are kept only where `--dir` is given.
+    /// Gives the same load to `tracing_appender::rolling`, with the same limit on files and the same symbolic link. It
+    /// rolls over once a minute at most: where a rollover a second is asked for, its clock runs 60 times as fast. The
+    /// exit code is 1 if anything is wrong; the files of the run are kept only where `--dir` is given.
     #[arg(long)]
     peer: bool,
     /// Gives the same load to one of the harness's own simple writers.
@@ -194,10 +197,14 @@ impl Run {
         if let Some(habit) = self.habit {
             scenario = scenario.for_simple(habit);
         }
+        if self.no_link {
+            (scenario.setup.latest_symlink, scenario.setup.latest_hard_link) = (None, None);
+        }
         if self.peer {
             scenario = scenario.for_peer();
         }
         scenario.setup.max_log_files = self.max_log_files.or(scenario.setup.max_log_files);
+        scenario.prunes |= self.max_log_files.is_some();
         Ok(scenario)
     }
 

@@ -200,27 +200,19 @@ impl Scenario {
         self
     }
 
-    /// The same for `tracing_appender::rolling`: it rolls over once a minute at the shortest, so the
-    /// clock runs 60 times as fast, and it keeps two files.
+    /// The same for `tracing_appender::rolling`, with the same limit on files and the same symbolic link. It takes no
+    /// clock but the system's, and rolls over once a minute at the shortest: for a rollover a second the clock runs 60
+    /// times as fast.
     #[must_use]
     pub fn for_peer(mut self) -> Self {
         self.subject = Subject::Peer;
         if self.is_attack() {
-            // It is compared for what it does under this one fault; it takes no clock but the system's.
+            // It is compared for what it does under this one fault.
             if let Ticking::Running(_, rate) = self.ticking {
                 self.ticking = Ticking::System { speed: rate };
             }
-            if self.setup.pattern.unit == Unit::Secondly {
-                self.setup.pattern.unit = Unit::Minutely;
-                self.ticking = Ticking::System { speed: 60 };
-            }
-            self.setup.latest_hard_link = None;
             self.load.ways = &[Way::Direct];
-            return self;
         }
-        self.prunes = true;
-        self.setup.max_log_files = Some(2);
-        self.setup.latest_symlink = Some("app.log");
         self.setup.latest_hard_link = None;
         if self.setup.pattern.unit == Unit::Secondly {
             self.setup.pattern.unit = Unit::Minutely;

@@ -25,3 +25,12 @@ fn foreign_files_survive_where_names_have_no_suffix() {
     run.is_right(5, 20, 1000);
     assert_eq!(run.count("files"), 2);
 }
+
+#[test]
+fn a_limit_of_the_command_line_leaves_that_many_files() {
+    let run =
+        play(&["nothing-pruned", "--max-log-files=2", "--no-link", "--processes=8", "--rollovers=5", "--lines=50000"]);
+    run.is_right(9, 5, 50_000);
+    assert_eq!(run.count("files"), 2);
+    assert!(run.count("pruned") > 10_000, "{run:?}");
+}
