@@ -225,7 +225,7 @@ impl Writer for Prefork {
 
     fn counts(&self) -> Option<(u64, u64)> {
         let stats = self.appender.stats();
-        Some((stats.lines, stats.lines_lost))
+        Some((stats.writes, stats.lines_lost))
     }
 
     fn tidy(&self) {

@@ -200,6 +200,7 @@ impl Appender {
     }
 
     /// The counters of this process: what it has written, lost and removed. A forked child starts at zero.
+    #[must_use]
     pub fn stats(&self) -> Stats {
         self.log.stats()
     }

@@ -104,11 +104,13 @@ impl Appender {
 
     /// The directory that was given to [`Builder::build`], as an absolute path. With [`Builder::date_format`] files may
     /// stand in directories below it.
+    #[must_use]
     pub fn directory(&self) -> &Path {
         self.log.site.pattern.directory()
     }
 
     /// The file of an event at this moment: its absolute path.
+    #[must_use]
     pub fn path(&self) -> PathBuf {
         let now = self.log.site.clock.exact_second();
         self.log.site.path_at(now, self.log.index(now))
@@ -129,6 +131,7 @@ impl Appender {
     /// assert!(logs.path_at(launch).ends_with("app.log.2001-09-09"));
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[must_use]
     pub fn path_at(&self, time: SystemTime) -> PathBuf {
         self.log.site.path_at(Moment::from(time).secs, 0)
     }
@@ -148,6 +151,7 @@ impl Appender {
     /// assert_eq!(period.end, Some(UNIX_EPOCH + Duration::from_secs(7_200)));
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[must_use]
     pub fn period_at(&self, time: SystemTime) -> Period {
         self.log.site.pattern.period_at(Moment::from(time).secs)
     }
@@ -174,6 +178,7 @@ impl Appender {
     /// # let _ = subscriber.finish();
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    #[must_use]
     pub fn timer(&self) -> Timer {
         Timer::new(self.log.clone())
     }
@@ -181,6 +186,7 @@ impl Appender {
     /// A layer that prints events into the appender's files as `tracing_subscriber::fmt::layer()` prints them, without
     /// colours, and with the appender's [timer](Self::timer). The layer has no filter: put a `LevelFilter` or `Targets`
     /// beside it.
+    #[must_use]
     pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,

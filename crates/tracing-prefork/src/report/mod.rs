@@ -36,31 +36,37 @@ pub struct Error {
 
 impl Error {
     /// What the appender was doing.
+    #[must_use]
     pub fn operation(&self) -> Operation {
         self.operation
     }
 
     /// The file, link or directory that failed.
+    #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The system's answer. It is also the [`source`](std::error::Error::source).
+    #[must_use]
     pub fn io_error(&self) -> &io::Error {
         &self.source
     }
 
     /// Lines that this process has lost so far.
+    #[must_use]
     pub fn lines_lost(&self) -> u64 {
         self.lines_lost
     }
 
     /// The bytes of those lines.
+    #[must_use]
     pub fn bytes_lost(&self) -> u64 {
         self.bytes_lost
     }
 
     /// Failures of the same operation since its last report that were counted and not reported.
+    #[must_use]
     pub fn suppressed(&self) -> u64 {
         self.suppressed
     }
@@ -93,7 +99,7 @@ impl std::error::Error for Error {
 pub struct Stats {
     /// Writes that went into a file. As a rule each is an event. One call on the [`Write`](std::io::Write) of an
     /// appender counts as one, however many lines it has.
-    pub lines: u64,
+    pub writes: u64,
     /// Lines that could not be written. Each caller got the error.
     pub lines_lost: u64,
     /// The bytes of those lines.
@@ -117,10 +123,10 @@ fork_wiped! {
     /// The counters behind [`Stats`], in memory that a forked child finds zero.
     #[derive(Debug)]
     pub(crate) struct Counters {
-        /// Lines written through a descriptor of their own.
-        pub(crate) lines_apart: AtomicU64,
+        /// Writes through a descriptor of their own.
+        pub(crate) writes_apart: AtomicU64,
         /// Writes to a slot that failed.
-        pub(crate) lines_failed: AtomicU64,
+        pub(crate) writes_failed: AtomicU64,
         pub(crate) lines_lost: AtomicU64,
         pub(crate) bytes_lost: AtomicU64,
         pub(crate) errors: AtomicU64,
@@ -138,7 +144,7 @@ impl Counters {
     pub(crate) fn stats(&self, through_slots: u64) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         Stats {
-            lines: (through_slots + read(&self.lines_apart)).saturating_sub(read(&self.lines_failed)),
+            writes: (through_slots + read(&self.writes_apart)).saturating_sub(read(&self.writes_failed)),
             lines_lost: read(&self.lines_lost),
             bytes_lost: read(&self.bytes_lost),
             errors: read(&self.errors),

@@ -116,7 +116,7 @@ impl Log {
         //    else.
         if !pin.is_intact() {
             drop(pin);
-            self.site.counters().lines_failed.fetch_add(1, Relaxed);
+            self.site.counters().writes_failed.fetch_add(1, Relaxed);
             let lost = self.slots.try_roll().is_some_and(|rolling| rolling.forget());
             if lost {
                 self.report_lost_descriptor(at);
@@ -159,7 +159,7 @@ impl Log {
             if let Appended::Tried(outcome) = appended
                 && (is_last || !is_gone)
             {
-                self.site.counters().lines_apart.fetch_add(1, Relaxed);
+                self.site.counters().writes_apart.fetch_add(1, Relaxed);
                 self.slots.leave_behind(at, index);
                 return self.settle(outcome, line, at);
             }
@@ -195,7 +195,7 @@ impl Log {
     }
 
     fn write_to_inherited_file(&self, line: &[u8], at: i64, error: io::Error) -> io::Result<usize> {
-        self.site.counters().lines_apart.fetch_add(1, Relaxed);
+        self.site.counters().writes_apart.fetch_add(1, Relaxed);
         let Some(file) = self.slots.inherited(|file| self.upkeep.keeps_name(file)) else { return Err(error) };
         let lease = self.take_lease(file, at);
         if lease == Lease::Lost {

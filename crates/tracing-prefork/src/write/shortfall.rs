@@ -66,7 +66,7 @@ impl Log {
         };
         let lost = &line[written..];
         let lines = lost.iter().filter(|&&byte| byte == b'\n').count().max(1);
-        self.site.counters().lines_failed.fetch_add(1, Relaxed);
+        self.site.counters().writes_failed.fetch_add(1, Relaxed);
         let error = self.report_lost(lines, lost.len(), at, error);
         Err(Unwritten { error, written })
     }

@@ -568,7 +568,7 @@ impl Machine {
                 let written = texts.iter().all(|text| writeln!(&mut &*logs, "{text}").is_ok());
                 settle(1);
                 let stats = logs.stats();
-                let right = written && (stats.lines, stats.lines_lost) == (lines.into(), 0);
+                let right = written && (stats.writes, stats.lines_lost) == (lines.into(), 0);
                 // SAFETY: leaves at once, without running what belongs to the parent.
                 unsafe { nix::libc::_exit(if right { 0 } else { 1 }) }
             }
@@ -633,7 +633,7 @@ impl Machine {
     fn check_stats(&self, which: usize) -> Outcome {
         let side = &self.sides[which];
         let stats = side.logs()?.stats();
-        let (is, should) = ((stats.lines, stats.lines_lost), (side.written, side.lost));
+        let (is, should) = ((stats.writes, stats.lines_lost), (side.written, side.lost));
         ensure!(is == should, "stats() says {is:?} lines and lost ones, and should {should:?}");
         let (is, should) = (stats.files_pruned, side.pruned);
         let most = should + side.made_again;

@@ -54,12 +54,12 @@ fn a_child_starts_its_own_count_and_writes_to_the_same_file() {
         let logs = daily(&Hand::at(NOW), directory);
         log(&logs, "parent");
         in_child(|| {
-            assert_eq!(logs.stats().lines, 0);
+            assert_eq!(logs.stats().writes, 0);
             log(&logs, "child");
-            assert_eq!(logs.stats().lines, 1);
+            assert_eq!(logs.stats().writes, 1);
         });
         log(&logs, "parent again");
-        assert_eq!(logs.stats().lines, 2);
+        assert_eq!(logs.stats().writes, 2);
         assert_eq!(read(directory, "app.2026-11-21.log"), "parent\nchild\nparent again\n");
     });
 }
@@ -115,7 +115,7 @@ fn an_event_begun_before_a_fork_is_written_by_the_parent_alone() {
             writeln!(&logs, "{} and {:padding$}", Forks(long), "x").expect("writes");
             if nix::unistd::getpid() != process {
                 // SAFETY: leaves without running the parent's exit handlers.
-                unsafe { nix::libc::_exit(i32::from(logs.stats().lines > 0)) }
+                unsafe { nix::libc::_exit(i32::from(logs.stats().writes > 0)) }
             }
             let text = read(directory, "app.2026-11-21.log");
             assert!(text.lines().last().is_some_and(|line| line.starts_with("parent and x")), "{text}");
@@ -124,7 +124,7 @@ fn an_event_begun_before_a_fork_is_written_by_the_parent_alone() {
         write!(logs.make_writer(), "{}", Forks(true)).expect("writes");
         if nix::unistd::getpid() != process {
             // SAFETY: as above.
-            unsafe { nix::libc::_exit(i32::from(logs.stats().lines > 0)) }
+            unsafe { nix::libc::_exit(i32::from(logs.stats().writes > 0)) }
         }
         assert!(read(directory, "app.2026-11-21.log").ends_with("\nparent\n"));
     });
@@ -235,7 +235,7 @@ fn a_closed_descriptor_is_replaced_and_its_number_left_alone() {
         log(&logs, "rolled over");
         assert_eq!(read(directory, "app.2026-11-22.log"), "before\nclosed\nas usual\n");
         assert_eq!(read(directory, "app.2026-11-23.log"), "rolled over\n");
-        assert_eq!(logs.stats().lines, 4);
+        assert_eq!(logs.stats().writes, 4);
         assert_eq!(logs.stats().lines_lost, 0);
     });
 }
@@ -315,7 +315,7 @@ fn closed_descriptors_lose_lines_but_end_nothing() {
             }
         });
         setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("set");
-        assert_eq!((logs.stats().lines, logs.stats().lines_lost), (1, 3200));
+        assert_eq!((logs.stats().writes, logs.stats().lines_lost), (1, 3200));
         hand.set(NOW + DAY + 1, 0);
         log(&logs, "after");
         assert_eq!(read(directory, "app.2026-11-22.log"), "before\nafter\n");

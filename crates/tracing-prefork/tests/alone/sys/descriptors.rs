@@ -89,7 +89,7 @@ fn a_program_that_closes_all_and_opens_files_keeps_them() {
             assert_eq!(read(&directory, "app.2026-11-22.log"), "rolled over\n", "{case}");
             assert_eq!(operations(&told), [Operation::Reopen], "{case}");
             let stats = logs.stats();
-            assert_eq!((stats.lines, stats.lines_lost, stats.files_reopened), (7, 0, 1), "{case}: {stats:?}");
+            assert_eq!((stats.writes, stats.lines_lost, stats.files_reopened), (7, 0, 1), "{case}: {stats:?}");
         }
     });
 }

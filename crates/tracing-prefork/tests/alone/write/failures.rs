@@ -54,7 +54,7 @@ fn a_lost_line_is_counted_and_reported_and_its_caller_told() {
             assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
         }
         let stats = logs.stats();
-        assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost, stats.errors), (1, 10, 60, 10));
+        assert_eq!((stats.writes, stats.lines_lost, stats.bytes_lost, stats.errors), (1, 10, 60, 10));
         let told = reports.lock().expect("unpoisoned");
         let [(operation, text)] = &told[..] else { panic!("one report a minute: {told:?}") };
         assert_eq!(*operation, Operation::Write);

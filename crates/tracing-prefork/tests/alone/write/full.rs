@@ -66,7 +66,7 @@ fn nothing_is_glued_to_the_fragment_of_a_short_write() {
         assert!(long.starts_with(lines[1]) && lines[1].len() == 2000 - 1501 - 1, "{:?}", lines[1]);
         assert_eq!(lines[2..], ["another writer's", "the next"]);
         let stats = logs.stats();
-        assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost), (2, 1, 1501 - 499));
+        assert_eq!((stats.writes, stats.lines_lost, stats.bytes_lost), (2, 1, 1501 - 499));
     });
 }
 
@@ -117,7 +117,7 @@ fn on_a_full_disk_the_oldest_files_go_down_to_min_log_files() {
             assert_eq!(text.lines().filter(|found| **found == line).count(), 100, "{name}");
         }
         let stats = logs.stats();
-        assert_eq!((stats.lines, stats.lines_lost), (600, 0));
+        assert_eq!((stats.writes, stats.lines_lost), (600, 0));
         assert!(stats.files_pruned >= 2, "{stats:?}");
         assert_eq!(operations(&told), []);
 
@@ -173,7 +173,7 @@ fn a_limit_on_one_write_is_no_full_disk_and_removes_no_file() {
             let logs = builder.build(directory).expect("builds");
             try_log(&logs, &"x".repeat(100)).expect_err("no write takes more than 50 bytes");
             assert_eq!(names(directory).len(), 6, "{:?}", logs.stats());
-            assert_eq!((logs.stats().lines, logs.stats().lines_lost, logs.stats().files_pruned), (0, 1, 0));
+            assert_eq!((logs.stats().writes, logs.stats().lines_lost, logs.stats().files_pruned), (0, 1, 0));
             assert_eq!(operations(&told), [Operation::Write]);
             return;
         }
@@ -209,7 +209,7 @@ fn a_line_that_one_write_cannot_take_is_written_only_once() {
             let error = (&logs).write_all(&line).expect_err("one write takes no more");
             assert_eq!(error.kind(), ErrorKind::WriteZero);
             let stats = logs.stats();
-            assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost), (0, 1, 10));
+            assert_eq!((stats.writes, stats.lines_lost, stats.bytes_lost), (0, 1, 10));
             common::says(&told.lock().expect("unpoisoned")[0].1, &["one write takes no more", "lock_writes"]);
             return;
         }

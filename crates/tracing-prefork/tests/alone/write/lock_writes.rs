@@ -19,7 +19,7 @@ fn a_line_that_falls_short_is_cut_off_again() {
         try_log(&logs, "the next").expect("writes");
         assert_eq!(read(directory, "app.2026-11-21.log"), "whole\nthe next\n");
         let stats = logs.stats();
-        assert_eq!((stats.lines, stats.lines_lost, stats.bytes_lost), (2, 1, 101));
+        assert_eq!((stats.writes, stats.lines_lost, stats.bytes_lost), (2, 1, 101));
         assert_eq!(operations(&told), [Operation::Write]);
     });
 }

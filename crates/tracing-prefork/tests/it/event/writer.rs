@@ -35,7 +35,7 @@ fn pieces_become_one_line_and_a_missing_newline_is_added() {
     }
     drop(event);
     assert_eq!(it.text(), "one line\nand another one\n");
-    assert_eq!(it.logs.stats().lines, 1, "it was one write");
+    assert_eq!(it.logs.stats().writes, 1, "it was one write");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn formatted_text_of_any_length_is_one_write() {
         expected += &format!("{number} {text}\n");
     }
     assert_eq!(it.text(), expected);
-    assert_eq!(it.logs.stats().lines, 63);
+    assert_eq!(it.logs.stats().writes, 63);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn formatted_text_is_one_line_through_every_kind_of_handle() {
     write!(&it.logs, "{}-{}", 5, 6).expect("writes");
     writeln!(it.logs.make_writer(), "{}-{}", 7, 8).expect("writes");
     assert_eq!(it.text(), "1-2\n3-4\n5-6\n7-8\n");
-    assert_eq!(it.logs.stats().lines, 4);
+    assert_eq!(it.logs.stats().writes, 4);
 }
 
 #[test]

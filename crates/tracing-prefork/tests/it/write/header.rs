@@ -26,7 +26,7 @@ fn each_new_file_begins_with_the_line_of_its_period() {
     assert_eq!(read(directory.path(), "app.2026-11-21.log"), format!("# since {midnight}\na line\n"));
     assert_eq!(read(directory.path(), "app.2026-11-22.log"), format!("# since {}\nanother\n", midnight + DAY));
     assert_eq!(read(directory.path(), "app.2026-11-23.log"), "another\n");
-    assert_eq!(logs.stats().lines, 3);
+    assert_eq!(logs.stats().writes, 3);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_header_beyond_the_limit_is_left_out_and_reported() {
         (0..20).for_each(|number| log(&logs, &format!("{number:099}")));
         let files = names(directory.path());
         assert!(files.len() <= 5, "{files:?}");
-        assert_eq!(logs.stats().lines, 21);
+        assert_eq!(logs.stats().writes, 21);
         assert_eq!(operations(&told), [Operation::UserCode], "one report a minute");
         says(&told.lock().expect("unpoisoned")[0].1, &["app.2026-11-22.log", "header", "5001 bytes"]);
         assert!(!read(directory.path(), "app.2026-11-22.log").contains('x'));

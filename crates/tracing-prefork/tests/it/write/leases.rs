@@ -80,7 +80,7 @@ fn a_process_without_a_lease_keeps_its_lines_despite_pruning() {
         (2..=21).for_each(|number| log(&logs, &number.to_string()));
         let expected: String = (2..=21).map(|number| format!("{number}\n")).collect();
         assert_eq!(read(directory, TODAY), expected);
-        assert_eq!((logs.stats().lines, logs.stats().lines_lost), (21, 0));
+        assert_eq!((logs.stats().writes, logs.stats().lines_lost), (21, 0));
         assert!(operations(&told).contains(&Operation::Lease), "{told:?}");
         says(&told.lock().expect("unpoisoned")[0].1, &[TODAY, "No locks available"]);
     };

@@ -34,7 +34,7 @@ fn threads_and_appenders_write_whole_lines_across_a_rollover() {
         .collect();
     expected.sort();
     assert_eq!(lines, expected);
-    assert_eq!(appenders.map(|logs| logs.stats().lines), [800, 800]);
+    assert_eq!(appenders.map(|logs| logs.stats().writes), [800, 800]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn the_piece_that_a_killed_writer_has_left_is_a_line_of_its_own() {
     try_log(&logs, "the last").expect("writes");
     let text = read(directory.path(), "app.2026-11-21.log");
     assert_eq!(text, "line 0\nhalf a li\nline 1\nhalf a li\nline 2\nhalf a li\nthe last\n");
-    assert_eq!(logs.stats().lines, 4);
+    assert_eq!(logs.stats().writes, 4);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn a_stuck_lock_and_an_obstructed_path_stop_no_line() {
     assert_eq!(read(directory.path(), "moved").lines().count(), 401);
     assert_eq!(operations(&told), [Operation::Lock]);
     let stats = logs.stats();
-    assert_eq!((stats.lines, stats.lines_lost, stats.errors), (401, 0, 1));
+    assert_eq!((stats.writes, stats.lines_lost, stats.errors), (401, 0, 1));
     common::says(
         &told.lock().expect("unpoisoned")[0].1,
         &["cannot lock", "held the lock for a second", "without the lock"],

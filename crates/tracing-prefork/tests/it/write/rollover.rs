@@ -57,7 +57,7 @@ fn the_clock_may_jump_anywhere_and_the_file_follows() {
         let written = fs::read_to_string(logs.path()).expect("the file of now exists");
         assert!(written.ends_with(&format!("{days}\n")), "{days} is missing from {written:?}");
     }
-    assert_eq!(logs.stats().lines, 9);
+    assert_eq!(logs.stats().writes, 9);
 }
 
 /// The log files that this process has open, without those of other tests and without hidden files: each once, though
@@ -97,7 +97,7 @@ fn a_clock_slewed_to_and_fro_over_a_boundary_rolls_over_once() {
             assert_eq!(logs.stats().rollovers, 1 + round, "after {round} boundaries");
             assert_eq!(open_files(directory.path()).len(), 2);
         }
-        assert_eq!((logs.stats().lines, logs.stats().errors), (lines, 0));
+        assert_eq!((logs.stats().writes, logs.stats().errors), (lines, 0));
     }
 }
 
@@ -129,7 +129,7 @@ fn threads_on_both_sides_of_a_boundary_roll_over_once() {
     let boundaries = names(directory.path()).len() as u64 - 1;
     assert!((20..=21).contains(&boundaries), "{boundaries}");
     assert_eq!(logs.stats().rollovers - built, boundaries);
-    assert_eq!((logs.stats().lines, logs.stats().errors), (20 * 4 * 500, 0));
+    assert_eq!((logs.stats().writes, logs.stats().errors), (20 * 4 * 500, 0));
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn files_opened_by_a_step_back_are_let_go_when_time_goes_on() {
         assert_eq!(open_files(directory.path()), [today]);
         assert_eq!(logs.stats().rollovers, 3 + 2 * step as u64);
     }
-    assert_eq!((logs.stats().lines, logs.stats().errors), (24, 0));
+    assert_eq!((logs.stats().writes, logs.stats().errors), (24, 0));
 }
 
 #[test]

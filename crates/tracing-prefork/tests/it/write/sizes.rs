@@ -59,7 +59,7 @@ fn a_full_file_is_followed_by_the_next_and_no_line_is_lost() {
     assert_eq!(logs.path(), found[2].path);
     assert_eq!(fs::read_link(directory.path().join("latest")).expect("a link"), Path::new("app.2026-11-21.2.log"));
     assert_eq!(logs.path_at(common::at(NOW)), found[0].path);
-    assert_eq!((logs.stats().lines, logs.stats().errors), (3000, 0));
+    assert_eq!((logs.stats().writes, logs.stats().errors), (3000, 0));
 
     // The next day begins with its first file, and a process that is built now goes on with the last.
     hand.set(NOW + DAY, 0);
@@ -112,7 +112,7 @@ fn a_line_that_finds_several_files_full_is_counted_once() {
         let builder = daily(&Hand::at(NOW)).max_file_bytes(200).header(fill_next).lock_writes(locked);
         let logs = builder.build(directory.path()).expect("builds");
         log(&logs, "here");
-        assert_eq!((logs.stats().lines, logs.stats().lines_lost), (1, 0), "locked: {locked}");
+        assert_eq!((logs.stats().writes, logs.stats().lines_lost), (1, 0), "locked: {locked}");
         assert_eq!(lines(&logs).iter().filter(|line| *line == "here").count(), 1);
     }
 }

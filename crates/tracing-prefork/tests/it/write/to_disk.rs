@@ -16,5 +16,5 @@ fn sync_succeeds_with_one_file_two_files_and_none() {
     log(&logs, "the next day");
     logs.sync().expect("both files");
     assert_eq!(names(directory.path()).len(), 2);
-    assert_eq!(logs.stats().lines, 2, "to sync is no line");
+    assert_eq!(logs.stats().writes, 2, "to sync is no line");
 }
