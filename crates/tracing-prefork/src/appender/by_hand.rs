@@ -2,8 +2,7 @@
 
 use crate::names::log_file;
 use crate::upkeep::job::Job;
-use crate::{Appender, Error, LogFile, Stats};
-use std::io;
+use crate::{Appender, Error, LogFile, Operation, Stats};
 
 impl Appender {
     /// Removes the files that [`max_log_files`](crate::Builder::max_log_files), [`max_age`](crate::Builder::max_age)
@@ -16,7 +15,7 @@ impl Appender {
     /// * The directory cannot be read, or a file cannot be removed.
     /// * Another process or thread has been pruning for five seconds.
     /// * A function given to the [`Builder`](crate::Builder), such as `clock`, calls `prune` on the thread that prunes.
-    ///   It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    ///   It is refused at once: [`Deadlock`](std::io::ErrorKind::Deadlock).
     pub fn prune(&self) -> Result<usize, Error> {
         self.log.do_now(Job::Prune)
     }
@@ -26,7 +25,7 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// If the directory cannot be read.
+    /// If the directory cannot be read ([`Operation::List`]).
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -34,10 +33,12 @@ impl Appender {
     /// for file in logs.files()? {
     ///     println!("{} {} bytes{}", file.path.display(), file.bytes, if file.open { ", open" } else { "" });
     /// }
-    /// # Ok::<(), std::io::Error>(())
+    /// # Ok::<(), tracing_prefork::Error>(())
     /// ```
-    pub fn files(&self) -> io::Result<Vec<LogFile>> {
-        log_file::list(&self.log.site.pattern, self.log.site.clock.exact_second())
+    pub fn files(&self) -> Result<Vec<LogFile>, Error> {
+        let site = &self.log.site;
+        let listed = log_file::list(&site.pattern, site.clock.exact_second());
+        listed.map_err(|error| site.reporter.error(Operation::List, site.directory(), error))
     }
 
     /// Compresses the finished files, as [`Builder::compress`](crate::Builder::compress) describes. Returns how many.
@@ -51,8 +52,8 @@ impl Appender {
     /// # Errors
     ///
     /// * The directory cannot be read, or a file cannot be compressed. The other files are compressed all the same.
-    /// * Another process or thread has been compressing for five seconds.
-    /// * [`Deadlock`](io::ErrorKind::Deadlock), as for [`prune`](Self::prune).
+    /// * Another process or thread has been compressing for five seconds: [`TimedOut`](std::io::ErrorKind::TimedOut).
+    /// * [`Deadlock`](std::io::ErrorKind::Deadlock), as for [`prune`](Self::prune).
     pub fn compress(&self) -> Result<usize, Error> {
         self.log.do_now(Job::Compress)
     }
@@ -69,8 +70,8 @@ impl Appender {
     ///
     /// * The directory or the record of hand-overs cannot be read, or the hook fails. The hook is called for the other
     ///   files all the same.
-    /// * Another process or thread has been handing over for five seconds.
-    /// * The hook calls `hand_over`. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    /// * Another process or thread has been handing over for five seconds: [`TimedOut`](std::io::ErrorKind::TimedOut).
+    /// * The hook calls `hand_over`. It is refused at once: [`Deadlock`](std::io::ErrorKind::Deadlock).
     pub fn hand_over(&self) -> Result<usize, Error> {
         self.log.do_now(Job::HandOver)
     }
@@ -87,7 +88,7 @@ impl Appender {
     /// * The file cannot be opened. Lines go on into the open file, and the next try follows by itself.
     /// * A write to the file before has been under way for a second.
     /// * [`header`](crate::Builder::header) or [`on_error`](crate::Builder::on_error) calls `reopen` while its own
-    ///   thread opens a file. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    ///   thread opens a file. It is refused at once: [`Deadlock`](std::io::ErrorKind::Deadlock).
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

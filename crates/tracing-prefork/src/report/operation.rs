@@ -41,6 +41,8 @@ pub enum Operation {
     /// Letting go of the open files by [`Appender::release`](crate::Appender::release) or
     /// [`close`](crate::Appender::close). The files stay open, and logging goes on.
     Release,
+    /// Listing the files for [`Appender::files`](crate::Appender::files).
+    List,
     /// Running the program's own code, which has panicked. After a panic of [`header`](crate::Builder::header) the file
     /// begins without its first line. After a panic of [`clock`](crate::Builder::clock) the event has the system's
     /// time. (A panic of [`on_error`](crate::Builder::on_error) is written to standard error, with the failure that
@@ -75,6 +77,7 @@ impl Operation {
             Self::OnFinished => "on_finished",
             Self::Sync => "sync",
             Self::Release => "release",
+            Self::List => "list",
             Self::UserCode => "user_code",
             Self::Names => "names",
         }
@@ -115,6 +118,7 @@ impl Operation {
             ),
             Self::Sync => ("cannot sync", "the lines are in the file, but a power failure may take them"),
             Self::Release => ("cannot let go of", "the file stays open, and logging goes on"),
+            Self::List => ("cannot list the files of", "logging goes on"),
             Self::Names => {
                 ("cannot claim", "files that are not surely the appender's are left alone, and logging goes on")
             }

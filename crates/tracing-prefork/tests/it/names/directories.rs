@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
-use tracing_prefork::Rotation;
+use tracing_prefork::{Operation, Rotation};
 
 use crate::common;
 use crate::common::directories::BY_MONTH;
@@ -292,4 +292,17 @@ fn the_temporary_directory_of_a_killed_process_is_removed() {
     let builder = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).file_mode(0o600).max_log_files(2);
     drop(builder.build(directory.path()).expect("builds"));
     assert!(left.iter().all(|name| !directory.path().join(name).exists()));
+}
+
+#[test]
+fn files_of_a_directory_that_has_gone_cannot_be_listed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let logs = Hand::at(NOW).builder().rotation(Rotation::DAILY).build(directory.path()).expect("builds");
+    fs::remove_dir_all(directory.path()).expect("removed");
+    let error = logs.files().expect_err("nothing to list");
+    assert_eq!((error.operation(), error.path()), (Operation::List, directory.path()));
+    assert_eq!(error.io_error().kind(), std::io::ErrorKind::NotFound);
+    let path = directory.path().display();
+    let text = format!("cannot list the files of {path}: No such file or directory (os error 2); logging goes on");
+    assert_eq!(error.to_string(), text);
 }
