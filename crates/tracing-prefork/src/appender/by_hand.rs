@@ -13,7 +13,7 @@ impl Appender {
     /// # Errors
     ///
     /// * The directory cannot be read, or a file cannot be removed.
-    /// * Another process or thread has been pruning for five seconds.
+    /// * Another process or thread has been pruning for five seconds: [`TimedOut`](std::io::ErrorKind::TimedOut).
     /// * A function given to the [`Builder`](crate::Builder), such as `clock`, calls `prune` on the thread that prunes.
     ///   It is refused at once: [`Deadlock`](std::io::ErrorKind::Deadlock).
     pub fn prune(&self) -> Result<usize, Error> {
@@ -86,7 +86,8 @@ impl Appender {
     /// # Errors
     ///
     /// * The file cannot be opened. Lines go on into the open file, and the next try follows by itself.
-    /// * A write to the file before has been under way for a second.
+    /// * Another thread has been opening a file, or writing to the file before, for a second:
+    ///   [`TimedOut`](std::io::ErrorKind::TimedOut).
     /// * [`header`](crate::Builder::header) or [`on_error`](crate::Builder::on_error) calls `reopen` while its own
     ///   thread opens a file. It is refused at once: [`Deadlock`](std::io::ErrorKind::Deadlock).
     ///
@@ -137,9 +138,9 @@ impl Appender {
     /// # Errors
     ///
     /// * Another thread has been in the middle of a write, or of opening a file, for a second
-    ///   ([`TimedOut`](io::ErrorKind::TimedOut)). That file stays open.
+    ///   ([`TimedOut`](std::io::ErrorKind::TimedOut)). That file stays open.
     /// * [`header`](crate::Builder::header) or [`on_error`](crate::Builder::on_error) calls `release` while its own
-    ///   thread opens a file. It is refused at once: [`Deadlock`](io::ErrorKind::Deadlock).
+    ///   thread opens a file. It is refused at once: [`Deadlock`](std::io::ErrorKind::Deadlock).
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

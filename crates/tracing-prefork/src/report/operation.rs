@@ -19,8 +19,9 @@ pub enum Operation {
     ///   second before are in the other file.
     /// * The program has closed the appender's descriptor (`EBADF`). The file was opened again.
     Reopen,
-    /// Taking the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. Lines are written
-    /// without the lock until it is free.
+    /// Taking the write lock ([`Builder::lock_writes`](crate::Builder::lock_writes)) within a second. The error is
+    /// [`io::ErrorKind::TimedOut`], unless the kernel refuses the lock. Lines are written without the lock until it is
+    /// free.
     Lock,
     /// Taking the lock that tells other processes that the file is in use. The kernel refuses it (ENOLCK, for example).
     /// The appender asks again each second. Until it has the lock, another process may prune the file while lines are

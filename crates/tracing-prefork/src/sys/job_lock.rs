@@ -183,7 +183,7 @@ impl Refused {
     /// The error for a caller that has waited.
     pub(crate) fn into_error(self) -> io::Error {
         let text = format!("{} has held the lock for five seconds", self.holder);
-        io::Error::new(io::ErrorKind::WouldBlock, text)
+        io::Error::new(io::ErrorKind::TimedOut, text)
     }
 
     fn by_holder_of(file: BorrowedFd<'_>) -> Self {

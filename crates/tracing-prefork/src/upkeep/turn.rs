@@ -52,7 +52,7 @@ impl Upkeep {
         // 3. Report it.
         let (holder, minutes) = (refused.holder, (at - since) / 60);
         let text = format!("{holder} has been at it for {minutes} minutes; if it was stopped, let it go on, or end it");
-        self.site.report(job.operation(), lock, io::Error::new(io::ErrorKind::WouldBlock, text));
+        self.site.report(job.operation(), lock, io::Error::new(io::ErrorKind::TimedOut, text));
     }
 
     /// Notes that a hand-over was refused. After a day of refusals retention does not wait for the hook any more.

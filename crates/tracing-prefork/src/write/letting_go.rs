@@ -35,7 +35,11 @@ impl Log {
                 false => None,
             }
         });
-        released.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map_err(|error| {
+        let timed_out = || {
+            let text = "another thread has been opening a file, or writing to one, for a second";
+            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+        };
+        released.unwrap_or_else(timed_out).map_err(|error| {
             let at = self.site.clock.exact_second();
             self.site.reporter.error(Operation::Release, &self.site.path_at(at, self.index(at)), error)
         })

@@ -117,7 +117,10 @@ impl Log {
                 return Ok(());
             }
             Some(Err(error)) => error,
-            None => io::ErrorKind::TimedOut.into(),
+            None => {
+                let text = "another thread has been opening a file, or writing to the file before, for a second";
+                io::Error::new(io::ErrorKind::TimedOut, text)
+            }
         };
         let path = self.site.path_at(at, self.index(at));
         Err(self.site.reporter.error(Operation::Rollover, &path, failed))

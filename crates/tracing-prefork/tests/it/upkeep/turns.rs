@@ -159,3 +159,29 @@ fn a_panic_of_the_housekeeping_is_counted_and_old_files_go() {
         names(directory.path()).len() == 2 && logs.stats().errors > 0
     });
 }
+
+#[cfg(feature = "gzip")]
+#[test]
+fn a_job_that_has_waited_for_five_seconds_has_timed_out() {
+    use std::io::ErrorKind;
+    use tracing_prefork::{Compression, Error, Operation};
+    let directory = tempfile::tempdir().expect("a directory");
+    let builder = daily(&Hand::at(NOW)).max_log_files(9).compress(Compression::Gzip).on_finished(|_, _| {});
+    let logs = builder.build(directory.path()).expect("builds");
+    logs.prune().and(logs.compress()).and(logs.hand_over()).expect("makes the locks");
+    let locks = hidden(directory.path()).into_iter().filter(|name| name.ends_with(".lock"));
+    let held: Vec<_> = locks.map(|name| hold(&directory.path().join(name))).collect();
+    assert_eq!(held.len(), 3);
+    type Job = fn(&Appender) -> Result<usize, Error>;
+    let jobs: [Job; 3] = [Appender::prune, Appender::compress, Appender::hand_over];
+    let operations = [Operation::Retention, Operation::Compression, Operation::OnFinished];
+    let logs = &logs;
+    std::thread::scope(|scope| {
+        let waiting = jobs.map(|job| scope.spawn(move || job(logs).expect_err("somebody is at it")));
+        for (thread, operation) in waiting.into_iter().zip(operations) {
+            let error = thread.join().expect("ends");
+            assert_eq!((error.operation(), error.io_error().kind()), (operation, ErrorKind::TimedOut));
+            common::says(&error.to_string(), &[".lock: ", " has held the lock for five seconds; "]);
+        }
+    });
+}

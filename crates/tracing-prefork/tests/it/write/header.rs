@@ -1,8 +1,9 @@
 //! How a new file gets its first line and its mode: once, however many open it at the same time.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, mpsc};
 use tracing_prefork::{Appender, Operation, Period, Rotation};
 
 use crate::common::header::{daily, since};
@@ -139,4 +140,29 @@ fn a_directory_removed_as_a_file_is_created_costs_no_report() {
     assert!(read(directory.path(), "app.2026-11-22.log").ends_with("a line\nanother line\n"));
     REFUSED.set(0);
     assert_eq!(logs.stats().errors, 1);
+}
+
+#[test]
+fn reopen_waits_a_second_for_a_thread_that_opens_a_file() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (hand, (begun, is_begun), (end, is_ended)) = (Hand::at(NOW), mpsc::channel(), mpsc::channel::<()>());
+    let (is_ended, clock) = (Mutex::new(is_ended), hand.clone());
+    let builder = hand.builder().rotation(Rotation::DAILY).header(move |_| {
+        if clock.now() > at(NOW) {
+            begun.send(()).expect("received");
+            let _ = is_ended.lock().expect("unpoisoned").recv();
+        }
+        String::new()
+    });
+    let logs = builder.build(directory.path()).expect("builds");
+    hand.set(NOW + DAY, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| log(&logs, "the first of the day"));
+        is_begun.recv().expect("begins");
+        let error = logs.reopen().expect_err("the other thread is at it");
+        assert_eq!((error.operation(), error.io_error().kind()), (Operation::Rollover, ErrorKind::TimedOut));
+        says(&error.to_string(), &["app.2026-11-22.log: another thread has been opening a file"]);
+        drop(end);
+    });
+    logs.reopen().expect("nobody is at it");
 }

@@ -1,8 +1,9 @@
 //! `lock_writes`: each write under a lock, all of a line or nothing.
 
 use nix::libc;
-use std::io::Write;
-use tracing_prefork::Operation;
+use std::io::{ErrorKind, Write};
+use std::sync::mpsc;
+use tracing_prefork::{Operation, Rotation};
 
 use crate::common;
 use crate::common::lock_writes::{lock, locking, raw};
@@ -101,4 +102,17 @@ fn a_stuck_lock_and_an_obstructed_path_stop_no_line() {
         &told.lock().expect("unpoisoned")[0].1,
         &["cannot lock", "held the lock for a second", "without the lock"],
     );
+}
+
+#[test]
+fn a_lock_that_another_process_holds_for_a_second_has_timed_out() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (told, reports) = mpsc::channel();
+    let builder = Hand::at(NOW).builder().rotation(Rotation::DAILY).lock_writes(true);
+    let builder = builder.on_error(move |error| _ = told.send((error.operation(), error.io_error().kind())));
+    let logs = builder.build(directory.path()).expect("builds");
+    let held = raw(directory.path());
+    lock(&held, libc::F_WRLCK);
+    try_log(&logs, "a line").expect("writes");
+    assert_eq!(reports.try_iter().collect::<Vec<_>>(), [(Operation::Lock, ErrorKind::TimedOut)]);
 }
