@@ -87,11 +87,7 @@ impl Appender {
     pub fn new(rotation: Rotation, directory: impl AsRef<Path>, file_name_prefix: impl AsRef<Path>) -> Self {
         let prefix = file_name_prefix.as_ref();
         let Some(prefix) = prefix.to_str() else { panic!("file name prefix {prefix:?} is not UTF-8") };
-        let mut builder = Self::builder().rotation(rotation);
-        if !prefix.is_empty() {
-            builder = builder.filename_prefix(prefix);
-        }
-        match builder.build(directory) {
+        match Self::builder().rotation(rotation).filename_prefix(prefix).build(directory) {
             Ok(appender) => appender,
             Err(error) => panic!("cannot start logging: {error}"),
         }

@@ -28,7 +28,8 @@ impl Builder {
     /// Builds the appender: makes the directory if it is not there, opens the current file, renews the links and
     /// prunes.
     ///
-    /// A relative directory is made absolute now, so a later `chdir` changes nothing.
+    /// A relative directory is made absolute now, so a later `chdir` changes nothing. An empty path is the current
+    /// directory, as in tracing-appender.
     ///
     /// # Errors
     ///
@@ -59,7 +60,7 @@ impl Builder {
         let open = |source| BuildError::Open { path: path.clone(), source };
         let process = Arc::new(Process::new().map_err(open)?);
         sys::make_directories(pattern.directory(), directory_mode, self.clock.now())
-            .map_err(|source| BuildError::Directory { path: pattern.directory().to_owned(), source })?;
+            .map_err(|source| checks::no_directory(pattern.directory(), source))?;
         let creation = sys::Creation::empty(mode, self.clock.now());
         let settle = |names| ownership::settle(&mut pattern, names, creation, now.secs);
         let (presence, findings) = names.map(settle).transpose()?.unzip();
@@ -99,17 +100,14 @@ impl Builder {
 
     /// The limits of what is kept, and how many files stay on a full disk.
     fn limits(&self) -> Result<(Limits, Option<NonZeroUsize>), BuildError> {
-        let at_least_one = |n: usize| NonZeroUsize::new(n).ok_or(BuildError::NoLogFiles);
+        checks::zeros(self.max_log_files, self.min_log_files, self.max_file_bytes)?;
         let limits = Limits {
-            files: self.max_log_files.map(at_least_one).transpose()?,
+            files: self.max_log_files.and_then(NonZeroUsize::new),
             age: self.max_age,
             bytes: self.max_total_bytes,
             spare: self.max_file_bytes.unwrap_or(0),
         };
-        if self.max_file_bytes == Some(0) {
-            return Err(BuildError::NoBytes);
-        }
-        let min_log_files = self.min_log_files.map(at_least_one).transpose()?;
+        let min_log_files = self.min_log_files.and_then(NonZeroUsize::new);
         checks::limits(&limits, min_log_files, self.max_file_bytes)?;
         Ok((limits, min_log_files))
     }

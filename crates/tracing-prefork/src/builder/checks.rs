@@ -12,13 +12,14 @@ use crate::time::zone::Offsets;
 use crate::upkeep::link::{Kind, Link};
 use crate::upkeep::prune::Limits;
 use crate::write::header::Header;
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{self, Path, PathBuf};
 
 /// The date format that the user has given.
 pub(crate) fn custom_format(value: &str, rotation: &Rotation) -> Result<DateFormat, BuildError> {
     let format = match rotation.date_format() {
-        None => Err("a file that never rolls over has no date".to_owned()),
+        None => Err("a file that never rolls over has no date; leave date_format out, or give a rotation".to_owned()),
         Some(_) => DateFormat::new(value),
     };
     format.map_err(|reason| BuildError::DateFormat { value: value.to_owned(), reason })
@@ -58,6 +59,24 @@ pub(crate) fn absolute(directory: &Path) -> Result<PathBuf, BuildError> {
     path::absolute(named).map_err(|source| BuildError::Directory { path: directory.to_owned(), source })
 }
 
+/// Why a directory could not be made. If something else is in the way, the error names it.
+pub(crate) fn no_directory(directory: &Path, error: io::Error) -> BuildError {
+    let found = directory.ancestors().find_map(|path| Some((path, path.symlink_metadata().ok()?.file_type())));
+    let text = found.filter(|(path, _)| !path.is_dir()).map(|(path, found)| {
+        let name = if path == directory { "it".to_owned() } else { path.display().to_string() };
+        let (what, remedy) = match () {
+            () if found.is_file() => ("is a file", "give another directory, or move the file away"),
+            () if path.exists() => ("is no directory", "give another directory"),
+            () if found.is_symlink() => {
+                ("is a symbolic link that leads nowhere", "remove the link, or make its target")
+            }
+            () => ("is no directory", "give another directory"),
+        };
+        io::Error::new(io::ErrorKind::NotADirectory, format!("{name} {what}; {remedy}"))
+    });
+    BuildError::Directory { path: directory.to_owned(), source: text.unwrap_or(error) }
+}
+
 /// The owner must be able to read and write.
 pub(crate) fn file_mode(mode: u32) -> Result<Mode, BuildError> {
     if mode & !0o777 != 0 || mode & 0o600 != 0o600 {
@@ -85,8 +104,31 @@ pub(crate) fn header(header: &mut Header, max_file_bytes: u64, period: Period) -
     Ok(())
 }
 
-/// Refuses limits that nobody means: a 0, which comes from an environment variable that is not set, or two limits that
-/// contradict each other.
+/// Refuses limits of zero, each by its name. A zero comes from an environment variable that is not set.
+pub(crate) fn zeros(
+    max_log_files: Option<usize>,
+    min_log_files: Option<usize>,
+    max_file_bytes: Option<u64>,
+) -> Result<(), BuildError> {
+    let (option, reason) = if max_log_files == Some(0) {
+        ("max_log_files", "the current file is always kept; give 1 or more, or leave the option out to keep all")
+    } else if min_log_files == Some(0) {
+        (
+            "min_log_files",
+            "the current file always stays; give 1 or more, or leave the option out, so that no file goes for a line",
+        )
+    } else if max_file_bytes == Some(0) {
+        (
+            "max_file_bytes",
+            "a file holds at least one line; give the bytes of a file, or leave the option out for one file a period",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(BuildError::Limit { value: format!("{option}(0)"), reason })
+}
+
+/// Refuses limits that nobody means: those that keep nothing, or that contradict each other.
 pub(crate) fn limits(
     limits: &Limits,
     least: Option<NonZeroUsize>,
@@ -106,8 +148,7 @@ pub(crate) fn limits(
         ),
         (_, Some(total), Some(file)) if total < file => error(
             format!("max_total_bytes({total}) below max_file_bytes({file})"),
-            "the current file alone may be larger than all files together; raise the one or lower the \
-             other",
+            "the current file alone may be larger than all files together; raise the one or lower the other",
         ),
         _ => match (least, limits.files) {
             (Some(least), Some(most)) if least > most => error(
@@ -149,12 +190,12 @@ pub(crate) fn tells_numbers_and_archives(
 /// A prefix, a suffix or a link's name must be usable as a part of a file's name.
 pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<Option<String>, BuildError> {
     let Some(value) = value else { return Ok(None) };
-    let reason = if value.is_empty() {
-        "it is empty; leave the option out instead"
-    } else if value.contains('/') {
+    let reason = if value.contains('/') {
         "it contains a `/`; give the directory to `build`"
     } else if value.contains(|character: char| character.is_control()) {
-        "it contains a control character"
+        "it contains a control character; leave the character out"
+    } else if option == "filename_suffix" && value.starts_with('.') {
+        "it begins with a dot, and the dot before a suffix is added; leave the dot out"
     } else {
         return Ok(Some(value));
     };
@@ -163,15 +204,18 @@ pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<O
 
 /// The whole name must be one that a file can have. Returns the path of the first file.
 pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
-    let too_long = |source| BuildError::Directory { path: pattern.directory().to_owned(), source };
+    let too_long = |_| BuildError::Directory {
+        path: pattern.directory().to_owned(),
+        source: io::Error::new(io::ErrorKind::InvalidFilename, "the paths of its files are too long; shorten it"),
+    };
     let path = pattern.path_at(now.secs, if pattern.is_numbered() { LAST_INDEX } else { 0 }).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();
     let longest = name.split('/').map(str::len).max().unwrap_or(0);
     let ending = if pattern.archives { LONGEST_ENDING } else { 0 };
     let reason = if name == "." || name == ".." {
-        "this is a directory's name"
+        "this is a directory's name; give another prefix or suffix"
     } else if longest + ending + HIDDEN > NAME_MAX {
-        "it is too long: a file's name has 255 bytes at most, and temporary names take some of these"
+        "it is too long: a file's name has 255 bytes at most, and temporary names take 40 of these; shorten it"
     } else {
         let first = pattern.path_at(now.secs, 0).map_err(too_long)?;
         return Ok(first.as_path().to_owned());
@@ -192,20 +236,20 @@ pub(crate) fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Resu
     };
     let name = link.name().to_owned();
     if name.contains('/') {
-        let reason = "it contains a `/`; the link stands in the directory that is given to `build`";
+        let reason = "it contains a `/`; give a name alone, since the link stands in the directory of `build`";
         return Err(BuildError::FileName { option, value: name, reason });
     }
     let name = name_part(option, Some(name))?.unwrap_or_default();
     let reason = if pattern.place_of_name(&name, 0).is_some() {
-        "this is the name of a log file"
+        "this is the name of a log file; give the link another name"
     } else if pattern.place_of_archive(&name, 0).is_some() {
-        "this is the name of an archive"
+        "this is the name of an archive; give the link another name"
     } else if pattern.is_hidden(&name) {
-        "this is the name of a lock file"
+        "this is the name of a lock file; give the link another name"
     } else if name == "." || name == ".." || name.len() + HIDDEN > NAME_MAX {
-        "no file can have this name"
+        "no file can have this name; give another, of 215 bytes at most"
     } else if others.iter().any(|other| other.name() == name) {
-        "another link has this name"
+        "another link has this name; give each link a name of its own"
     } else {
         return Ok(());
     };

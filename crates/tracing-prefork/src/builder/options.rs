@@ -119,14 +119,16 @@ impl Builder {
         Self { zone, ..self }
     }
 
-    /// The text before the date: `app` in `app.2026-11-21.log`.
+    /// The text before the date: `app` in `app.2026-11-21.log`. An empty text is no prefix, as in tracing-appender.
     pub fn filename_prefix(self, prefix: impl Into<String>) -> Self {
-        Self { prefix: Some(prefix.into()), ..self }
+        Self { prefix: Some(prefix.into()).filter(|prefix| !prefix.is_empty()), ..self }
     }
 
-    /// The text after the date: `log` in `app.2026-11-21.log`. The dot is added.
+    /// The text after the date: `log` in `app.2026-11-21.log`. The dot before it is added. So [`build`](Self::build)
+    /// refuses `.log`, which gives `app.2026-11-21..log` in tracing-appender. An empty text is no suffix, as in
+    /// tracing-appender.
     pub fn filename_suffix(self, suffix: impl Into<String>) -> Self {
-        Self { suffix: Some(suffix.into()), ..self }
+        Self { suffix: Some(suffix.into()).filter(|suffix| !suffix.is_empty()), ..self }
     }
 
     /// How the date stands in a file's name. A text with a `%` is a strftime pattern (`%Y%m%d`). Any other text is a
@@ -182,10 +184,9 @@ impl Builder {
     ///
     /// The link is renewed in one step (`rename(2)`) and never led back in time. A symbolic link that has the name
     /// already is replaced, wherever it leads. Anything else of that name is left alone and reported. A second call
-    /// with another name adds another link.
-    pub fn latest_symlink(mut self, name: impl Into<String>) -> Self {
-        self.links.push(Link::new(Kind::Symbolic, name.into()));
-        self
+    /// with another name adds another link. An empty name is no link, as in tracing-appender.
+    pub fn latest_symlink(self, name: impl Into<String>) -> Self {
+        self.link(Kind::Symbolic, name.into())
     }
 
     /// Keeps a hard link of this name in the directory, as [`latest_symlink`](Self::latest_symlink) keeps a symbolic
@@ -201,8 +202,14 @@ impl Builder {
     /// * a copy of the beginning of a log file, a day old or more, as a backup makes it.
     ///
     /// Anything else of that name is left alone and reported.
-    pub fn latest_hard_link(mut self, name: impl Into<String>) -> Self {
-        self.links.push(Link::new(Kind::Hard, name.into()));
+    pub fn latest_hard_link(self, name: impl Into<String>) -> Self {
+        self.link(Kind::Hard, name.into())
+    }
+
+    fn link(mut self, kind: Kind, name: String) -> Self {
+        if !name.is_empty() {
+            self.links.push(Link::new(kind, name));
+        }
         self
     }
 

@@ -34,7 +34,10 @@ impl DateFormat {
         // A Unix timestamp depends on the offset, and so does an offset that is written out.
         let shows_offset = sample != text_at(3661)?;
         if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains(char::is_control) {
-            return Err(format!("{sample:?} is not a path below the log directory"));
+            return Err(format!(
+                "{sample:?} is not a path below the log directory; leave out control characters, `.`, `..`, and \
+                 slashes at an end or beside each other"
+            ));
         }
         let depth = sample.matches('/').count();
         let mut directories: Vec<_> = text.match_indices('/').filter_map(|(at, _)| read(&text[..at]).ok()).collect();
@@ -119,6 +122,6 @@ impl DateFormat {
             () if is.second() != reads.second() => "second",
             () => "offset with hours and minutes",
         };
-        Err(format!("it shows no {missing}, so that several periods would share the file {text:?}"))
+        Err(format!("it shows no {missing}, so that several periods would share the file {text:?}; add the {missing}"))
     }
 }

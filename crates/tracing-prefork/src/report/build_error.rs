@@ -1,6 +1,7 @@
 //! [`BuildError`]: why an appender could not be built.
 
 use crate::report::parse_error::{ParseError, What};
+use nix::errno::Errno;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -19,10 +20,6 @@ pub enum BuildError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// `max_log_files(0)` or `min_log_files(0)`: the current file is always kept.
-    NoLogFiles,
-    /// `max_file_bytes(0)`: a file holds at least one line.
-    NoBytes,
     /// The first line of a file leaves no room for another line below `max_file_bytes`.
     #[non_exhaustive]
     Header {
@@ -31,7 +28,7 @@ pub enum BuildError {
         /// The bytes that a file may hold.
         max_file_bytes: u64,
     },
-    /// A limit that would keep nothing but the current file, or two limits that contradict each other.
+    /// A limit that means nothing, such as a limit of zero, or two limits that contradict each other.
     #[non_exhaustive]
     Limit {
         /// The options with their values, such as `max_total_bytes(0)`.
@@ -118,14 +115,11 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FileName { option, value, reason } => write!(f, "{option} {value:?}: {reason}"),
-            Self::NoLogFiles => {
-                f.write_str("max_log_files(0) or min_log_files(0): the current file is always kept; the least is 1")
-            }
-            Self::NoBytes => f.write_str("max_file_bytes(0): a file holds a line at least; the least is 1"),
             Self::Header { length, max_file_bytes } => {
                 write!(
                     f,
-                    "header of {length} bytes: it leaves no room for a line below max_file_bytes({max_file_bytes})"
+                    "header of {length} bytes: it leaves no room for a line below max_file_bytes({max_file_bytes}); \
+                     shorten the one or raise the other"
                 )
             }
             Self::Limit { value, reason } => write!(f, "{value}: {reason}"),
@@ -157,18 +151,24 @@ impl fmt::Display for BuildError {
                 write!(f, "cannot create the log directory {}: {source}", path.display())
             }
             Self::Open { path, source } => {
-                let hint = if source.raw_os_error() == Some(ELOOP) {
-                    " (it is a symbolic link, which is not followed)"
-                } else {
-                    ""
-                };
-                write!(f, "cannot open the log file {}: {source}{hint}", path.display())
+                write!(f, "cannot open the log file {}: {source}{}", path.display(), remedy(source))
             }
         }
     }
 }
 
-const ELOOP: i32 = nix::errno::Errno::ELOOP as i32;
+/// What to do if a file cannot be opened.
+fn remedy(error: &io::Error) -> &'static str {
+    if error.raw_os_error() == Some(Errno::ELOOP as i32) {
+        return " (it is a symbolic link, which is not followed); remove it, or give another name";
+    }
+    match error.kind() {
+        io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => "; move it away, or give another name",
+        io::ErrorKind::PermissionDenied => "; this user must be able to write to the file and to its directory",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room, or see min_log_files",
+        _ => "",
+    }
+}
 
 impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

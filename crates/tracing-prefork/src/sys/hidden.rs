@@ -136,10 +136,16 @@ pub(crate) fn may_replace(path: &Path) -> bool {
 fn closed_to_us(path: &Path) -> io::Error {
     let denied = io::Error::from(Errno::EACCES);
     let Ok(found) = lstat(path) else { return denied };
-    let text = format!(
-        "{denied}; the file belongs to user {} and this is user {}: remove it, or give it to the directory's owner",
-        found.st_uid,
-        geteuid()
-    );
+    let own = geteuid();
+    let text = if found.st_uid == own.as_raw() {
+        let mode = found.st_mode & 0o7777;
+        format!("{denied}; the file belongs to this user, whom its mode 0{mode:03o} keeps out: give it the mode 0600")
+    } else {
+        let owner = found.st_uid;
+        format!(
+            "{denied}; the file belongs to user {owner} and this is user {own}: remove it, or give it to the \
+             directory's owner"
+        )
+    };
     io::Error::new(denied.kind(), text)
 }

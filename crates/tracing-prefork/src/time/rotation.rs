@@ -141,11 +141,15 @@ impl Rotation {
         let (_, counted, most) = self.unit.row();
         let below_a_day = matches!(self.unit, Unit::Never | Unit::Second | Unit::Minute | Unit::Hour);
         let reason = match self.at {
-            _ if self.every == 0 => "every(0) has no length".to_owned(),
-            _ if self.every > most && self.unit == Unit::Never => "`never` cannot be counted".to_owned(),
+            _ if self.every == 0 => "every(0) has no length; the least is 1".to_owned(),
+            _ if self.every > most && self.unit == Unit::Never => {
+                "`never` cannot be counted; give a unit such as `daily`".to_owned()
+            }
             _ if self.every > most => format!("a file covers at most {most} {counted}"),
             Some(_) if below_a_day => "only days, weeks and months begin at a time of day".to_owned(),
-            Some((hour, minute)) if hour > 23 || minute > 59 => "there is no such time of day".to_owned(),
+            Some((hour, minute)) if hour > 23 || minute > 59 => {
+                "there is no such time of day; give one from 00:00 to 23:59".to_owned()
+            }
             _ => return Ok(()),
         };
         Err(ParseError::new(What::Rotation, self.to_string(), reason))

@@ -148,7 +148,9 @@ impl Offsets {
             &Zone::Fixed(east) if east.unsigned_abs() < 24 * 3600 && east % 60 == 0 => Ok(Self::Fixed(east)),
             Zone::Fixed(east) => Err(BuildError::Zone {
                 value: format!("Fixed({east})"),
-                reason: "a fixed offset is a whole number of minutes, less than 24 hours either way".to_owned(),
+                reason: "a fixed offset is in seconds east of UTC, in whole minutes, from -86340 to 86340; +05:30 is \
+                         Fixed(19800)"
+                    .to_owned(),
             }),
             #[cfg(feature = "local-time")]
             Zone::Local => tzdata::local().map(Self::Transitions),

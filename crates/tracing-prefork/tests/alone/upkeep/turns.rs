@@ -224,6 +224,34 @@ fn a_lock_of_another_user_is_reported_with_the_remedy() {
 }
 
 #[test]
+fn a_lock_that_its_mode_closes_is_reported_with_the_remedy() {
+    alone(|home| {
+        if !is_root() {
+            return;
+        }
+        let directory = home.join("logs");
+        fs::create_dir(&directory).expect("made");
+        set_mode(home, 0o755);
+        set_mode(&directory, 0o777);
+        fs::write(directory.join(LOCK), "").expect("written");
+        set_mode(&directory.join(LOCK), 0o000);
+        give(&directory.join(LOCK), SERVICE);
+        nix::unistd::setuid(SERVICE).expect("another user");
+        let (told, builder) = telling(daily(&Hand::at(NOW)).max_log_files(2));
+        let logs = builder.build(&directory).expect("builds");
+        let lock = directory.join(LOCK);
+        let text = format!(
+            "cannot prune {}: Permission denied (os error 13); the file belongs to this user, whom its mode 0000 keeps \
+             out: give it the mode 0600; the file stays; the next try follows at the next rollover",
+            lock.display()
+        );
+        assert_eq!(told.lock().expect("unpoisoned")[0].1, text);
+        set_mode(&lock, 0o600);
+        logs.prune().expect("the remedy helps");
+    });
+}
+
+#[test]
 fn only_who_may_write_to_the_logs_may_open_the_locks() {
     alone(|home| {
         let cases = [

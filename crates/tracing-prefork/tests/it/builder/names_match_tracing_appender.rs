@@ -26,8 +26,9 @@ const UNITS: [(Rotation, theirs::Rotation); 5] = [
 ];
 
 /// Prefixes and suffixes alike.
-const PARTS: [Option<&str>; 10] = [
+const PARTS: [Option<&str>; 11] = [
     None,
+    Some(""),
     Some("log"),
     Some("app.log"),
     Some("my-app"),
@@ -87,7 +88,7 @@ fn every_unit_prefix_and_suffix_names_files_as_theirs() {
     let mut names = BTreeMap::new();
     for (ours, theirs) in &UNITS {
         for prefix in PARTS {
-            for suffix in PARTS {
+            for suffix in PARTS.into_iter().filter(|suffix| *suffix != Some(".hidden")) {
                 let what = format!("{theirs:?} {prefix:?} {suffix:?}");
                 let name = expect_same_files(
                     &what,
@@ -107,8 +108,27 @@ fn every_unit_prefix_and_suffix_names_files_as_theirs() {
             }
         }
     }
-    assert_eq!(names.len(), UNITS.len() * PARTS.len() * PARTS.len());
+    assert_eq!(names.len(), UNITS.len() * PARTS.len() * (PARTS.len() - 1));
     assert_eq!(names[r#"Rotation(Never) Some("app.log") None"#], "app.log");
+}
+
+#[test]
+fn a_suffix_that_begins_with_a_dot_is_refused_and_its_name_can_be_had() {
+    let suffixed = Appender::builder().rotation(Rotation::DAILY).filename_prefix("app");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    suffixed.filename_suffix(".log").build(directory.path()).expect_err("refused");
+    let name = expect_same_files(
+        "two dots",
+        |directory| {
+            let builder = Appender::builder().rotation(Rotation::DAILY).filename_prefix("app");
+            builder.date_format("%Y-%m-%d.").filename_suffix("log").build(directory).expect("ours")
+        },
+        |directory| {
+            let builder = theirs::Builder::new().rotation(theirs::Rotation::DAILY).filename_prefix("app");
+            builder.filename_suffix(".log").build(directory).expect("theirs")
+        },
+    );
+    assert!(name.ends_with("..log"), "{name}");
 }
 
 fn built(rotation: &Rotation, prefix: Option<&str>, suffix: Option<&str>, directory: &Path) -> Appender {
