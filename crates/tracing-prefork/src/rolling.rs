@@ -14,6 +14,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! The text of [`InitError`] has the system's answer, as in tracing-appender. [`InitError::io_error`] gives the answer as
+//! a value, and `source` does not.
+//!
 //! # Panics
 //!
 //! Each function panics where tracing-appender's function panics: if the prefix is not UTF-8, or if the first file

@@ -57,10 +57,10 @@ impl Builder {
         }
 
         // 2. The directory, and whose files are whose there.
-        let open = |source| BuildError::Open { path: path.clone(), source };
+        let open = |error| BuildError::Open { path: path.clone(), error };
         let process = Arc::new(Process::new().map_err(open)?);
         sys::make_directories(pattern.directory(), directory_mode, self.clock.now())
-            .map_err(|source| checks::no_directory(pattern.directory(), source))?;
+            .map_err(|error| checks::no_directory(pattern.directory(), error))?;
         let creation = sys::Creation::empty(mode, self.clock.now());
         let settle = |names| ownership::settle(&mut pattern, names, creation, now.secs);
         let (presence, findings) = names.map(settle).transpose()?.unzip();

@@ -56,7 +56,7 @@ pub(crate) fn day(now: Moment, offsets: &Offsets) -> String {
 /// The directory as an absolute path. An empty path is the current directory.
 pub(crate) fn absolute(directory: &Path) -> Result<PathBuf, BuildError> {
     let named = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    path::absolute(named).map_err(|source| BuildError::Directory { path: directory.to_owned(), source })
+    path::absolute(named).map_err(|error| BuildError::Directory { path: directory.to_owned(), error })
 }
 
 /// Why a directory could not be made. If something else is in the way, the error names it.
@@ -74,7 +74,7 @@ pub(crate) fn no_directory(directory: &Path, error: io::Error) -> BuildError {
         };
         io::Error::new(io::ErrorKind::NotADirectory, format!("{name} {what}; {remedy}"))
     });
-    BuildError::Directory { path: directory.to_owned(), source: text.unwrap_or(error) }
+    BuildError::Directory { path: directory.to_owned(), error: text.unwrap_or(error) }
 }
 
 /// The owner must be able to read and write.
@@ -206,7 +206,7 @@ pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<O
 pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let too_long = |_| BuildError::Directory {
         path: pattern.directory().to_owned(),
-        source: io::Error::new(io::ErrorKind::InvalidFilename, "the paths of its files are too long; shorten it"),
+        error: io::Error::new(io::ErrorKind::InvalidFilename, "the paths of its files are too long; shorten it"),
     };
     let path = pattern.path_at(now.secs, if pattern.is_numbered() { LAST_INDEX } else { 0 }).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();

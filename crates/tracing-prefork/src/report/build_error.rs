@@ -2,6 +2,7 @@
 
 use crate::report::parse_error::{ParseError, What};
 use nix::errno::Errno;
+use std::error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -90,7 +91,7 @@ pub enum BuildError {
         /// The directory.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The current file could not be opened, or is no regular file.
     #[non_exhaustive]
@@ -98,7 +99,7 @@ pub enum BuildError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -147,11 +148,11 @@ impl fmt::Display for BuildError {
                  more, move its files away and remove {}",
                 record.display()
             ),
-            Self::Directory { path, source } => {
-                write!(f, "cannot create the log directory {}: {source}", path.display())
+            Self::Directory { path, error } => {
+                write!(f, "cannot create the log directory {}: {error}", path.display())
             }
-            Self::Open { path, source } => {
-                write!(f, "cannot open the log file {}: {source}{}", path.display(), remedy(source))
+            Self::Open { path, error } => {
+                write!(f, "cannot open the log file {}: {error}{}", path.display(), remedy(error))
             }
         }
     }
@@ -170,11 +171,27 @@ fn remedy(error: &io::Error) -> &'static str {
     }
 }
 
-impl std::error::Error for BuildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl BuildError {
+    /// The system's answer, if the directory or the file could not be made or opened. The text has it as well.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// let error = tracing_prefork::Appender::builder().build("/dev/null/logs").unwrap_err();
+    /// assert_eq!(error.io_error().map(|error| error.kind()), Some(ErrorKind::NotADirectory));
+    /// ```
+    #[must_use]
+    pub fn io_error(&self) -> Option<&io::Error> {
         match self {
-            Self::Directory { source, .. } | Self::Open { source, .. } => Some(source),
+            Self::Directory { error, .. } | Self::Open { error, .. } => Some(error),
             _ => None,
         }
+    }
+}
+
+/// The text has the system's answer. So the source is what is behind that answer, and no report shows a cause twice.
+impl error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        error::Error::source(self.io_error()?)
     }
 }

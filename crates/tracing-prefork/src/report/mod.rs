@@ -1,17 +1,21 @@
-//! What went wrong: [`Error`] for `on_error`, [`Stats`] to read, and how often a failure is reported.
+//! What went wrong: [`Operation`], [`Stats`] to read, and how often a failure is reported.
 
 pub(crate) mod build_error;
+mod error;
 mod operation;
 pub(crate) mod parse_error;
 
+pub use error::Error;
 pub use operation::Operation;
 
 use crate::process::{Process, user_code};
 use crate::sys::{self, ForkWiped, fork_wiped};
 use std::cell::Cell;
+use std::error::Error as _;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::iter;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
@@ -21,76 +25,6 @@ const INTERVAL: u64 = 60;
 /// Seconds until the next report if one could not be made: standard error was full, or `on_error` itself met the
 /// failure.
 const AGAIN: u64 = 1;
-
-/// A failure while the appender runs, for [`Builder::on_error`](crate::Builder::on_error) and for callers.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Error {
-    operation: Operation,
-    path: PathBuf,
-    source: io::Error,
-    lines_lost: u64,
-    bytes_lost: u64,
-    suppressed: u64,
-}
-
-impl Error {
-    /// What the appender was doing.
-    #[must_use]
-    pub fn operation(&self) -> Operation {
-        self.operation
-    }
-
-    /// The file, link or directory that failed.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The system's answer. It is also the [`source`](std::error::Error::source).
-    #[must_use]
-    pub fn io_error(&self) -> &io::Error {
-        &self.source
-    }
-
-    /// Lines that this process has lost so far.
-    #[must_use]
-    pub fn lines_lost(&self) -> u64 {
-        self.lines_lost
-    }
-
-    /// The bytes of those lines.
-    #[must_use]
-    pub fn bytes_lost(&self) -> u64 {
-        self.bytes_lost
-    }
-
-    /// Failures of the same operation since its last report that were counted and not reported.
-    #[must_use]
-    pub fn suppressed(&self) -> u64 {
-        self.suppressed
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (failed, next) = self.operation.sentence();
-        write!(f, "{failed} {}: {}; {next}", self.path.display(), self.source)?;
-        if self.lines_lost > 0 {
-            write!(f, "; {} lines ({} bytes) lost so far", self.lines_lost, self.bytes_lost)?;
-        }
-        if self.suppressed > 0 {
-            write!(f, "; {} more failures like this since the last report", self.suppressed)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
-    }
-}
 
 /// What this process has done with an appender, from [`Appender::stats`](crate::Appender::stats). A forked child starts
 /// at zero.
@@ -222,12 +156,12 @@ impl Reporter {
     }
 
     /// An error for a caller. A caller is told at once, at no limited rate.
-    pub(crate) fn error(&self, operation: Operation, path: &Path, source: io::Error) -> Error {
+    pub(crate) fn error(&self, operation: Operation, path: &Path, error: io::Error) -> Error {
         let counters = self.counters();
         Error {
             operation,
             path: path.to_owned(),
-            source,
+            error,
             lines_lost: counters.lines_lost.load(Relaxed),
             bytes_lost: counters.bytes_lost.load(Relaxed),
             suppressed: 0,
@@ -268,9 +202,14 @@ fn write(report: &str) -> bool {
     sys::write_to_stderr(&format!("tracing-prefork: {report}\n"))
 }
 
-/// An error's text. The error of `on_finished` can be of a type of the user's, whose `Display` may panic.
+/// An error's text, and what is behind the error. The error of `on_finished` can be of a type of the user's, whose
+/// `Display` may panic.
 fn text(error: &Error) -> String {
-    user_code::run("the error's text", || error.to_string()).unwrap_or_else(|panic| {
+    let whole = || {
+        let behind = iter::successors(error.source(), |error| (*error).source());
+        behind.fold(error.to_string(), |text, cause| format!("{text}; cause: {cause}"))
+    };
+    user_code::run("the error's text", whole).unwrap_or_else(|panic| {
         let (failed, next) = error.operation.sentence();
         format!("{failed} {}: {panic}; {next}", error.path.display())
     })

@@ -4,7 +4,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, dup2_stderr, fork};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::panic::panic_any;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use tracing_prefork::{Appender, Operation, Rotation};
 
 use crate::common;
-use crate::common::user_code::{Bomb, daily};
-use crate::common::{DAY, Hand, NOW, alone, log, operations, read, telling};
+use crate::common::turns::old_files;
+use crate::common::user_code::{Bomb, Upload, daily};
+use crate::common::{DAY, Hand, NOW, alone, eventually, log, operations, read, telling};
 
 /// Where the file of the next day is to be, there is a directory.
 fn obstruct(directory: &Path) {
@@ -70,6 +71,27 @@ fn a_panicking_error_hook_fails_no_event_and_loses_no_report() {
         assert!(ours[0].contains("on_error has panicked: the hook's own fault"), "{told}");
         assert!(ours[0].contains("cannot open") && ours[0].contains("app.2026-11-22.log"), "{told}");
         assert!(ours[1].contains("on_error has panicked") && ours[1].contains("cannot renew"), "{told}");
+    });
+}
+
+#[test]
+fn a_report_on_standard_error_has_what_is_behind_the_error_of_a_hook() {
+    alone(|directory| {
+        let logs_in = directory.join("logs");
+        let hand = Hand::at(NOW);
+        let builder = daily(&hand).try_on_finished(|_, _| Err(Upload(ErrorKind::ConnectionRefused.into())));
+        let told = stderr_of(directory, || {
+            fs::create_dir(&logs_in).expect("made");
+            old_files(&logs_in, 1);
+            let logs = builder.build(&logs_in).expect("builds");
+            hand.set(NOW + DAY, 0);
+            log(&logs, "a line");
+            eventually("the report", || logs.stats().errors == 1);
+        });
+        let ours: Vec<_> = told.lines().filter(|line| line.starts_with("tracing-prefork: ")).collect();
+        assert_eq!(ours.len(), 1, "{told}");
+        assert!(ours[0].contains("cannot hand over") && ours[0].contains(": the upload has failed; "), "{told}");
+        assert!(ours[0].ends_with("; cause: connection refused"), "{told}");
     });
 }
 
