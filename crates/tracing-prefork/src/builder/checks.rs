@@ -7,7 +7,7 @@ use crate::names::pattern::{LAST_INDEX, Pattern};
 use crate::sys::Mode;
 use crate::time::calendar::{Calendar, Period};
 use crate::time::clock::{self, Moment};
-use crate::time::rotation::Rotation;
+use crate::time::rotation::{Rotation, Weekday};
 use crate::time::zone::Offsets;
 use crate::upkeep::link::{Kind, Link};
 use crate::upkeep::prune::Limits;
@@ -16,11 +16,17 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::{self, Path, PathBuf};
 
+const ISO_WEEKS: &str =
+    "ISO weeks begin on Monday; give Rotation::weekly_on(Weekday::Monday), or a format with the day";
+
 /// The date format that the user has given.
 pub(crate) fn custom_format(value: &str, rotation: &Rotation) -> Result<DateFormat, BuildError> {
     let format = match rotation.date_format() {
         None => Err("a file that never rolls over has no date; leave date_format out, or give a rotation".to_owned()),
-        Some(_) => DateFormat::new(value),
+        Some(_) => DateFormat::new(value).and_then(|format| match rotation.weekday_of_weeks() {
+            Some(day) if day != Weekday::Monday && format.names_iso_weeks() => Err(ISO_WEEKS.to_owned()),
+            _ => Ok(format),
+        }),
     };
     format.map_err(|reason| BuildError::DateFormat { value: value.to_owned(), reason })
 }

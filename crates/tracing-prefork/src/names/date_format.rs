@@ -1,9 +1,10 @@
 //! How the date stands in a file's name: from a label to a text, and back.
 
 use std::io;
+use std::num::NonZeroU8;
 use time::format_description::{self, OwnedFormatItem};
 use time::parsing::Parsed;
-use time::{Date, OffsetDateTime, Time, UtcOffset};
+use time::{Date, OffsetDateTime, Time, UtcOffset, Weekday};
 
 /// The format of a date, made ready at build.
 #[derive(Clone, Debug)]
@@ -70,14 +71,10 @@ impl DateFormat {
     /// The label that `text` was written from, and the offset if the text shows one.
     pub(crate) fn read(&self, text: &str) -> Option<(i64, Option<i32>)> {
         let mut parsed = self.parse(text)?;
-        if Date::try_from(parsed).is_err() {
-            // A month is named without a day.
-            parsed.set_day(std::num::NonZeroU8::MIN)?;
-        }
         if parsed.hour_24().is_none() && parsed.hour_12().is_none() {
             parsed.set_hour_24(0)?;
         }
-        let (date, time) = (Date::try_from(parsed).ok()?, Time::try_from(parsed).ok()?);
+        let (date, time) = (date(parsed)?, Time::try_from(parsed).ok()?);
         let offset = self.shows_offset.then(|| UtcOffset::try_from(parsed).ok()).flatten();
         Some((date.with_time(time).assume_utc().unix_timestamp(), offset.map(UtcOffset::whole_seconds)))
     }
@@ -87,10 +84,19 @@ impl DateFormat {
         parsed.parse_item(text.as_bytes(), &self.items).ok()?.is_empty().then_some(parsed)
     }
 
+    /// Whether the text names an ISO week and no day of it.
+    pub(crate) fn names_iso_weeks(&self) -> bool {
+        let parsed = self.text(0, 0).ok().and_then(|text| self.parse(&text));
+        parsed.is_some_and(|parsed| Date::try_from(parsed).is_err() && monday(parsed).is_some())
+    }
+
     /// Why no label can be read from a text that this format has written.
     fn lacks(&self, text: &str) -> &'static str {
         let Some(parsed) = self.parse(text) else { return "nobody can tell where one part ends and the next begins" };
         match () {
+            () if parsed.iso_week_number().is_some() && parsed.year().is_some() => {
+                "the year of an ISO week is %G or [year base:iso_week], because a week at New Year has days of two years"
+            }
             () if parsed.year().or(parsed.iso_year()).is_none() => "it shows no year of four digits",
             () if parsed.month().is_none() && parsed.ordinal().is_none() && parsed.iso_year().is_none() => {
                 "it shows no month"
@@ -124,4 +130,26 @@ impl DateFormat {
         };
         Err(format!("it shows no {missing}, so that several periods would share the file {text:?}; add the {missing}"))
     }
+}
+
+/// The date of a label.
+fn date(mut parsed: Parsed) -> Option<Date> {
+    // 1. The text shows the day.
+    if let Ok(date) = Date::try_from(parsed) {
+        return Some(date);
+    }
+    // 2. An ISO week is named by its Monday. If the text shows a month, the month must be that of the Monday.
+    if let Some(monday) = monday(parsed)
+        && parsed.month().is_none_or(|month| month == monday.month())
+    {
+        return Some(monday);
+    }
+    // 3. A month is named without a day.
+    parsed.set_day(NonZeroU8::MIN)?;
+    Date::try_from(parsed).ok()
+}
+
+/// The Monday of the ISO week that a text shows.
+fn monday(parsed: Parsed) -> Option<Date> {
+    Date::from_iso_week_date(parsed.iso_year()?, parsed.iso_week_number()?.get(), Weekday::Monday).ok()
 }

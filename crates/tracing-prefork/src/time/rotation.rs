@@ -155,6 +155,11 @@ impl Rotation {
         Err(ParseError::new(What::Rotation, self.to_string(), reason))
     }
 
+    /// The day on which weeks begin, if the rotation is one of weeks.
+    pub(crate) fn weekday_of_weeks(&self) -> Option<Weekday> {
+        (self.unit == Unit::Week).then_some(self.weekday)
+    }
+
     /// The date in a file's name, as a format description of the crate `time`. `None`: the name has no date.
     pub(crate) fn date_format(&self) -> Option<&'static str> {
         match self.unit {

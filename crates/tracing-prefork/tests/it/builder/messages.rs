@@ -199,6 +199,16 @@ fn a_date_format_says_what_is_missing() {
         "date_format \"%m-%d\": no date can be read back from \"11-21\": it shows no year of four digits",
     );
     says(
+        rotated(Rotation::WEEKLY).date_format("%G-W%V"),
+        "date_format \"%G-W%V\": ISO weeks begin on Monday; give Rotation::weekly_on(Weekday::Monday), or a format with \
+         the day",
+    );
+    says(
+        rotated(Rotation::weekly_on(Weekday::Monday)).date_format("%Y-W%V"),
+        "date_format \"%Y-W%V\": no date can be read back from \"2026-W47\": the year of an ISO week is %G or [year \
+         base:iso_week], because a week at New Year has days of two years",
+    );
+    says(
         rotated(Rotation::weekly_on(Weekday::Monday)).date_format("%Y-%m"),
         "date_format \"%Y-%m\": it shows no day, so that several periods would share the file \"2026-11\"; add the day",
     );

@@ -32,6 +32,12 @@ fn formats() -> Vec<(Rotation, &'static str, &'static str)> {
         (Rotation::WEEKLY, "%Y%m%d", "20261115"),
         (monday, "%G-W%V-%u", "2026-W47-1"),
         (monday, "%Y%m%d", "20261116"),
+        (monday, "%G-W%V", "2026-W47"),
+        (monday, "[year base:iso_week]-W[week_number]", "2026-W47"),
+        (monday, "%G/W%V/app.log", "2026/W47/app.log"),
+        (monday, "%Y/%m/%G-W%V", "2026/11/2026-W47"),
+        (monday.at(4, 0), "%GW%V", "2026W47"),
+        (monday.every(2), "%G-W%V", "2026-W46"),
         (Rotation::MONTHLY, "%Y%m", "202611"),
         (Rotation::MONTHLY, "%Y/%b", "2026/Nov"),
         (Rotation::MONTHLY.every(3), "%Y-%m-%d", "2026-10-01"),
@@ -105,6 +111,12 @@ fn a_format_with_one_name_for_several_periods_is_refused() {
     lacks(Rotation::SECONDLY, "%Y%m%d%H%M", "shows no second");
     lacks(Rotation::DAILY, "%Y-%m", "shows no day");
     lacks(Rotation::WEEKLY, "%Y-%m", "shows no day");
+    lacks(Rotation::DAILY, "%G-W%V", "shows no day");
+    lacks(Rotation::WEEKLY, "%G-W%V", "ISO weeks begin on Monday");
+    lacks(Rotation::weekly_on(Weekday::Tuesday), "[year base:iso_week]-W[week_number]", "ISO weeks begin on Monday");
+    lacks(Rotation::weekly_on(Weekday::Monday), "%Y-W%V", "the year of an ISO week is %G");
+    lacks(Rotation::weekly_on(Weekday::Monday), "%G", "all units down to the rotation's");
+    lacks(Rotation::weekly_on(Weekday::Monday), "W%V", "no year of four digits");
     lacks(Rotation::MONTHLY, "%Y", "shows no month");
     lacks(Rotation::DAILY, "%m-%d", "no year of four digits");
     lacks(Rotation::DAILY, "%y-%m-%d", "no year of four digits");

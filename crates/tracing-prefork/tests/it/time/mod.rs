@@ -1,3 +1,4 @@
+mod iso_weeks;
 mod periods;
 mod schedule;
 #[cfg(feature = "serde")]

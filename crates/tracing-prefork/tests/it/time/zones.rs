@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tracing_prefork::{Appender, Rotation, Weekday, Zone};
+use tracing_prefork::{Appender, Builder, Rotation, Weekday, Zone};
 
 use crate::common::{Hand, NOW};
 
@@ -115,6 +115,9 @@ fn check_zone(zone: &str, directory: &Path) -> u64 {
     let mut checked = 0;
     for (index, rotation) in rotations().into_iter().enumerate() {
         let builder = Hand::at(NOW).builder().rotation(rotation).zone(Zone::Named(zone.to_owned()));
+        // Weeks that begin on Monday have the names of ISO 8601.
+        let iso = rotation.to_string().ends_with("monday").then_some("%G-W%V");
+        let builder = iso.into_iter().fold(builder, Builder::date_format);
         let logs = builder.build(directory.join(index.to_string())).expect("builds");
         for &transition in &transitions {
             let offset = |at| rules.to_offset(Timestamp::from_second(at).expect("a time")).seconds();
