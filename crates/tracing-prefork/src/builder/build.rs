@@ -10,7 +10,7 @@ use crate::names::site::Site;
 use crate::process::Process;
 use crate::report::{Operation, Reporter};
 use crate::sys::{self, ForkWiped, WriteMode};
-use crate::time::calendar::Calendar;
+use crate::time::calendar::{Calendar, Shown};
 use crate::time::clock::Moment;
 use crate::time::zone::Offsets;
 use crate::upkeep::prune::Limits;
@@ -124,7 +124,8 @@ impl Builder {
             None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
             Some(custom) => Some(checks::custom_format(custom, &self.rotation)?),
         };
-        let calendar = Calendar::new(&self.rotation, offsets, date.as_ref().is_some_and(|date| date.shows_offset));
+        let shown = date.as_ref().map_or_else(Shown::default, |date| date.shown);
+        let calendar = Calendar::new(&self.rotation, offsets, shown);
         if let (Some(value), Some(date)) = (&self.date_format, &date) {
             let check = checks::tells_periods_apart(date, &calendar, now.secs);
             check.map_err(|reason| BuildError::DateFormat { value: value.clone(), reason })?;

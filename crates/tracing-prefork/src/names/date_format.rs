@@ -1,5 +1,6 @@
 //! How the date stands in a file's name: from a label to a text, and back.
 
+use crate::time::calendar::Shown;
 use std::io;
 use std::num::NonZeroU8;
 use time::format_description::{self, OwnedFormatItem};
@@ -10,8 +11,7 @@ use time::{Date, OffsetDateTime, Time, UtcOffset, Weekday};
 #[derive(Clone, Debug)]
 pub(crate) struct DateFormat {
     items: OwnedFormatItem,
-    /// Whether the text depends on the offset from UTC. If so, it tells the two passes of a repeated hour apart.
-    pub(crate) shows_offset: bool,
+    pub(crate) shown: Shown,
     /// The number of slashes in the text: how many directories it goes through.
     pub(crate) depth: usize,
     /// The formats of the text before each slash. Empty if a slash stands within an item of the format.
@@ -29,11 +29,11 @@ impl DateFormat {
             return Err("expected a strftime pattern such as %Y-%m-%d, or one such as [year]-[month]-[day]".to_owned());
         };
         let items = read(text).map_err(|error| error.to_string())?;
-        let format = Self { shows_offset: false, depth: 0, directories: Vec::new(), items };
-        let text_at = |offset| format.text(0, offset).map_err(|error| error.to_string());
-        let sample = text_at(0)?;
+        let format = Self { shown: Shown::default(), depth: 0, directories: Vec::new(), items };
+        let text_at = |label, offset| format.text(label, offset).map_err(|error| error.to_string());
+        let sample = text_at(0, 0)?;
         // A Unix timestamp depends on the offset, and so does an offset that is written out.
-        let shows_offset = sample != text_at(3661)?;
+        let shown = Shown { offset: sample != text_at(0, 3661)?, minute: sample != text_at(60, 0)? };
         if sample.split('/').any(|part| matches!(part, "" | "." | "..")) || sample.contains(char::is_control) {
             return Err(format!(
                 "{sample:?} is not a path below the log directory; leave out control characters, `.`, `..`, and \
@@ -45,7 +45,7 @@ impl DateFormat {
         if directories.len() != depth {
             directories.clear();
         }
-        Ok(Self { shows_offset, depth, directories, ..format })
+        Ok(Self { shown, depth, directories, ..format })
     }
 
     /// Whether texts can go through a directory: for `%Y/%m/%d`, through `2026/11`, not through `lost+found`.
@@ -75,7 +75,7 @@ impl DateFormat {
             parsed.set_hour_24(0)?;
         }
         let (date, time) = (date(parsed)?, Time::try_from(parsed).ok()?);
-        let offset = self.shows_offset.then(|| UtcOffset::try_from(parsed).ok()).flatten();
+        let offset = self.shown.offset.then(|| UtcOffset::try_from(parsed).ok()).flatten();
         Some((date.with_time(time).assume_utc().unix_timestamp(), offset.map(UtcOffset::whole_seconds)))
     }
 
@@ -110,7 +110,7 @@ impl DateFormat {
     pub(crate) fn check(&self, label: i64, offset: i32) -> Result<(), String> {
         // 1. Write the label and read it back.
         let text = self.text(label, offset).map_err(|error| error.to_string())?;
-        let shown = self.shows_offset.then_some(offset);
+        let shown = self.shown.offset.then_some(offset);
         let read = match self.read(&text) {
             Some(read) if read == (label, shown) => return Ok(()),
             None => {

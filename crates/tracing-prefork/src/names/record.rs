@@ -5,7 +5,7 @@ use crate::names::foreign::Foreign;
 use crate::names::hidden::{Hidden, hash, is_names_record};
 use crate::names::pattern::Pattern;
 use crate::sys::{self, OwnFile};
-use crate::time::calendar::Calendar;
+use crate::time::calendar::{Calendar, Shown};
 use crate::time::rotation::Rotation;
 use crate::time::zone::{Offsets, Zone};
 use std::collections::BTreeSet;
@@ -118,8 +118,8 @@ impl Names {
             Some(custom) => Some(DateFormat::new(custom).ok()?),
             None => rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
         };
-        let shows_offset = date.as_ref().is_some_and(|date| date.shows_offset);
-        let calendar = Calendar::new(&rotation, offsets, shows_offset);
+        let shown = date.as_ref().map_or_else(Shown::default, |date| date.shown);
+        let calendar = Calendar::new(&rotation, offsets, shown);
         let (prefix, suffix) = (self.prefix.as_deref(), self.suffix.as_deref());
         let mut pattern = Pattern::new(directory.to_owned(), prefix, suffix, date, calendar, self.numbered);
         pattern.archives = self.archives;

@@ -53,33 +53,54 @@ impl Span {
 
 const DAY: i64 = 86_400;
 
+/// What names show beside the units of the rotation.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shown {
+    /// The offset from UTC. If so, another offset is another file, and the two passes of a repeated hour have two files.
+    pub(crate) offset: bool,
+    /// The minute.
+    pub(crate) minute: bool,
+}
+
 /// A rotation in a zone: tells the label and the period of any instant.
 ///
 /// The *label* of an instant is what the file's name shows: the local date and time, in seconds, at which the instant's
 /// unit begins. The period around an instant is the interval in which the label stays the same.
+///
+/// With a time of day (`at`) a label has of that time what the name shows. With 04:30 the label of a day is its
+/// midnight, and the label of a piece of hours is 04:00, unless the names show the minute.
 #[derive(Clone, Debug)]
 pub(crate) struct Calendar {
     unit: Unit,
     every: i64,
-    /// Seconds after local midnight at which a unit of a day or more begins.
+    /// Seconds after local midnight at which a unit of a day or more begins, or the first piece of a day.
     at: i64,
+    /// The part of `at` that labels have.
+    labelled: i64,
     /// The first day of the first week, counted from 1970-01-01.
     first_week: i64,
     offsets: Offsets,
-    /// Names show the offset, so another offset is another file.
     by_offset: bool,
 }
 
 impl Calendar {
-    pub(crate) fn new(rotation: &Rotation, offsets: Offsets, by_offset: bool) -> Self {
+    pub(crate) fn new(rotation: &Rotation, offsets: Offsets, shown: Shown) -> Self {
         let (hour, minute) = rotation.at.unwrap_or((0, 0));
+        let (whole_hours, at) = (i64::from(hour) * 3600, i64::from(hour) * 3600 + i64::from(minute) * 60);
+        let labelled = match rotation.unit {
+            Unit::Second | Unit::Minute => at,
+            Unit::Hour if shown.minute => at,
+            Unit::Hour => whole_hours,
+            Unit::Never | Unit::Day | Unit::Week | Unit::Month => 0,
+        };
         Self {
             unit: rotation.unit,
             every: rotation.every.into(),
-            at: i64::from(hour) * 3600 + i64::from(minute) * 60,
+            at,
+            labelled,
             first_week: first_on_or_after_1970(rotation.weekday),
             offsets,
-            by_offset,
+            by_offset: shown.offset,
         }
     }
 
@@ -137,11 +158,8 @@ impl Calendar {
 
     /// The part of a segment that has this label. Empty (`start >= end`) if the segment does not have it.
     fn within(&self, segment: Segment, label: i64) -> Span {
-        let offset = i64::from(segment.offset);
-        Span {
-            start: segment.from.max(label + self.at - offset),
-            end: segment.until.min(self.next(label) + self.at - offset),
-        }
+        let from_label = self.at - self.labelled - i64::from(segment.offset);
+        Span { start: segment.from.max(label + from_label), end: segment.until.min(self.next(label) + from_label) }
     }
 
     /// The period with this label. A date that a zone has skipped has none. If a zone has set its clock back, two
@@ -173,7 +191,8 @@ impl Calendar {
     /// The segments that can contain an instant with this label, in their order. A label is less than 27 hours away
     /// from its instants: by the largest offset, and the largest step of an offset.
     fn segments_around(&self, label: i64) -> impl Iterator<Item = Segment> {
-        let (first, last) = (label + self.at - 27 * 3600, self.next(label) + self.at + 27 * 3600);
+        let from_label = self.at - self.labelled;
+        let (first, last) = (label + from_label - 27 * 3600, self.next(label) + from_label + 27 * 3600);
         let next = move |segment: &Segment| (segment.until < last).then(|| self.offsets.segment(segment.until));
         iter::successors(Some(self.offsets.segment(first)), next)
     }
@@ -182,7 +201,7 @@ impl Calendar {
     fn floor(&self, local: i64) -> i64 {
         let local = local - self.at;
         let day = local.div_euclid(DAY);
-        let of_day = |size: i64| local - local.rem_euclid(DAY).rem_euclid(size * self.every);
+        let of_day = |size: i64| local - local.rem_euclid(DAY).rem_euclid(size * self.every) + self.labelled;
         match self.unit {
             Unit::Never => i64::MIN,
             Unit::Second => of_day(1),
@@ -199,8 +218,9 @@ impl Calendar {
 
     /// The label of the next unit.
     fn next(&self, label: i64) -> i64 {
-        // The last piece of a day may be shorter.
-        let of_day = |size: i64| (label + size * self.every).min((label.div_euclid(DAY) + 1) * DAY);
+        // The last piece of a day may be shorter. The day of the pieces begins at `at`.
+        let end_of_day = ((label - self.labelled).div_euclid(DAY) + 1) * DAY + self.labelled;
+        let of_day = |size: i64| (label + size * self.every).min(end_of_day);
         match self.unit {
             Unit::Never => i64::MAX,
             Unit::Second => of_day(1),

@@ -15,6 +15,7 @@ use std::str::FromStr;
 /// assert_eq!("hourly".parse::<Rotation>()?, Rotation::HOURLY);
 /// assert_eq!("6 hours".parse::<Rotation>()?, Rotation::HOURLY.every(6));
 /// assert_eq!("daily at 04:00".parse::<Rotation>()?, Rotation::DAILY.at(4, 0));
+/// assert_eq!("6 hours at 04:00".parse::<Rotation>()?, Rotation::HOURLY.every(6).at(4, 0));
 /// assert_eq!("monday".parse::<Rotation>()?, Rotation::weekly_on(Weekday::Monday));
 /// assert_eq!(Rotation::DAILY.at(4, 0).to_string(), "daily at 04:00");
 /// # Ok::<(), tracing_prefork::ParseError>(())
@@ -103,7 +104,8 @@ impl Rotation {
 
     /// A file for every `n` units.
     ///
-    /// * Seconds, minutes and hours count from local midnight. The last file of a day may cover less.
+    /// * Seconds, minutes and hours count from local midnight, or from the time that [`at`](Self::at) gives. The last
+    ///   file of a day may cover less.
     /// * Days and months count from 1970-01-01.
     /// * Weeks count from the first week that begins on or after 1970-01-01.
     ///
@@ -117,11 +119,27 @@ impl Rotation {
         self
     }
 
-    /// Begins each file at this local time instead of midnight. With `.at(4, 0)`, an event at three in the morning goes
-    /// into the file of the day before.
+    /// The local time at which a day, a week or a month begins, instead of midnight. With `DAILY.at(4, 0)`, an event at
+    /// three in the morning goes into the file of the day before.
     ///
-    /// This is for days, weeks and months. [`build`](crate::Builder::build) refuses other units, and times that do not
-    /// exist.
+    /// Seconds, minutes and hours count from this time: with `HOURLY.every(6).at(4, 0)` files begin at 04:00, 10:00,
+    /// 16:00 and 22:00. The file that begins at 22:00 ends at 04:00 and is named by its beginning: `2026-11-21-22`. With
+    /// `every(5)` files begin at 04:00, 09:00, 14:00, 19:00 and 00:00, and the last ends at 04:00. With `HOURLY.at(0, 30)`
+    /// a file begins at half past each hour.
+    ///
+    /// [`build`](crate::Builder::build) refuses times that do not exist, and any time for [`NEVER`](Self::NEVER).
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let builder = Appender::builder().rotation(Rotation::HOURLY.every(6).at(4, 0));
+    /// let logs = builder.build(directory.path())?;
+    /// let instant = UNIX_EPOCH + Duration::from_secs(1_795_228_200); // 2026-11-21 02:30 UTC
+    /// assert!(logs.path_at(instant).ends_with("2026-11-20-22"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn at(mut self, hour: u8, minute: u8) -> Self {
         self.at = Some((hour, minute));
@@ -139,14 +157,13 @@ impl Rotation {
     /// Refuses combinations that mean nothing.
     pub(crate) fn check(&self) -> Result<(), ParseError> {
         let (_, counted, most) = self.unit.row();
-        let below_a_day = matches!(self.unit, Unit::Never | Unit::Second | Unit::Minute | Unit::Hour);
         let reason = match self.at {
             _ if self.every == 0 => "every(0) has no length; the least is 1".to_owned(),
             _ if self.every > most && self.unit == Unit::Never => {
                 "`never` cannot be counted; give a unit such as `daily`".to_owned()
             }
             _ if self.every > most => format!("a file covers at most {most} {counted}"),
-            Some(_) if below_a_day => "only days, weeks and months begin at a time of day".to_owned(),
+            Some(_) if self.unit == Unit::Never => "`never` begins at no time of day; leave the time out".to_owned(),
             Some((hour, minute)) if hour > 23 || minute > 59 => {
                 "there is no such time of day; give one from 00:00 to 23:59".to_owned()
             }
@@ -207,7 +224,7 @@ impl FromStr for Rotation {
     /// * `monday` to `sunday`
     /// * `6 hours`, `2 weeks`, `2 weeks on monday`, `weekly on monday`, and so on
     /// * `30s`, `15m`, `2h`, `1d`, `1w`: seconds, minutes, hours, days, weeks
-    /// * any of these that is a day or longer, with a time: `daily at 04:00`, `monday at 04:00`
+    /// * any of these but `never`, with a time: `daily at 04:00`, `monday at 04:00`, `6 hours at 04:00`
     /// * the names of Python's `TimedRotatingFileHandler`: `S`, `M`, `H`, `D`, `midnight`, and `W0` (Monday) to `W6`
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let lower = text.trim().to_ascii_lowercase();

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Writes oracle.tsv: names and boundaries in hard time zones, by Python's zoneinfo and nothing but the definition.
 
-A file's name is the beginning of its unit in local time; a period is the interval of seconds in which the name stays the same. This
+A file's name is the beginning of its unit in local time; a period is the interval of seconds in which the name stays
+the same. Pieces of hours that have a time of day are counted by the clock on the wall, from that time of each day. This
 goes through every second of a window around each case, and knows no other rule. Run it here:
 
     python3 oracle.py > oracle.tsv
 """
 
-from datetime import datetime, timezone
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 # Zone, the UTC day around which to look, and why.
@@ -52,27 +53,48 @@ CASES = [
     ("America/Scoresbysund", "2024-03-31", "the zone itself and summer time change at once"),
 ]
 
-FORMATS = {
-    # The unit: its strftime pattern, and hours to look at on each side of the day's noon.
-    "daily": ("%Y-%m-%d", 60),
-    "hourly": ("%Y-%m-%d-%H", 26),
+
+
+def piece(local: datetime, hours: int, at: time) -> str:
+    """The piece of so many hours that `local` is in. The first piece of a day begins at `at`."""
+    wall = local.replace(tzinfo=None, fold=0)
+    day = datetime.combine(wall.date(), at)
+    if wall < day:
+        day -= timedelta(days=1)
+    length = timedelta(hours=hours)
+    return (day + (wall - day) // length * length).strftime("%Y-%m-%d-%H")
+
+
+ROTATIONS = {
+    # The name at a local time, and hours to look at on each side of the day's noon.
+    "daily": (lambda local: local.strftime("%Y-%m-%d"), 60),
+    "hourly": (lambda local: local.strftime("%Y-%m-%d-%H"), 26),
+    "6 hours at 04:00": (lambda local: piece(local, 6, time(4)), 26),
+    "5 hours at 02:30": (lambda local: piece(local, 5, time(2, 30)), 26),
 }
 
 
 def main() -> None:
     print("# zone\trotation\tfirst second\tfirst second after\tdate\twhy (written by oracle.py)")
-    for zone, day, why in CASES:
+    for name_of_zone, day, why in CASES:
         noon = int(datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp())
-        local = ZoneInfo(zone)
-        for rotation, (pattern, hours) in FORMATS.items():
+        zone = ZoneInfo(name_of_zone)
+        for rotation, (name_of, hours) in ROTATIONS.items():
             periods = []
+            before = None
             for second in range(noon - hours * 3600, noon + hours * 3600):
-                name = datetime.fromtimestamp(second, local).strftime(pattern)
+                local = datetime.fromtimestamp(second, zone)
+                # No name shows a second.
+                minute = (local.day, local.hour, local.minute)
+                if minute == before:
+                    continue
+                before = minute
+                name = name_of(local)
                 if not periods or periods[-1][1] != name:
                     periods.append((second, name))
             # The first and the last are cut by the window.
             for (start, name), (end, _) in zip(periods[1:], periods[2:]):
-                print(f"{zone}\t{rotation}\t{start}\t{end}\t{name}\t{why}")
+                print(f"{name_of_zone}\t{rotation}\t{start}\t{end}\t{name}\t{why}")
 
 
 if __name__ == "__main__":

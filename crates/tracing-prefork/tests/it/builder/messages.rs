@@ -153,6 +153,10 @@ fn a_rotation_says_what_it_could_be() {
         rotated(Rotation::DAILY.at(24, 0)),
         "rotation \"daily at 24:00\": there is no such time of day; give one from 00:00 to 23:59",
     );
+    says(
+        rotated(Rotation::NEVER.at(4, 0)),
+        "rotation \"never at 04:00\": `never` begins at no time of day; leave the time out",
+    );
     let text = "dayly".parse::<Rotation>().expect_err("refused").to_string();
     assert_eq!(text, "rotation \"dayly\": expected one such as `daily`, `6 hours`, `monday` or `daily at 04:00`");
 }

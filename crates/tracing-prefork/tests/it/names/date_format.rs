@@ -27,6 +27,12 @@ fn formats() -> Vec<(Rotation, &'static str, &'static str)> {
         (Rotation::HOURLY, "[year]-[month]-[day] [hour repr:12 padding:none] [period case:lower]", "2026-11-21 8 am"),
         (Rotation::HOURLY, "%Y-%m-%dT%H%z", "2026-11-21T08+0000"),
         (Rotation::HOURLY.every(6), "%Y%m%d%H", "2026112106"),
+        (Rotation::HOURLY.every(6).at(4, 0), "%Y%m%d%H", "2026112104"),
+        (Rotation::HOURLY.every(6).at(4, 30), "%Y%m%d%H", "2026112104"),
+        // A format that shows the minute shows when the file begins.
+        (Rotation::HOURLY.every(6).at(4, 30), "%Y%m%d-%H%M", "20261121-0430"),
+        (Rotation::HOURLY.at(0, 30), "%Y%m%dT%H%M%S", "20261121T083000"),
+        (Rotation::MINUTELY.every(30).at(0, 15), "%Y%m%d%H%M", "202611210815"),
         (Rotation::MINUTELY, "%Y%m%d/%H%M", "20261121/0833"),
         (Rotation::SECONDLY, "%Y%m%dT%H%M%S", "20261121T083301"),
         (Rotation::WEEKLY, "%Y%m%d", "20261115"),

@@ -1,5 +1,6 @@
 mod iso_weeks;
 mod periods;
+mod pieces;
 mod schedule;
 #[cfg(feature = "serde")]
 mod serde;

@@ -20,21 +20,21 @@ const WEEKDAYS: [(Weekday, &str); 7] = [
     (Weekday::Sunday, "sunday"),
 ];
 
-/// The units that can be counted, how many of each are the most, and whether they take a time of day.
-const UNITS: [(Rotation, &str, u32, bool); 6] = [
-    (Rotation::SECONDLY, "seconds", 86_400, false),
-    (Rotation::MINUTELY, "minutes", 1440, false),
-    (Rotation::HOURLY, "hours", 24, false),
-    (Rotation::DAILY, "days", 36_500, true),
-    (Rotation::WEEKLY, "weeks", 5200, true),
-    (Rotation::MONTHLY, "months", 1200, true),
+/// The units that can be counted, and how many of each are the most.
+const UNITS: [(Rotation, &str, u32); 6] = [
+    (Rotation::SECONDLY, "seconds", 86_400),
+    (Rotation::MINUTELY, "minutes", 1440),
+    (Rotation::HOURLY, "hours", 24),
+    (Rotation::DAILY, "days", 36_500),
+    (Rotation::WEEKLY, "weeks", 5200),
+    (Rotation::MONTHLY, "months", 1200),
 ];
 
 /// Any rotation that means something.
 fn rotations() -> impl Strategy<Value = Rotation> {
     let parts = (0..UNITS.len(), any::<u32>(), option::of(0..7_usize), option::of((0..24_u8, 0..60_u8)));
     parts.prop_map(|(unit, count, weekday, at)| {
-        let (rotation, _, most, takes_time) = UNITS[unit];
+        let (rotation, _, most) = UNITS[unit];
         let rotation = match weekday {
             Some(day) if rotation == Rotation::WEEKLY => Rotation::weekly_on(WEEKDAYS[day].0),
             _ => rotation,
@@ -45,7 +45,7 @@ fn rotations() -> impl Strategy<Value = Rotation> {
             3 => rotation.every(most),
             _ => rotation.every(count / 9 % most + 1),
         };
-        at.filter(|_| takes_time).map_or(rotation, |(hour, minute)| rotation.at(hour, minute))
+        at.map_or(rotation, |(hour, minute)| rotation.at(hour, minute))
     })
 }
 
@@ -80,6 +80,9 @@ fn rotations_are_written_in_plain_words() {
         (Rotation::HOURLY, "hourly"),
         (Rotation::HOURLY.every(6), "6 hours"),
         (Rotation::HOURLY.every(1), "hourly"),
+        (Rotation::HOURLY.every(6).at(4, 0), "6 hours at 04:00"),
+        (Rotation::HOURLY.at(0, 30), "hourly at 00:30"),
+        (Rotation::MINUTELY.every(15).at(0, 5), "15 minutes at 00:05"),
         (Rotation::DAILY.at(4, 0), "daily at 04:00"),
         (Rotation::DAILY.every(3).at(23, 59), "3 days at 23:59"),
         (Rotation::weekly_on(Weekday::Monday), "monday"),
@@ -130,15 +133,13 @@ fn refused(rotation: Rotation) -> String {
 
 #[test]
 fn combinations_that_mean_nothing_are_refused_with_their_value() {
-    says(&refused(Rotation::SECONDLY.at(4, 0)), &["rotation", "\"secondly at 04:00\"", "days, weeks and months"]);
-    says(&refused(Rotation::MINUTELY.at(4, 0)), &["\"minutely at 04:00\"", "days, weeks and months"]);
-    says(&refused(Rotation::HOURLY.every(6).at(4, 0)), &["\"6 hours at 04:00\"", "days, weeks and months"]);
-    says(&refused(Rotation::NEVER.at(0, 0)), &["\"never at 00:00\"", "days, weeks and months"]);
+    says(&refused(Rotation::NEVER.at(0, 0)), &["\"never at 00:00\"", "no time of day"]);
+    says(&refused(Rotation::HOURLY.every(6).at(24, 0)), &["\"6 hours at 24:00\"", "no such time"]);
     says(&refused(Rotation::DAILY.at(24, 0)), &["\"daily at 24:00\"", "no such time"]);
     says(&refused(Rotation::weekly_on(Weekday::Monday).at(4, 60)), &["\"monday at 04:60\"", "no such time"]);
     says(&refused(Rotation::NEVER.every(2)), &["\"2 never\"", "cannot be counted"]);
     says(&refused(Rotation::NEVER.every(0)), &["\"0 never\"", "every(0)"]);
-    for (rotation, counted, most, _) in UNITS {
+    for (rotation, counted, most) in UNITS {
         says(&refused(rotation.every(0)), &[&format!("\"0 {counted}\""), "every(0)"]);
         let more = most + 1;
         says(&refused(rotation.every(more)), &[&format!("\"{more} {counted}\""), &format!("at most {most}")]);
@@ -180,8 +181,7 @@ fn texts_that_are_no_rotation_are_refused_with_the_text() {
         "daily at 004:00",
         "daily at :",
         "daily at 04:00 at 04:00",
-        "hourly at 04:00",
-        "6 hours at 04:00",
+        "6 hours at 24:00",
         "never at 04:00",
         "at 04:00",
         "2 days on monday",
@@ -198,7 +198,7 @@ fn texts_that_are_no_rotation_are_refused_with_the_text() {
         says(&error, &[text.split([' ', '\0']).next().unwrap_or_default()]);
     }
     says(&"dayly".parse::<Rotation>().expect_err("refused").to_string(), &["\"dayly\"", "`daily at 04:00`"]);
-    says(&"6 hours at 04:00".parse::<Rotation>().expect_err("refused").to_string(), &["\"6 hours at 04:00\""]);
+    says(&"6 hours at 4:60".parse::<Rotation>().expect_err("refused").to_string(), &["\"6 hours at 4:60\""]);
 }
 
 /// An appender that only tells names and periods.
@@ -281,6 +281,65 @@ fn units_below_a_day_count_from_local_midnight() {
         datetime!(2026-11-21 00:00 UTC),
         &[("2026-11-21-00", datetime!(2026-11-22 00:00 UTC))],
     );
+}
+
+#[test]
+fn pieces_of_a_day_count_from_the_time_that_is_given() {
+    let (from, zone) = (datetime!(2026-11-20 22:00 +05:30), Zone::Fixed(5 * 3600 + 1800));
+    periods(
+        Rotation::HOURLY.every(6).at(4, 0),
+        zone.clone(),
+        from,
+        &[
+            ("2026-11-20-22", datetime!(2026-11-21 04:00 +05:30)),
+            ("2026-11-21-04", datetime!(2026-11-21 10:00 +05:30)),
+            ("2026-11-21-10", datetime!(2026-11-21 16:00 +05:30)),
+            ("2026-11-21-16", datetime!(2026-11-21 22:00 +05:30)),
+            ("2026-11-21-22", datetime!(2026-11-22 04:00 +05:30)),
+        ],
+    );
+    // The last piece has four hours, and the date of the day on which it begins.
+    periods(
+        Rotation::HOURLY.every(5).at(4, 0),
+        zone,
+        datetime!(2026-11-20 19:00 +05:30),
+        &[
+            ("2026-11-20-19", datetime!(2026-11-21 00:00 +05:30)),
+            ("2026-11-21-00", datetime!(2026-11-21 04:00 +05:30)),
+            ("2026-11-21-04", datetime!(2026-11-21 09:00 +05:30)),
+        ],
+    );
+    periods(
+        Rotation::HOURLY.every(24).at(4, 0),
+        Zone::Utc,
+        datetime!(2026-11-20 04:00 UTC),
+        &[("2026-11-20-04", datetime!(2026-11-21 04:00 UTC)), ("2026-11-21-04", datetime!(2026-11-22 04:00 UTC))],
+    );
+    periods(
+        Rotation::HOURLY.at(0, 30),
+        Zone::Utc,
+        datetime!(2026-11-20 23:30 UTC),
+        &[("2026-11-20-23", datetime!(2026-11-21 00:30 UTC)), ("2026-11-21-00", datetime!(2026-11-21 01:30 UTC))],
+    );
+    periods(
+        Rotation::MINUTELY.every(30).at(0, 15),
+        Zone::Utc,
+        datetime!(2026-11-20 23:45 UTC),
+        &[("2026-11-20-23-45", datetime!(2026-11-21 00:15 UTC)), ("2026-11-21-00-15", datetime!(2026-11-21 00:45 UTC))],
+    );
+    periods(
+        Rotation::SECONDLY.every(50_000).at(1, 0),
+        Zone::Utc,
+        datetime!(2026-11-20 01:00 UTC),
+        &[
+            ("2026-11-20-01-00-00", datetime!(2026-11-20 14:53:20 UTC)),
+            ("2026-11-20-14-53-20", datetime!(2026-11-21 01:00 UTC)),
+        ],
+    );
+    // A time that is a multiple of the unit changes nothing.
+    let ((_one, with), (_other, without)) =
+        (schedule(Rotation::HOURLY.at(4, 0), Zone::Utc), schedule(Rotation::HOURLY, Zone::Utc));
+    assert_eq!(with.period_at(common::at(NOW)), without.period_at(common::at(NOW)));
 }
 
 #[test]
@@ -406,7 +465,7 @@ fn months_are_as_long_as_they_are_and_count_from_january_1970() {
 
 #[test]
 fn every_process_has_the_same_periods_whenever_it_was_started() {
-    let rotations = UNITS.map(|(rotation, _, most, _)| rotation.every(most.min(7)));
+    let rotations = UNITS.map(|(rotation, _, most)| rotation.every(most.min(7)));
     for rotation in rotations {
         let directory = tempfile::tempdir().expect("a directory");
         let built_at = |second| Hand::at(second).builder().rotation(rotation).build(directory.path()).expect("builds");
@@ -452,6 +511,7 @@ fn short_texts_name_rotations_too() {
         ("1d", Rotation::DAILY),
         ("2w", Rotation::WEEKLY.every(2)),
         ("1d at 04:00", Rotation::DAILY.at(4, 0)),
+        ("6h at 04:00", Rotation::HOURLY.every(6).at(4, 0)),
         ("weekly on monday", Rotation::weekly_on(Weekday::Monday)),
         ("Weekly on Friday at 18:30", Rotation::weekly_on(Weekday::Friday).at(18, 30)),
     ] {

@@ -9,6 +9,7 @@ fn rotations_are_the_texts_that_they_print() {
         Rotation::SECONDLY,
         Rotation::MINUTELY.every(15),
         Rotation::HOURLY.every(6),
+        Rotation::HOURLY.every(6).at(4, 0),
         Rotation::DAILY.at(4, 0),
         Rotation::weekly_on(Weekday::Monday).every(2).at(23, 59),
         Rotation::MONTHLY,
@@ -58,7 +59,7 @@ fn says(error: &serde_json::Error, parts: &[&str]) {
 fn what_is_refused_is_named() {
     let rotation = |json| serde_json::from_str::<Rotation>(json).expect_err("refused");
     says(&rotation("\"dayly\""), &["rotation \"dayly\"", "`daily`"]);
-    says(&rotation("\"hourly at 04:00\""), &["rotation \"hourly at 04:00\"", "time of day"]);
+    says(&rotation("\"never at 04:00\""), &["rotation \"never at 04:00\"", "time of day"]);
     says(&rotation("\"0 hours\""), &["rotation \"0 hours\"", "every(0)"]);
     says(&rotation("7"), &["7", "a rotation such as \"daily at 04:00\""]);
     says(&rotation("null"), &["null", "a rotation such as"]);
@@ -70,7 +71,7 @@ fn what_is_refused_is_named() {
 #[test]
 fn what_could_not_be_read_back_is_not_written() {
     let rotation = |rotation: Rotation| serde_json::to_string(&rotation).expect_err("refused");
-    says(&rotation(Rotation::HOURLY.at(4, 0)), &["rotation \"hourly at 04:00\"", "time of day"]);
+    says(&rotation(Rotation::NEVER.at(4, 0)), &["rotation \"never at 04:00\"", "time of day"]);
     says(&rotation(Rotation::DAILY.every(0)), &["rotation \"0 days\"", "every(0)"]);
     says(&serde_json::to_string(&Zone::Fixed(90)).expect_err("refused"), &["zone \"+00:01:30\""]);
 }

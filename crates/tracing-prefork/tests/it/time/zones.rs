@@ -66,6 +66,9 @@ fn zones() -> Vec<String> {
 fn rotations() -> Vec<Rotation> {
     vec![
         Rotation::SECONDLY,
+        Rotation::MINUTELY.every(7).at(23, 59),
+        Rotation::HOURLY.every(6).at(4, 0),
+        Rotation::HOURLY.every(5).at(2, 30),
         Rotation::MINUTELY,
         Rotation::MINUTELY.every(7),
         Rotation::HOURLY,
