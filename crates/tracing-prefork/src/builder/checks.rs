@@ -67,6 +67,9 @@ pub(crate) fn absolute(directory: &Path) -> Result<PathBuf, BuildError> {
 
 /// Why a directory could not be made. If something else is in the way, the error names it.
 pub(crate) fn no_directory(directory: &Path, error: io::Error) -> BuildError {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return BuildError::Directory { path: directory.to_owned(), error };
+    }
     let found = directory.ancestors().find_map(|path| Some((path, path.symlink_metadata().ok()?.file_type())));
     let text = found.filter(|(path, _)| !path.is_dir()).map(|(path, found)| {
         let name = if path == directory { "it".to_owned() } else { path.display().to_string() };

@@ -149,7 +149,12 @@ impl fmt::Display for BuildError {
                 record.display()
             ),
             Self::Directory { path, error } => {
-                write!(f, "cannot create the log directory {}: {error}", path.display())
+                let remedy = match error.kind() {
+                    io::ErrorKind::PermissionDenied => "; this user must be able to write to the directory above it",
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room",
+                    _ => "",
+                };
+                write!(f, "cannot create the log directory {}: {error}{remedy}", path.display())
             }
             Self::Open { path, error } => {
                 write!(f, "cannot open the log file {}: {error}{}", path.display(), remedy(error))

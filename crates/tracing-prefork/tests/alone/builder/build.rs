@@ -8,7 +8,7 @@ use tracing_prefork::Builder;
 
 use crate::common;
 use crate::common::build::builder;
-use crate::common::{alone, says};
+use crate::common::{alone, is_root, says, set_mode};
 
 /// Builds in a process in which `statx(2)` fails with that error, after the standard library has seen that there is
 /// such a call.
@@ -53,5 +53,30 @@ fn the_mode_is_exact_and_without_one_the_umask_counts() {
         built.and(plain).expect("both build");
         assert_eq!(mode("app.2026-11-21.log"), 0o664);
         assert_eq!(mode("plain.2026-11-21.log"), 0o600);
+    });
+}
+
+#[test]
+fn a_closed_directory_is_refused_with_the_right_that_is_missing() {
+    alone(|home| {
+        if !is_root() {
+            return;
+        }
+        set_mode(home, 0o755);
+        nix::unistd::setuid(nix::unistd::Uid::from_raw(65_534)).expect("another user");
+        let error = builder().build(home.join("logs")).expect_err("refused").to_string();
+        let text = format!(
+            "cannot create the log directory {}: Permission denied (os error 13); this user must be able to write to \
+             the directory above it",
+            home.join("logs").display()
+        );
+        assert_eq!(error, text);
+        let error = builder().build(home).expect_err("refused").to_string();
+        let text = format!(
+            "cannot open the log file {}: Permission denied (os error 13); this user must be able to write to the file \
+             and to its directory",
+            home.join("app.2026-11-21.log").display()
+        );
+        assert_eq!(error, text);
     });
 }
