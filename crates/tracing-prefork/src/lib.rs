@@ -34,7 +34,8 @@
 //! * **No failure is silent**: each failure is counted, and reported at a bounded rate. Logging resumes by itself.
 //! * **An event costs** one reading of the clock and one `write(2)`: no lock, no allocation.
 //!
-//! `docs/guarantees.md` in the repository names the test behind each promise, and the limits.
+//! The page [Guarantees](_guarantees) names the test behind each promise, and the limits. The page [Design](_design)
+//! says how the library keeps the promises, with the measurements.
 //!
 //! # File names
 //!
@@ -118,7 +119,9 @@
 //! system: network file systems do not append atomically (`open(2)`). After a `chroot` the directory's absolute path
 //! leads to another directory.
 //!
-//! `docs/guide.md` in the repository shows each way in which processes come to share a directory, as code.
+//! The [Guide](_guide) shows each way in which processes come to share a directory, as code.
+//! [Migrating from Python](_migrating_from_python) says what becomes of each setting of `TimedRotatingFileHandler`.
+//! [Changelog](_changelog) lists what is new. [The house](_house) explains the source.
 //!
 //! # Words
 //!
@@ -147,6 +150,8 @@
 //! | record | a hidden file of lines. The record of names says what a pattern's names are made of, the record of hand-overs which files the hook was called for |
 //! | note | a hidden file with two numbers |
 
+// docs.rs marks what a feature adds. Only a nightly compiler can.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(
     unsafe_code,
     clippy::unwrap_used,
@@ -185,14 +190,40 @@ pub use time::rotation::{Rotation, Weekday};
 pub use time::zone::Zone;
 pub use upkeep::compression::Compression;
 
-/// The code in the repository's pages compiles and runs.
-#[cfg(doctest)]
-mod pages {
-    #[doc = include_str!("../../../README.md")]
-    struct Readme;
-    #[doc = include_str!("../../../docs/guide.md")]
-    struct Guide;
-    #[cfg(feature = "local-time")]
-    #[doc = include_str!("../../../docs/migrating-from-python.md")]
-    struct MigratingFromPython;
+/// Makes a page of the repository a module of the documentation, and its code a test.
+///
+/// On the page itself a link such as `[the guide][guide]` leads to the file that a definition at the page's end names.
+/// In the documentation the link leads to the module: of two definitions the first one counts (CommonMark 0.31, 4.7).
+#[cfg(doc)]
+macro_rules! page {
+    ($name:ident, $path:literal) => {
+        /// [Unreleased]: crate::_changelog#unreleased
+        /// [crate-words]: crate#words
+        /// [design]: crate::_design
+        /// [guarantees]: crate::_guarantees
+        /// [guarantees-p4]: crate::_guarantees#p4-retention-removes-only-files-of-this-pattern
+        /// [guide]: crate::_guide
+        /// [guide-archives]: crate::_guide#compressed-archives
+        /// [guide-words]: crate::_guide#words
+        /// [house]: crate::_house
+        /// [house-words]: crate::_house#words
+        #[doc = include_str!(concat!("../", $path))]
+        pub mod $name {}
+    };
 }
+
+#[cfg(doc)]
+page!(_changelog, "CHANGELOG.md");
+#[cfg(doc)]
+page!(_design, "docs/design.md");
+#[cfg(doc)]
+page!(_guarantees, "docs/guarantees.md");
+#[cfg(doc)]
+page!(_guide, "docs/guide.md");
+#[cfg(doc)]
+page!(_house, "docs/house.md");
+// Its code names zones.
+#[cfg(all(doc, any(not(doctest), feature = "local-time")))]
+page!(_migrating_from_python, "docs/migrating-from-python.md");
+#[cfg(doctest)]
+page!(_readme, "README.md");

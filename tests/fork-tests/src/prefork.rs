@@ -67,7 +67,7 @@ pub struct Hook {
 
 impl Hook {
     fn call(self, turn: u64) -> Result<(), &'static str> {
-        let is_due = |every: u64| every != 0 && turn.is_multiple_of(every);
+        let is_due = |every: u64| every != 0 && turn % every == 0;
         if is_due(self.hangs) {
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -212,7 +212,7 @@ impl Writer for Prefork {
                 writer.write_all(head)?;
                 writer.write_all(middle)?;
                 writer.write_all(tail)?;
-                if line.len().is_multiple_of(2) {
+                if line.len() % 2 == 0 {
                     writer.flush()?;
                 }
                 drop(writer);

@@ -97,7 +97,7 @@ impl Ground {
                 std::thread::sleep(AHEAD);
             }
             self.pause(now, &plan, thread);
-            if !self.load.rest.is_zero() && thread.begun().is_multiple_of(4) {
+            if !self.load.rest.is_zero() && thread.begun() % 4 == 0 {
                 std::thread::sleep(self.load.rest);
             }
         }

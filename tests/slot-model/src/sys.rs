@@ -141,7 +141,7 @@ pub(crate) struct ForkWiped<T: ZeroIsEmpty>(Box<T>);
 impl<T: ZeroIsEmpty> ForkWiped<T> {
     pub(crate) fn new() -> io::Result<Self> {
         // SAFETY: zero is a value, says the trait.
-        Ok(Self(unsafe { Box::<MaybeUninit<T>>::new_zeroed().assume_init().assume_init() }))
+        Ok(Self(unsafe { Box::new(MaybeUninit::<T>::zeroed()).assume_init() }))
     }
 }
 

@@ -112,7 +112,7 @@ pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, 
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         entries => entries?,
     };
-    let first = str::from_utf8(first.file_name()).unwrap_or_default();
+    let first = std::str::from_utf8(first.file_name()).unwrap_or_default();
     let (above, first) = first.rfind('/').map_or(("", first), |slash| first.split_at(slash + 1));
     let mut found = Vec::new();
     for entry in entries {

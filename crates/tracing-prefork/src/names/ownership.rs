@@ -51,10 +51,12 @@ pub(crate) fn settle(
             foreign.names.extend(known);
             // Another process may have made its record at the same moment. If so, both see it here.
             let own = Names { foreign: foreign.names.clone(), ..presence.names().clone() };
-            if created && let Err(error) = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at) {
-                drop(presence);
-                remove_unless_held(&record);
-                return Err(error);
+            if created {
+                if let Err(error) = compare_with_others(pattern, &own, &record, Meeting::MakesWay, at) {
+                    drop(presence);
+                    remove_unless_held(&record);
+                    return Err(error);
+                }
             }
         }
         // Where nothing can be made, no foreign file can be removed either.
@@ -102,11 +104,10 @@ pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'
 fn foreign_files(pattern: &Pattern, own: &Names, others: &Others, record: &Path, at: i64) -> BTreeSet<String> {
     let mut own = Names { foreign: others.foreign.clone(), ..own.clone() };
     let is_numbered_already = || others.numbered || Names::read(record).is_some_and(|known| known.numbered);
-    if own.numbered
-        && !is_numbered_already()
-        && let Some(anew) = own.anew(pattern)
-    {
-        own.foreign.extend(foreign_by_order(&anew, at));
+    if own.numbered && !is_numbered_already() {
+        if let Some(anew) = own.anew(pattern) {
+            own.foreign.extend(foreign_by_order(&anew, at));
+        }
     }
     own.foreign
 }

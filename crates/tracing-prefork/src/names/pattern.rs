@@ -101,7 +101,7 @@ impl Pattern {
 
     /// Whether the file with this number in the period of `at` is foreign. Allocates nothing.
     pub(crate) fn is_foreign_at(&self, at: i64, index: u32) -> bool {
-        let is_foreign = |path: LogPath| str::from_utf8(path.file_name()).is_ok_and(|name| self.is_foreign(name));
+        let is_foreign = |path: LogPath| std::str::from_utf8(path.file_name()).is_ok_and(|name| self.is_foreign(name));
         !self.foreign().names.is_empty() && self.path_at(at, index).is_ok_and(is_foreign)
     }
 
@@ -232,7 +232,7 @@ impl Pattern {
         };
         let days = if self.date.is_some() { 0..366 } else { 0..1 };
         let paths = days.filter_map(move |day| self.path_at(instant(day), 0).ok());
-        paths.filter_map(|path| str::from_utf8(path.file_name()).ok().map(str::to_owned))
+        paths.filter_map(|path| std::str::from_utf8(path.file_name()).ok().map(str::to_owned))
     }
 
     /// What may stand behind a name: nothing, or the ending of an archive.

@@ -68,10 +68,10 @@ impl<T: ZeroIsEmpty> Deref for ForkWiped<T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        if let Some(counted) = &self.counted
-            && counted.load(Acquire) != 2 * libc_forks()
-        {
-            self.wipe_once(counted);
+        if let Some(counted) = &self.counted {
+            if counted.load(Acquire) != 2 * libc_forks() {
+                self.wipe_once(counted);
+            }
         }
         // SAFETY: mapped until drop, aligned to a page, and any content is either zero or what `T`'s atomics stored.
         unsafe { self.page.as_ref() }

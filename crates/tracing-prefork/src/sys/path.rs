@@ -3,6 +3,7 @@
 
 use super::fork_wiped::map;
 use super::zero_is_empty::ZeroIsEmpty;
+use nix::errno::Errno;
 use nix::sys::mman::munmap;
 use std::ffi::{CStr, OsStr};
 use std::io::{self, Write};
@@ -69,7 +70,7 @@ impl Write for LogPath {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let end = self.len + buf.len();
         if end >= CAPACITY {
-            return Err(io::ErrorKind::InvalidFilename.into());
+            return Err(Errno::ENAMETOOLONG.into());
         }
         if end >= SHORT && self.long.is_none() {
             let mut long = Page::new()?;

@@ -122,10 +122,10 @@ impl HandOver<'_> {
             return Ok(Offered::NotYet);
         }
         // 3. If somebody removed the lock's file, another process has had a turn: what does the record say now?
-        if written.reread(&found.name)?
-            && let Some(settled) = self.settled(&written.record, found, version)
-        {
-            return Ok(settled);
+        if written.reread(&found.name)? {
+            if let Some(settled) = self.settled(&written.record, found, version) {
+                return Ok(settled);
+            }
         }
         // 4. Call the hook.
         self.call(written, found, place, version).map(|()| Offered::Done)

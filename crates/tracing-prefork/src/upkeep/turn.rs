@@ -34,9 +34,8 @@ impl Upkeep {
         // 1. Since when has it had the turn, and for how long may it? A call of the hook begins the time anew.
         let mut since = self.state.busy[job.lock()].since(refused, at);
         let mut patience = job.patience();
-        if job == Job::HandOver
-            && let Some((called, in_hook)) = HandOverRecord::read(&self.record_path(), self.site.creation()).last_call()
-        {
+        let record = || HandOverRecord::read(&self.record_path(), self.site.creation());
+        if let Some((called, in_hook)) = (job == Job::HandOver).then(record).and_then(|record| record.last_call()) {
             since = since.max(called.min(at));
             patience = if in_hook { PATIENCE_WITH_HOOK } else { patience };
         }
@@ -67,10 +66,10 @@ impl Upkeep {
     /// makes room, the lock of whoever hands over, the record of hand-overs and the note of refusals.
     pub(super) fn make_files(&self) {
         let report = |job: Job, error| self.site.report(job.operation(), &self.lock_path(job), error);
-        if self.options.min_log_files.is_some()
-            && let Err(error) = self.make_lock(Job::Prune)
-        {
-            report(Job::Prune, error);
+        if self.options.min_log_files.is_some() {
+            if let Err(error) = self.make_lock(Job::Prune) {
+                report(Job::Prune, error);
+            }
         }
         if self.has(Job::HandOver) {
             match self.make_lock(Job::HandOver) {

@@ -140,10 +140,10 @@ impl Log {
     /// Opens the file of `at` for this one line.
     fn write_with_own_descriptor(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
         // As at a rollover: until the next try to open the file, the file before takes the lines.
-        if self.slots.is_open()
-            && let Err(error) = self.state.retry.may_open(at)
-        {
-            return self.write_to_any_open_file(line, at, error);
+        if self.slots.is_open() {
+            if let Err(error) = self.state.retry.may_open(at) {
+                return self.write_to_any_open_file(line, at, error);
+            }
         }
         let mut tries = 1..TRIES;
         loop {
@@ -156,12 +156,13 @@ impl Log {
             let if_full = if is_last { IfFull::Append } else { IfFull::Refuse };
             let appended = self.write_to(opened.file.borrow(), line, opened.torn, at, if_full);
             let is_gone = !opened.leased && !self.upkeep.keeps_name(opened.file.borrow());
-            if let Appended::Tried(outcome) = appended
-                && (is_last || !is_gone)
-            {
-                self.site.counters().writes_apart.fetch_add(1, Relaxed);
-                self.slots.leave_behind(at, index);
-                return self.settle(outcome, line, at);
+            match appended {
+                Appended::Tried(outcome) if is_last || !is_gone => {
+                    self.site.counters().writes_apart.fetch_add(1, Relaxed);
+                    self.slots.leave_behind(at, index);
+                    return self.settle(outcome, line, at);
+                }
+                _ => {}
             }
         }
     }

@@ -35,9 +35,7 @@ impl Log {
 impl Wait<'_> {
     /// Waits for a moment. `false`: the bound is reached, or another thread waits.
     pub(crate) fn goes_on(&mut self) -> bool {
-        if let Some(turn) = self.turn
-            && self.taken.is_none()
-        {
+        if let Some(turn) = self.turn.filter(|_| self.taken.is_none()) {
             self.taken = turn.try_take();
             if self.taken.is_none() {
                 return false;

@@ -82,10 +82,10 @@ impl Log {
     ) -> Result<(), Unwritten> {
         match outcome {
             Ok(length) if length == line.len() => {
-                if let Some(limit) = &self.size_limit
-                    && limit.count(pin.bytes(), length)
-                {
-                    self.look_at_size(pin, at);
+                if let Some(limit) = &self.size_limit {
+                    if limit.count(pin.bytes(), length) {
+                        self.look_at_size(pin, at);
+                    }
                 }
                 Ok(())
             }

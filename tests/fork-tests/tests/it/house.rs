@@ -249,7 +249,7 @@ fn texts() -> BTreeMap<String, String> {
     let sources = ["crates", "demo", "tests", "benches"]
         .iter()
         .flat_map(|folder| below(folder).into_iter().map(move |(module, text)| (format!("{folder}::{module}"), text)));
-    let pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(str::to_owned).into_iter();
+    let pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(str::to_owned).into_iter();
     let docs = fs::read_dir(root().join("docs")).expect("docs");
     let docs = docs.map(|entry| format!("docs/{}", entry.expect("readable").file_name().to_string_lossy()));
     let pages = pages.chain(docs.filter(|name| name.ends_with(".md")));
@@ -282,6 +282,54 @@ fn no_test_has_a_name_of_more_than_60_characters() {
     let names = texts.values().flat_map(|text| functions(text)).map(|(name, _)| name);
     let long: Vec<_> = names.filter(|name| name.len() > 60).collect();
     assert!(long.is_empty(), "too long: {long:#?}");
+}
+
+/// The conditions of a source that join `let` with something else by `&&`, from the value of their `let` on.
+fn let_chains(text: &str) -> Vec<String> {
+    let code: Vec<_> = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let code = code.join("\n");
+    let words = ["if let ", "while let ", "&& let "];
+    let places = words.iter().flat_map(|word| code.match_indices(word));
+    let mut found = Vec::new();
+    for (at, word) in places {
+        let rest = &code[at + word.len()..];
+        // From the value, which stands behind the pattern, up to the block, whose brace stands in no other bracket.
+        let rest = rest.split_once(" = ").map_or(rest, |(_, value)| value);
+        let mut depth = 0;
+        let end = rest.find(|letter| {
+            depth += i32::from("([{".contains(letter)) - i32::from(")]}".contains(letter));
+            letter == '{' && depth == 1
+        });
+        let condition = &rest[..end.unwrap_or(rest.len())];
+        let mut depth = 0;
+        let is_joined = condition.char_indices().any(|(at, letter)| {
+            depth += i32::from("([{".contains(letter)) - i32::from(")]}".contains(letter));
+            depth == 0 && condition[at..].starts_with("&& ")
+        });
+        if is_joined || word.starts_with("&&") {
+            found.push(condition.to_owned());
+        }
+    }
+    found
+}
+
+/// The compiler of Rust 1.85 does not know them, and clippy does not say so.
+#[test]
+fn no_source_has_a_let_chain() {
+    let sources = ["crates", "tests", "benches"].into_iter().flat_map(below);
+    let found: Vec<_> = sources.map(|(module, text)| (module, let_chains(&text))).collect();
+    let found: Vec<_> =
+        found.iter().filter(|(module, chains)| !chains.is_empty() && !module.ends_with("house")).collect();
+    assert!(found.is_empty(), "let chains: {found:#?}");
+}
+
+#[test]
+fn the_check_of_let_chains_finds_them() {
+    let joined = ["if let Some(a) = b\n    && c\n{ }", "if a && let Some(b) = c { }", "while let A { b } = c && d { }"];
+    for text in joined {
+        assert_eq!(let_chains(text).len(), 1, "{text}");
+    }
+    assert!(let_chains("if let Some(a) = b.filter(|_| c && d) { e && f }").is_empty());
 }
 
 /// The source of each test of a text, from its attribute to the next one.

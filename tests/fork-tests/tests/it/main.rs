@@ -9,6 +9,7 @@ mod chaos;
 mod directories;
 mod house;
 mod injected_clock;
+mod package;
 mod pages;
 mod paused;
 mod retention;

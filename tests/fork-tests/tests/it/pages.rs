@@ -10,26 +10,78 @@ fn root() -> PathBuf {
 
 fn pages() -> Vec<(PathBuf, String)> {
     let docs = fs::read_dir(root().join("docs")).expect("docs").map(|entry| entry.expect("readable").path());
-    let pages = docs.chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root().join(name)));
+    let pages =
+        docs.chain(["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
     pages
         .filter(|page| page.extension().is_some_and(|suffix| suffix == "md"))
         .map(|page| (page.clone(), fs::read_to_string(page).expect("readable")))
         .collect()
 }
 
+/// The lines of a page that are not code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .scan(false, |in_code, line| {
+            let is_fence = line.trim_start().starts_with("```");
+            *in_code ^= is_fence;
+            Some((!*in_code && !is_fence).then_some(line))
+        })
+        .flatten()
+}
+
+/// What stands between two marks in a page's lines, but for code.
+fn between<'a>(text: &'a str, begin: &'static str, end: char) -> impl Iterator<Item = String> + 'a {
+    let plain = prose(text).map(|line| line.split('`').step_by(2).collect::<String>());
+    plain.flat_map(move |line| {
+        let rests = line.split(begin).skip(1).filter_map(|rest| rest.split(end).next());
+        rests.map(str::to_owned).collect::<Vec<_>>()
+    })
+}
+
+/// The targets of a page's links: of `[text](target)`, and of definitions, `[label]: target`.
+fn targets(text: &str) -> Vec<String> {
+    between(text, "](", ')').chain(definitions(text).into_iter().map(|(_, target)| target.to_owned())).collect()
+}
+
+fn definitions(text: &str) -> Vec<(&str, &str)> {
+    let found = prose(text).filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+    found.filter(|(label, _)| !label.contains(['[', ']'])).collect()
+}
+
+/// The names that a page's headings have in links, as rustdoc and the sites that show repositories make them.
+fn headings(text: &str) -> Vec<String> {
+    let titles = prose(text).filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |letter: &char| letter.is_alphanumeric() || "- _".contains(*letter);
+    titles.map(|title| title.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
 #[test]
 fn links_between_pages_lead_somewhere() {
     let mut links = 0;
     for (page, text) in pages() {
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if !link.contains("://") && !link.starts_with('#') {
-                let target = page.parent().expect("a directory").join(link.split('#').next().expect("a path"));
-                assert!(target.exists(), "{}: {link} leads nowhere", page.display());
-                links += 1;
-            }
+        for link in targets(&text).into_iter().filter(|link| !link.contains("://")) {
+            let (file, place) = link.split_once('#').map_or((&*link, None), |(file, place)| (file, Some(place)));
+            let target = if file.is_empty() { page.clone() } else { page.parent().expect("a directory").join(file) };
+            assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+            let to = if target.is_file() { fs::read_to_string(&target).expect("readable") } else { String::new() };
+            let is_there = place.is_none_or(|place| headings(&to).iter().any(|heading| heading == place));
+            assert!(is_there, "{}: {link} leads to no heading", page.display());
+            links += 1;
+        }
+        for label in between(&text, "][", ']') {
+            let is_defined = definitions(&text).iter().any(|(defined, _)| *defined == label);
+            assert!(is_defined, "{}: nothing says where [{label}] leads", page.display());
         }
     }
     assert!(links >= 5, "only {links} links found");
+}
+
+#[test]
+fn the_check_of_pages_finds_links_and_headings() {
+    let text = "# The `a` of B. C\n[x](y.md#z) `[s](t)` [v][w]\n```\n[no](no)\n```\n\n[w]: u.md\n";
+    assert_eq!(targets(text), ["y.md#z", "u.md"]);
+    assert_eq!(definitions(text), [("w", "u.md")]);
+    assert_eq!(headings(text), ["the-a-of-b-c"]);
 }
 
 /// The Rust sources below a folder.

@@ -103,9 +103,7 @@ fn a_child_that_the_header_forks_makes_the_file_with_a_header() {
         let hand = Hand::at(NOW);
         let path = directory.join("app.2026-11-22.log");
         let builder = daily(&hand).header(move |_| {
-            if let Some(logs) = LOGS.get()
-                && FORKS.swap(false, Relaxed)
-            {
+            if let Some(logs) = LOGS.get().filter(|_| FORKS.swap(false, Relaxed)) {
                 let made = in_a_child(|| {
                     log(logs, "of the child");
                     fs::read_to_string(&path).expect("made") == "# begins\nof the child\n"
@@ -162,9 +160,7 @@ fn a_clock_that_logs_on_a_full_disk_does_not_wait_for_room() {
         let (hand, clock) = (Hand::at(NOW), Hand::at(NOW));
         let builder = daily(&hand).min_log_files(1).on_error(|_| {}).clock(move || {
             let asked = ASKED.fetch_add(1, Relaxed) + 1;
-            if let Some(mut logs) = LOGS.get()
-                && !LOGGING.swap(true, Relaxed)
-            {
+            if let Some(mut logs) = LOGS.get().filter(|_| !LOGGING.swap(true, Relaxed)) {
                 let _ = logs.write_all(b"x\n");
                 MOST.fetch_max(ASKED.load(Relaxed) - asked, Relaxed);
                 LOGGING.store(false, Relaxed);

@@ -89,7 +89,7 @@ fn work_until_killed(directory: &Path, acknowledged: &Path, kind: Compression, m
         for old in 1..4 {
             fs::write(directory.join(format!("app.2020-01-0{old}.log")), lines(300)).expect("written");
         }
-        if random(&mut seed).is_multiple_of(2) {
+        if random(&mut seed) % 2 == 0 {
             logs.compress().expect("compresses");
         }
         logs.prune().expect("prunes");

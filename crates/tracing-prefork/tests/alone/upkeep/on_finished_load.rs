@@ -90,7 +90,7 @@ fn work(kind: &str, life: usize, shared: &'static Shared, inherited: Option<Appe
         let padding = "x".repeat((random(&mut state) % 200) as usize);
         writeln!(&logs, "L {life} {number} {padding} E").expect("writes");
         own.store(number + 1, Relaxed);
-        if random(&mut state).is_multiple_of(300) && (shared.lives.load(Relaxed) as usize) < LIVES - 50 {
+        if random(&mut state) % 300 == 0 && (shared.lives.load(Relaxed) as usize) < LIVES - 50 {
             fork_at_any_moment(&logs, shared, random(&mut state));
         }
         std::thread::sleep(Duration::from_micros(300));
@@ -110,7 +110,7 @@ fn fork_at_any_moment(logs: &Appender, shared: &'static Shared, chance: u64) {
                     shared.acknowledged[life].store(number + 1, Relaxed);
                 }
             }
-            if chance.is_multiple_of(3) {
+            if chance % 3 == 0 {
                 let _ = logs.hand_over();
             }
             // SAFETY: nothing of the parent's is to run.
@@ -192,16 +192,16 @@ fn run(kind: &str, home: &Path) {
     while Instant::now() < end {
         std::thread::sleep(Duration::from_millis(2));
         shared.second.fetch_add(step, Relaxed);
-        if kind == "steps" && random(&mut state).is_multiple_of(400) {
+        if kind == "steps" && random(&mut state) % 400 == 0 {
             let back = random(&mut state) % 20_000;
             shared.second.fetch_sub(back, Relaxed);
         }
-        if random(&mut state).is_multiple_of(12) && (shared.lives.load(Relaxed) as usize) < LIVES {
+        if random(&mut state) % 12 == 0 && (shared.lives.load(Relaxed) as usize) < LIVES {
             let which = (random(&mut state) % WORKERS as u64) as usize;
             kill(children[which], Signal::SIGKILL).expect("killed");
             waitpid(children[which], None).expect("gone");
             kills += 1;
-            children[which] = start(random(&mut state).is_multiple_of(2));
+            children[which] = start(random(&mut state) % 2 == 0);
         }
     }
     for child in children {

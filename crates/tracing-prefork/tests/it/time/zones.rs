@@ -49,12 +49,11 @@ fn zones() -> Vec<String> {
                 if !matches!(&*name, "posix" | "right") {
                     walk(&entry.path(), &format!("{name}/"), found);
                 }
-            } else if let Ok(data) = fs::read(entry.path())
-                && data.starts_with(b"TZif")
-                && name != "posixrules"
-                && name != "localtime"
-            {
-                found.insert(data, name);
+            } else if !matches!(&*name, "posixrules" | "localtime") {
+                let data = fs::read(entry.path()).unwrap_or_default();
+                if data.starts_with(b"TZif") {
+                    found.insert(data, name);
+                }
             }
         }
     }

@@ -59,7 +59,7 @@ fn appenders_of_one_directory_keep_to_their_own_files() {
     // As many as there are, two with the same prefix and another period each, in one process.
     let build = |number: u32, rotation, keep| {
         let builder = hand.builder().filename_prefix(format!("app{number}")).rotation(rotation).max_log_files(keep);
-        let builder = if number.is_multiple_of(2) { builder.lock_writes(true) } else { builder };
+        let builder = if number % 2 == 0 { builder.lock_writes(true) } else { builder };
         builder.build(directory.path()).expect("builds")
     };
     let all: Vec<_> =

@@ -23,10 +23,7 @@ fn nothing_is_acknowledged_into_a_nameless_file_for_long() {
             scope.spawn(|| {
                 while !stop.load(Relaxed) {
                     let ok = try_log(&logs, &"x".repeat(2000)).is_ok();
-                    if let Some(at) = removed.get()
-                        && ok
-                        && at.elapsed() > Duration::from_millis(1200)
-                    {
+                    if let Some(at) = removed.get().filter(|at| ok && at.elapsed() > Duration::from_millis(1200)) {
                         late.fetch_add(1, Relaxed);
                         last.fetch_max(at.elapsed().as_millis() as u64, Relaxed);
                     }

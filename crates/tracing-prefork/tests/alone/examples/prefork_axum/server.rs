@@ -77,7 +77,7 @@ impl Server {
     }
 
     fn group(&self) -> Pid {
-        Pid::from_raw(self.process.id().cast_signed())
+        Pid::from_raw(self.process.id() as i32)
     }
 
     /// Ends the server as Ctrl-C does, which a terminal sends to every process of the group.
