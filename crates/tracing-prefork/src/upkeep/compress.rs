@@ -76,10 +76,7 @@ impl Compress<'_> {
         let needed = |id| !self.closing && self.links.iter().any(|link| leads_there(&link, id));
         let is_our_turn = || self.turn.is_ours_where_it_is();
         let archived = archive(&found.path, self.kind, self.priority, self.clock, is_our_turn, needed)?;
-        if self.closing
-            && archived == Archived::Done
-            && let Some(id) = id
-        {
+        if let Some(id) = id.filter(|_| self.closing && archived == Archived::Done) {
             // A process that is logging finds the link gone within a second, and makes it anew.
             let mut led_there = self.links.iter().filter(|link| leads_there(link, id));
             led_there.try_for_each(|link| link.remove(self.pattern))?;
