@@ -1,17 +1,15 @@
-//! Hooks of `on_finished` that note what they are given.
+//! Hooks of the user's: those of `on_finished` note what they are given.
 
-use super::Hand;
+use super::{Hand, daily};
+use std::error::Error;
+use std::fmt;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tracing_prefork::{Builder, Rotation};
+use tracing_prefork::Builder;
 
 pub(crate) const RECORD: &str = ".app.DATE.log.d10ea686.rollover";
-
-pub(crate) fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
 
 pub(crate) fn name(path: &Path) -> String {
     path.file_name().expect("a name").to_str().expect("UTF-8").to_owned()
@@ -44,4 +42,29 @@ pub(crate) fn noting(hand: &Hand, notes: &Path) -> Builder {
         let bytes = finished.metadata().expect("there").len();
         note(&notes, &format!("{} {bytes}", name(finished)));
     })
+}
+
+/// What a hook may panic with: its `Drop` panics too.
+pub(crate) struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the payload's own fault");
+    }
+}
+
+/// An error of a hook, with a cause.
+#[derive(Debug)]
+pub(crate) struct Upload(pub(crate) io::Error);
+
+impl fmt::Display for Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the upload has failed")
+    }
+}
+
+impl Error for Upload {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
 }

@@ -4,13 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use tracing_prefork::{Builder, Rotation};
 
-use super::{Hand, NOW, all_names, log, names};
-
-pub(crate) fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
+use super::{Hand, NOW, all_names, daily, log, names};
 
 pub(crate) fn target(directory: &Path) -> PathBuf {
     fs::read_link(directory.join("latest")).expect("a link")

@@ -2,11 +2,8 @@
 
 #![allow(dead_code, reason = "no test file uses all of it")]
 
-pub(crate) mod build;
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 pub(crate) mod compress;
-pub(crate) mod directories;
-pub(crate) mod failures;
 pub(crate) mod header;
 pub(crate) mod hook;
 pub(crate) mod latest;
@@ -18,7 +15,6 @@ pub(crate) mod on_finished_attacks;
 pub(crate) mod ownership;
 pub(crate) mod sizes;
 pub(crate) mod turns;
-pub(crate) mod user_code;
 
 use std::fs;
 use std::io::Write;
@@ -34,6 +30,8 @@ pub(crate) const NOW: u64 = 1_795_249_981;
 pub(crate) const DAY: u64 = 86_400;
 /// The daily file of [`NOW`].
 pub(crate) const TODAY: &str = "app.2026-11-21.log";
+/// A `date_format` that leads through two directories below the log directory.
+pub(crate) const BY_MONTH: &str = "%Y/%m/app-%d.log";
 /// The lock behind which daily files of [`Hand::builder`] are pruned.
 pub(crate) const LOCK: &str = ".app.DATE.log.d10ea686.lock";
 
@@ -60,6 +58,16 @@ impl Hand {
         let clock = self.clone();
         Appender::builder().filename_prefix("app").filename_suffix("log").clock(move || clock.now())
     }
+}
+
+/// A builder of daily files, such as [`TODAY`].
+pub(crate) fn daily(hand: &Hand) -> Builder {
+    hand.builder().rotation(Rotation::DAILY)
+}
+
+/// The same with a clock that stands at [`NOW`].
+pub(crate) fn builder() -> Builder {
+    daily(&Hand::at(NOW))
 }
 
 pub(crate) fn at(seconds: u64) -> SystemTime {
@@ -178,6 +186,19 @@ pub(crate) fn again(wrapper: &[&str]) -> Command {
     command
 }
 
+/// Runs this very test again under `strace` with these arguments and this variable in the environment, and fails if the
+/// test fails there. `false`, and a word about it, where there is no `strace`.
+pub(crate) fn again_under_strace(arguments: &[&str], (variable, value): (&str, &Path)) -> bool {
+    let wrapper: Vec<_> = ["strace", "-f", "-qq"].iter().chain(arguments).copied().collect();
+    let Ok(output) = again(&wrapper).env(variable, value).output() else {
+        writeln!(std::io::stderr(), "SKIPPED: strace is not installed").expect("told");
+        return false;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    true
+}
+
 /// Runs `test` in a fresh process with a single thread, so that the test may fork, close and set what it likes. The
 /// test gets a directory, which is removed afterwards.
 pub(crate) fn alone(test: impl FnOnce(&Path)) {
@@ -248,6 +269,10 @@ pub(crate) fn telling(builder: Builder) -> (Told, Builder) {
     let builder =
         builder.on_error(move |error| notes.lock().expect("unpoisoned").push((error.operation(), error.to_string())));
     (told, builder)
+}
+
+pub(crate) fn reporting(hand: &Hand) -> (Told, Builder) {
+    telling(daily(hand))
 }
 
 /// What has been told so far.
@@ -326,6 +351,13 @@ pub(crate) fn child(work: impl FnOnce()) -> nix::unistd::Pid {
             unsafe { nix::libc::_exit(i32::from(done.is_err())) }
         }
     }
+}
+
+/// Runs `work` in a forked child, waits for the child, and fails if the child panics.
+pub(crate) fn in_child(work: impl FnOnce()) {
+    use nix::sys::wait::{WaitStatus, waitpid};
+    let child = child(work);
+    assert_eq!(waitpid(child, None).expect("waits"), WaitStatus::Exited(child, 0), "the child failed");
 }
 
 /// The lines of a file; none if it is not there.

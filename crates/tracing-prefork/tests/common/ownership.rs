@@ -5,11 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 use tracing_prefork::{BuildError, Builder, Rotation};
 
-use super::{Hand, NOW, all_names, says};
-
-pub(crate) fn daily() -> Builder {
-    Hand::at(NOW).builder().rotation(Rotation::DAILY)
-}
+use super::{Hand, NOW, all_names, builder, says};
 
 pub(crate) fn never() -> Builder {
     Hand::at(NOW).builder()
@@ -39,7 +35,7 @@ pub(crate) fn refused(builder: Builder, directory: &Path, parts: &[&str]) {
 
 /// `app.20261121.log`: the file of that day, or one with that number.
 pub(crate) fn dated() -> Builder {
-    daily().date_format("%Y%m%d")
+    builder().date_format("%Y%m%d")
 }
 
 pub(crate) fn numbered() -> Builder {

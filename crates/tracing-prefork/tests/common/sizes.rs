@@ -2,13 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use tracing_prefork::{Appender, Builder, Rotation};
+use tracing_prefork::Appender;
 
 use super::{Hand, NOW};
-
-pub(crate) fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
 
 /// All lines of all files, in the order of the files.
 pub(crate) fn lines(logs: &Appender) -> Vec<String> {

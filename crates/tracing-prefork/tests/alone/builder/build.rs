@@ -7,8 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use tracing_prefork::Builder;
 
 use crate::common;
-use crate::common::build::builder;
-use crate::common::{alone, is_root, says, set_mode};
+use crate::common::{alone, builder, is_root, says, set_mode};
 
 /// Builds in a process in which `statx(2)` fails with that error, after the standard library has seen that there is
 /// such a call.

@@ -8,8 +8,7 @@ use std::sync::mpsc;
 use tracing_prefork::{Builder, Error, Operation, Rotation};
 
 use crate::common;
-use crate::common::directories::BY_MONTH;
-use crate::common::{DAY, Hand, NOW, alone, dated, eventually, log, read, tree, write_files};
+use crate::common::{BY_MONTH, DAY, Hand, NOW, alone, dated, eventually, log, read, tree, write_files};
 use crate::interposed::IN_THE_WAY;
 
 #[test]

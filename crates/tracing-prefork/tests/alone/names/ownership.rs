@@ -6,8 +6,8 @@ use std::fs;
 use tracing_prefork::Rotation;
 
 use crate::common;
-use crate::common::ownership::{daily, dated, never, numbered, records, refused};
-use crate::common::{Hand, NOW, all_names, alone, log, operations, read, says, telling, write_files};
+use crate::common::ownership::{dated, never, numbered, records, refused};
+use crate::common::{Hand, NOW, all_names, alone, builder, log, operations, read, says, telling, write_files};
 
 #[test]
 fn a_child_has_the_names_that_its_parent_has_built_with() {
@@ -64,8 +64,11 @@ fn of_processes_that_build_at_once_each_knows_the_same_record() {
                         ForkResult::Parent { child } => child,
                         ForkResult::Child => {
                             // The same names, with other options.
-                            let builder =
-                                if process % 2 == 0 { daily().max_file_bytes(1000) } else { daily().max_log_files(5) };
+                            let builder = if process % 2 == 0 {
+                                builder().max_file_bytes(1000)
+                            } else {
+                                builder().max_log_files(5)
+                            };
                             let built = builder.build(&directory);
                             built.iter().for_each(|logs| log(logs, "a line"));
                             // SAFETY: nothing of the parent's is to run.

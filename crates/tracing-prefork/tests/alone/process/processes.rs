@@ -13,22 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use tracing_prefork::{Appender, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::common::{DAY, Hand, NOW, alone, log, names, read};
-
-/// Runs `child` in a forked process, and fails if it panics.
-fn in_child(child: impl FnOnce()) {
-    // SAFETY: the process has one thread that runs code of ours; the child ends by `_exit`.
-    match unsafe { fork() }.expect("forks") {
-        ForkResult::Child => {
-            let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-            // SAFETY: leaves without running the parent's exit handlers.
-            unsafe { nix::libc::_exit(i32::from(ended.is_err())) }
-        }
-        ForkResult::Parent { child } => {
-            assert_eq!(waitpid(child, None).expect("waits"), WaitStatus::Exited(child, 0), "the child failed");
-        }
-    }
-}
+use crate::common::{DAY, Hand, NOW, alone, in_child, log, names, read};
 
 fn daily(hand: &Hand, directory: &Path) -> Appender {
     hand.builder().rotation(Rotation::DAILY).build(directory).expect("builds")

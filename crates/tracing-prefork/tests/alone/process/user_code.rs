@@ -1,8 +1,7 @@
 //! The user's own code: `on_error`, `header`, `clock` and `on_finished` may panic, log and fork.
 
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, dup2_stderr, fork};
+use nix::unistd::dup2_stderr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::panic::panic_any;
@@ -12,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use tracing_prefork::{Appender, Operation, Rotation};
 
 use crate::common;
+use crate::common::hook::{Bomb, Upload};
 use crate::common::turns::old_files;
-use crate::common::user_code::{Bomb, Upload, daily};
-use crate::common::{DAY, Hand, NOW, alone, eventually, log, operations, read, telling};
+use crate::common::{DAY, Hand, NOW, alone, daily, eventually, in_child, log, operations, read, telling};
 
 /// Where the file of the next day is to be, there is a directory.
 fn obstruct(directory: &Path) {
@@ -29,19 +28,6 @@ fn stderr_of(directory: &Path, work: impl FnOnce()) -> String {
     work();
     dup2_stderr(before).expect("set back");
     fs::read_to_string(path).expect("there")
-}
-
-/// Runs `work` in a child, and says whether it returned `true` there.
-fn in_a_child(work: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child only logs, and ends by _exit.
-    match unsafe { fork() }.expect("forks") {
-        ForkResult::Parent { child } => waitpid(child, None).expect("ends") == WaitStatus::Exited(child, 0),
-        ForkResult::Child => {
-            let good = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(false);
-            // SAFETY: nothing of the parent's is to run.
-            unsafe { nix::libc::_exit(i32::from(!good)) }
-        }
-    }
 }
 
 #[test]
@@ -104,11 +90,10 @@ fn a_child_that_the_header_forks_makes_the_file_with_a_header() {
         let path = directory.join("app.2026-11-22.log");
         let builder = daily(&hand).header(move |_| {
             if let Some(logs) = LOGS.get().filter(|_| FORKS.swap(false, Relaxed)) {
-                let made = in_a_child(|| {
+                in_child(|| {
                     log(logs, "of the child");
-                    fs::read_to_string(&path).expect("made") == "# begins\nof the child\n"
+                    assert_eq!(fs::read_to_string(&path).expect("made"), "# begins\nof the child\n");
                 });
-                assert!(made, "the child makes the file");
             }
             "# begins".to_owned()
         });
@@ -129,11 +114,10 @@ fn a_child_that_the_error_hook_forks_is_told_its_own_failures() {
         let hand = Hand::at(NOW);
         let builder = daily(&hand).on_error(|_| {
             if TOLD.fetch_add(1, Relaxed) == 0 {
-                let told = in_a_child(|| {
+                in_child(|| {
                     let _ = (&mut LOGS.get().expect("built")).write_all(b"of the child\n");
-                    TOLD.load(Relaxed) > 1
+                    assert!(TOLD.load(Relaxed) > 1, "the child's own failure");
                 });
-                assert!(told, "the child's own failure");
             }
         });
         let logs = LOGS.get_or_init(|| builder.build(directory).expect("builds"));

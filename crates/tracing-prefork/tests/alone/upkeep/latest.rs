@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use crate::common;
-use crate::common::latest::{daily, knows_births, lead, leave_a_hard_link};
-use crate::common::{DAY, Hand, NOW, all_names, alone, log, names};
+use crate::common::latest::{knows_births, lead, leave_a_hard_link};
+use crate::common::{DAY, Hand, NOW, all_names, alone, daily, log, names};
 
 /// A directory to which names can only be added, until the test has ended.
 struct OnlyAdded(PathBuf);

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tracing_prefork::{Appender, Rotation};
 
 use crate::common;
-use crate::common::hook::{daily, name, note};
-use crate::common::{DAY, Hand, NOW, a_tick, again, all_names, alone, eventually, log, names, write_files};
+use crate::common::hook::{name, note};
+use crate::common::{DAY, Hand, NOW, a_tick, again, all_names, alone, daily, eventually, log, names, write_files};
 
 #[test]
 fn a_hook_that_fails_is_called_again_by_itself_ever_more_rarely() {

@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use tracing_prefork::Rotation;
 
 use crate::common;
-use crate::common::hook::{RECORD, all, daily, given, name, note};
+use crate::common::hook::{RECORD, all, given, name, note};
 use crate::common::on_finished_attacks::make_old;
 use crate::common::{
-    DAY, Hand, NOW, alone, child, eventually, log, names, noted, operations, telling, threads, write_files,
+    DAY, Hand, NOW, alone, child, daily, eventually, log, names, noted, operations, telling, threads, write_files,
 };
 
 /// Waits until no thread does any housekeeping.

@@ -12,10 +12,11 @@ use std::path::Path;
 use tracing_prefork::{Appender, Builder};
 
 use crate::common;
-use crate::common::hook::{RECORD, all, daily, given, name, note};
+use crate::common::hook::{RECORD, all, given, name, note};
 use crate::common::turns::{byte, hidden, old_files};
 use crate::common::{
-    DAY, Hand, LOCK, NOW, all_names, alone, child, eventually, is_root, log, names, read, set_mode, telling, threads,
+    DAY, Hand, LOCK, NOW, all_names, alone, child, daily, eventually, is_root, log, names, read, set_mode, telling,
+    threads,
 };
 
 /// The lock behind which daily files of [`Hand::builder`] are handed over.

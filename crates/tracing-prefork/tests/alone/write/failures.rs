@@ -4,8 +4,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use tracing_prefork::{Operation, Rotation};
 
-use crate::common::failures::reporting;
-use crate::common::{DAY, Hand, NOW, alone, limit, limited, read, try_log};
+use crate::common::{DAY, Hand, NOW, alone, limit, limited, read, reporting, try_log};
 
 #[test]
 fn after_the_right_file_no_line_goes_to_the_file_before() {

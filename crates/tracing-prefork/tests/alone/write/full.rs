@@ -6,7 +6,8 @@ use tracing_prefork::{Operation, Rotation};
 
 use crate::common;
 use crate::common::{
-    DAY, Hand, NOW, TODAY, again, alone, limit, limited, names, operations, read, small_disk, telling, try_log,
+    DAY, Hand, NOW, TODAY, again_under_strace, alone, limit, limited, names, operations, read, small_disk, telling,
+    try_log,
 };
 
 #[test]
@@ -181,16 +182,8 @@ fn a_limit_on_one_write_is_no_full_disk_and_removes_no_file() {
         let directory = tempfile::tempdir().expect("a directory");
         (11..16)
             .for_each(|day| fs::write(directory.path().join(format!("app.2026-11-{day}.log")), "x\n").expect("made"));
-        let outcome = again(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=pwrite64:retval=50"])
-            .env("TEST_WRITES_FALL_SHORT_IN", directory.path())
-            .output();
-        let Ok(output) = outcome.as_ref().inspect_err(|_| {
-            writeln!(std::io::stderr(), "SKIPPED: strace is not installed").expect("told");
-        }) else {
-            return;
-        };
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        let arguments = ["-o", "/dev/null", "-e", "inject=pwrite64:retval=50"];
+        again_under_strace(&arguments, ("TEST_WRITES_FALL_SHORT_IN", directory.path()));
     });
 }
 
@@ -218,16 +211,10 @@ fn a_line_that_one_write_cannot_take_is_written_only_once() {
         let (log, calls) = (directory.path().join("logs").join(TODAY), directory.path().join("calls"));
         let inject = format!("inject=pwrite64:retval={ONE_WRITE}");
         let [log, trace] = [&log, &calls].map(|path| path.to_str().expect("UTF-8"));
-        let outcome = again(&["strace", "-f", "-qq", "-e", &inject, "-o", trace, "-P", log])
-            .env("TEST_WRITES_ARE_CUT_IN", directory.path().join("logs"))
-            .output();
-        let Ok(output) = outcome.as_ref().inspect_err(|_| {
-            writeln!(std::io::stderr(), "SKIPPED: strace is not installed").expect("told");
-        }) else {
+        let logs = ("TEST_WRITES_ARE_CUT_IN", &*directory.path().join("logs"));
+        if !again_under_strace(&["-e", &inject, "-o", trace, "-P", log], logs) {
             return;
-        };
-        let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+        }
         let calls = fs::read_to_string(calls).expect("there");
         let whole = calls.lines().filter(|call| call.contains(&format!(", {}, ", ONE_WRITE + 10)));
         assert_eq!(whole.count(), 1, "{calls}");

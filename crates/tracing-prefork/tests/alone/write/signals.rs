@@ -13,10 +13,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use tracing_prefork::{Appender, Builder, Rotation};
+use tracing_prefork::Appender;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::common::{DAY, Hand, NOW, alone, log, read};
+use crate::common::{DAY, Hand, NOW, alone, daily, log, read};
 
 /// Whoever waits for ever is ended.
 fn within_ten_seconds(work: impl FnOnce()) {
@@ -32,10 +32,6 @@ fn set_action(signal: Signal, handler: SigHandler) -> SigAction {
     let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
     // SAFETY: the default action, or none.
     unsafe { sigaction(signal, &action) }.expect("set")
-}
-
-fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
 }
 
 /// Has an appender fail to open a file and report that to standard error, which is `stderr` meanwhile.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tracing_prefork::Rotation;
 
 use crate::common;
-use crate::common::sizes::{daily, lines, three_old_files};
-use crate::common::{Hand, NOW, alone, eventually, log, names};
+use crate::common::sizes::{lines, three_old_files};
+use crate::common::{Hand, NOW, alone, daily, eventually, log, names};
 
 #[test]
 fn processes_meet_in_one_file_and_the_overshoot_has_a_bound() {

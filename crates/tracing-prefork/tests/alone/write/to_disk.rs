@@ -2,12 +2,12 @@
 
 use nix::unistd::close;
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::fd::RawFd;
 use std::path::Path;
 use tracing_prefork::{Operation, Rotation};
 
-use crate::common::{DAY, Hand, NOW, TODAY, again, alone, log};
+use crate::common::{DAY, Hand, NOW, TODAY, again_under_strace, alone, log};
 
 #[test]
 fn sync_writes_both_open_files_and_their_directory_to_the_disk() {
@@ -23,9 +23,8 @@ fn sync_writes_both_open_files_and_their_directory_to_the_disk() {
         }
         let (trace, logs) = (home.join("trace"), home.join("logs"));
         let out = trace.to_str().expect("UTF-8");
-        let mut traced = again(&["strace", "-f", "-qq", "-y", "-o", out, "-e", "trace=fdatasync,fsync"]);
-        if traced.env(TRACED, &logs).output().is_err() {
-            return writeln!(std::io::stderr(), "SKIPPED: strace is not installed").expect("told");
+        if !again_under_strace(&["-y", "-o", out, "-e", "trace=fdatasync,fsync"], (TRACED, &logs)) {
+            return;
         }
         let calls = fs::read_to_string(&trace).expect("there");
         let synced = |call: &str, path: &Path| {

@@ -8,8 +8,7 @@ use std::time::Duration;
 use tracing_prefork::{Appender, BuildError, Builder, Rotation, Zone, rolling};
 
 use crate::common;
-use crate::common::build::builder;
-use crate::common::{Hand, NOW, all_names, refused, says, write_files};
+use crate::common::{Hand, NOW, all_names, builder, refused, says, write_files};
 
 #[test]
 fn an_impossible_prefix_suffix_or_link_is_refused_by_name() {

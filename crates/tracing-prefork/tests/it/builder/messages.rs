@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 use tracing_prefork::{BuildError, Builder, Rotation, Weekday, Zone};
 
-use crate::common::build::builder;
+use crate::common::builder;
 use crate::common::{Hand, NOW, all_names, names, refused};
 
 fn rotated(rotation: Rotation) -> Builder {

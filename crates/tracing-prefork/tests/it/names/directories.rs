@@ -8,8 +8,9 @@ use std::thread;
 use tracing_prefork::{Operation, Rotation};
 
 use crate::common;
-use crate::common::directories::BY_MONTH;
-use crate::common::{DAY, Hand, NOW, at, dated, eventually, files, log, read, tree, write_files, written_now};
+use crate::common::{
+    BY_MONTH, DAY, Hand, NOW, at, dated, eventually, files, log, read, tree, write_files, written_now,
+};
 
 #[test]
 fn directories_are_made_when_a_period_needs_them() {

@@ -6,17 +6,17 @@ use tracing_prefork::{Appender, Builder, Operation, Rotation, Zone};
 
 use crate::common;
 use crate::common::hook;
-use crate::common::ownership::{age, daily, dated, hours, never, numbered, records, refused};
-use crate::common::{DAY, Hand, NOW, all_names, log, names, operations, read, says, telling, write_files};
+use crate::common::ownership::{age, dated, hours, never, numbered, records, refused};
+use crate::common::{DAY, Hand, NOW, all_names, builder, log, names, operations, read, says, telling, write_files};
 
 #[test]
 fn a_program_whose_names_meet_those_of_another_is_refused() {
     type Build = fn() -> Builder;
     let meeting: [(Build, Build, &str); 4] = [
         (|| never().max_file_bytes(1000), || never().filename_prefix("app.1"), "app.1.log"),
-        (daily, || never().filename_prefix("app.2026-11-03"), "app.2026-11-03.log"),
+        (builder, || never().filename_prefix("app.2026-11-03"), "app.2026-11-03.log"),
         (|| never().max_file_bytes(1000), || never().filename_prefix("app.20261103").filename_suffix("log"), ".log"),
-        (|| daily().max_file_bytes(1000), || daily().filename_suffix("1.log"), ".1.log"),
+        (|| builder().max_file_bytes(1000), || builder().filename_suffix("1.log"), ".1.log"),
     ];
     for (one, other, example) in meeting {
         for (first, second) in [(one, other), (other, one)] {
@@ -64,14 +64,14 @@ fn whether_names_meet_does_not_depend_on_the_hour_of_the_build() {
 fn programs_whose_names_do_not_meet_share_a_directory() {
     let directory = tempfile::tempdir().expect("a directory");
     let builders: [fn() -> Builder; 9] = [
-        || daily().max_file_bytes(1000),
+        || builder().max_file_bytes(1000),
         || never().max_file_bytes(1000),
-        || daily().filename_prefix("app.1").max_file_bytes(1000),
-        || daily().filename_prefix("app.2").max_file_bytes(1000),
-        || daily().filename_prefix("app2"),
-        || daily().filename_prefix("app.error"),
-        || daily().date_format("%Y/%m/app-%d.log"),
-        || daily().date_format("%Y/%m/web-%d.log"),
+        || builder().filename_prefix("app.1").max_file_bytes(1000),
+        || builder().filename_prefix("app.2").max_file_bytes(1000),
+        || builder().filename_prefix("app2"),
+        || builder().filename_prefix("app.error"),
+        || builder().date_format("%Y/%m/app-%d.log"),
+        || builder().date_format("%Y/%m/web-%d.log"),
         || Hand::at(NOW).builder().rotation(Rotation::HOURLY),
     ];
     for _ in 0..2 {
@@ -127,12 +127,12 @@ fn a_new_directory_has_the_record_of_names_within_a_second() {
 fn changed_options_do_not_make_a_second_program() {
     let directory = tempfile::tempdir().expect("a directory");
     let changes: [fn() -> Builder; 8] = [
-        daily,
+        builder,
         || Hand::at(NOW).builder().rotation(Rotation::HOURLY),
         || Hand::at(NOW).builder().rotation(Rotation::WEEKLY),
         || Hand::at(NOW).builder().rotation(Rotation::DAILY.at(4, 0)),
-        || daily().max_file_bytes(1000),
-        || daily().max_log_files(3),
+        || builder().max_file_bytes(1000),
+        || builder().max_log_files(3),
         || Hand::at(NOW).builder().rotation(Rotation::MONTHLY),
         || never().max_file_bytes(1000),
     ];
@@ -181,7 +181,7 @@ fn a_file_is_handed_over_when_its_other_possible_maker_ends() {
 #[test]
 fn dates_that_look_like_numbers_stay_and_are_reported_once() {
     let directory = tempfile::tempdir().expect("a directory");
-    let dated = || daily().date_format("%Y%m%d");
+    let dated = || builder().date_format("%Y%m%d");
     let numbered = || never().max_file_bytes(1000).max_log_files(2).lock_writes(true);
     let old = dated().build(directory.path()).expect("builds");
     log(&old, "of the day");
@@ -302,20 +302,20 @@ fn numbers_of_ours_that_were_there_before_the_record_are_ours() {
 fn a_name_part_like_a_number_or_an_archive_is_refused() {
     let refused = |builder: Builder, parts: &[&str]| says(&common::refused(builder), parts);
     for suffix in ["1", "1.log", "log.1", "2026"] {
-        refused(daily().filename_suffix(suffix).max_file_bytes(1000), &["filename_suffix", suffix, "max_file_bytes"]);
+        refused(builder().filename_suffix(suffix).max_file_bytes(1000), &["filename_suffix", suffix, "max_file_bytes"]);
         refused(never().filename_suffix(suffix).max_file_bytes(1000), &["filename_suffix", suffix, "number"]);
     }
     refused(never().filename_prefix("app.1").max_file_bytes(1000), &["filename_prefix", "app.1", "max_file_bytes"]);
     #[cfg(feature = "gzip")]
     for suffix in ["gz", "log.gz", "zst"] {
-        let builder = daily().filename_suffix(suffix).compress(tracing_prefork::Compression::Gzip);
+        let builder = builder().filename_suffix(suffix).compress(tracing_prefork::Compression::Gzip);
         refused(builder, &["compress", suffix]);
     }
     let directory = tempfile::tempdir().expect("a directory");
     for builder in [
-        daily().filename_suffix("1"),
-        daily().filename_suffix("gz"),
-        daily().filename_prefix("app.1").max_file_bytes(1000),
+        builder().filename_suffix("1"),
+        builder().filename_suffix("gz"),
+        builder().filename_prefix("app.1").max_file_bytes(1000),
     ] {
         let directory = tempfile::tempdir_in(directory.path()).expect("a directory");
         builder.build(directory.path()).expect("where there are no numbers or archives");

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tracing_prefork::{Appender, Builder, Operation, Rotation};
 
 use crate::common;
-use crate::common::user_code::{Bomb, daily};
-use crate::common::{DAY, Hand, NOW, log, names, operations, read, telling};
+use crate::common::hook::Bomb;
+use crate::common::{DAY, Hand, NOW, daily, log, names, operations, read, telling};
 
 #[test]
 fn a_header_that_panics_costs_its_line_alone_and_is_reported() {

@@ -4,14 +4,10 @@ use std::fs;
 use std::io::ErrorKind;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use tracing_prefork::{Appender, Operation, Rotation};
+use tracing_prefork::{Appender, Operation};
 
 use crate::common::hook::{all, given};
-use crate::common::{DAY, Hand, NOW, TODAY, a_tick, log, names, operations, read, telling};
-
-fn daily(hand: &Hand) -> tracing_prefork::Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
+use crate::common::{DAY, Hand, NOW, TODAY, a_tick, daily, log, names, operations, read, telling};
 
 fn is_open(logs: &Appender) -> bool {
     logs.files().expect("listed").iter().any(|file| file.open)
@@ -123,10 +119,10 @@ fn the_last_one_that_closes_hands_the_current_file_over() {
 
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compressed {
-    use super::{daily, is_open};
+    use super::is_open;
     use crate::common::compress::{KINDS, text};
     use crate::common::hook::{all, given};
-    use crate::common::{DAY, Hand, NOW, TODAY, a_tick, log, names, operations, read, telling, write_files};
+    use crate::common::{DAY, Hand, NOW, TODAY, a_tick, daily, log, names, operations, read, telling, write_files};
     use std::fs;
     use tracing_prefork::{Builder, Rotation};
 

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 use tracing_prefork::{Operation, Rotation};
 
 use crate::common;
-use crate::common::latest::{daily, knows_births, lead, leave_a_hard_link, target, temporary};
-use crate::common::{DAY, Hand, NOW, Told, all_names, log, names, telling};
+use crate::common::latest::{knows_births, lead, leave_a_hard_link, target, temporary};
+use crate::common::{DAY, Hand, NOW, Told, all_names, daily, log, names, telling};
 
 /// A hook that panics fails no test: its panic is caught.
 #[track_caller]

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tracing_prefork::{Appender, Builder, Operation};
 
 use crate::common;
-use crate::common::hook::{Given, RECORD, all, daily, given, name};
-use crate::common::{DAY, Hand, NOW, a_tick, eventually, log, names, operations, read, telling, write_files};
+use crate::common::hook::{Given, RECORD, all, given, name};
+use crate::common::{DAY, Hand, NOW, a_tick, daily, eventually, log, names, operations, read, telling, write_files};
 
 #[test]
 fn the_file_before_is_handed_over_once_nobody_has_it_open() {

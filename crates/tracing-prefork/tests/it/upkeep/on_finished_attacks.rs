@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tracing_prefork::{Appender, Operation, Rotation};
 
-use crate::common::hook::{RECORD, all, daily, given, name};
+use crate::common::hook::{RECORD, all, given, name};
 use crate::common::on_finished_attacks::make_old;
-use crate::common::{DAY, Hand, NOW, eventually, log, names, operations, telling, write_files};
+use crate::common::{DAY, Hand, NOW, daily, eventually, log, names, operations, telling, write_files};
 
 #[test]
 fn a_record_that_begins_with_a_byte_order_mark_ends_no_program() {

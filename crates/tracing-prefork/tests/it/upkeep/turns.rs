@@ -7,9 +7,9 @@ use std::path::Path;
 use tracing_prefork::{Appender, Rotation};
 
 use crate::common;
-use crate::common::hook::{RECORD, all, daily, given};
+use crate::common::hook::{RECORD, all, given};
 use crate::common::turns::{byte, hidden, old_files};
-use crate::common::{DAY, Hand, NOW, dated, eventually, files, log, names, read, telling, write_files};
+use crate::common::{DAY, Hand, NOW, daily, dated, eventually, files, log, names, read, telling, write_files};
 
 /// Has a byte of a file locked, as another process has it, until it is dropped.
 fn hold(path: &Path) -> File {

@@ -8,8 +8,7 @@ use tracing_prefork::{Appender, Operation, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::common;
-use crate::common::failures::reporting;
-use crate::common::{DAY, Hand, NOW, names, operations, read, telling, try_log};
+use crate::common::{DAY, Hand, NOW, names, operations, read, reporting, telling, try_log};
 
 #[test]
 fn the_file_before_takes_the_lines_until_the_next_can_be_opened() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tracing_prefork::{Builder, Rotation};
 
 use crate::common;
-use crate::common::sizes::{daily, lines, three_old_files};
-use crate::common::{DAY, Hand, NOW, eventually, log, names, read, write_files, written_now};
+use crate::common::sizes::{lines, three_old_files};
+use crate::common::{DAY, Hand, NOW, daily, eventually, log, names, read, write_files, written_now};
 
 fn size(directory: &Path, name: &str) -> u64 {
     fs::metadata(directory.join(name)).expect("there").len()
