@@ -1,9 +1,10 @@
 //! What lies in a log directory beside the lines: the `latest` links, the modes, foreign files.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::prefork::Setup;
 use harness::pattern::Place;
@@ -58,15 +59,19 @@ pub fn inspect(directory: &Path, setup: &Setup, leads: Leads, report: &mut Repor
     }
 }
 
-/// Makes the hidden names that killed processes left behind look two minutes old: the next process clears away what is
-/// older than one.
+/// Makes the hidden names and the empty directories that processes left behind look two minutes old: the next process
+/// clears away what is older than one.
 ///
 /// # Errors
 ///
-/// When one cannot be renamed.
-pub fn age_hidden(directory: &Path, depth: usize) -> io::Result<()> {
+/// When one cannot be changed.
+pub fn age_left_behind(directory: &Path, depth: usize) -> io::Result<()> {
     for entry in tree::entries(directory, depth)? {
         let name = entry.name;
+        // A directory in which something stands is no entry, except at the last level.
+        if entry.kind.is_dir() && name.matches('/').count() < depth {
+            File::open(&entry.path)?.set_modified(SystemTime::now() - Duration::from_secs(120))?;
+        }
         let Some((head, nanos)) = name.strip_suffix(".prefork.tmp").and_then(|name| name.rsplit_once('-')) else {
             continue;
         };

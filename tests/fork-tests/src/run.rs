@@ -184,7 +184,7 @@ impl Stage {
             return Ok(());
         }
         std::fs::create_dir_all(&self.directory)?;
-        links::age_hidden(&self.directory, self.ground.pattern.depth())?;
+        links::age_left_behind(&self.directory, self.ground.pattern.depth())?;
         let pid = fork(|| match self.build() {
             Ok(writer) => {
                 writer.tidy();

@@ -34,6 +34,8 @@ pub(crate) struct Listing {
     pub(crate) unreadable: Option<(PathBuf, io::Error)>,
     /// A file that another program at work could have made, too.
     pub(crate) disputed: Option<Disputed>,
+    /// Directories that the pattern's names go through, and that nothing is in.
+    pub(crate) empty: Vec<PathBuf>,
 }
 
 /// A file that two programs could have made.
@@ -135,7 +137,11 @@ struct Directory<'a> {
 
 impl Directory<'_> {
     fn list(&self, pattern: &Pattern, now: i64, listing: &mut Listing) -> io::Result<()> {
-        for Entry { name, inode, is_file, is_directory } in sys::entries(self.path)? {
+        let entries = sys::entries(self.path)?;
+        if entries.is_empty() && !self.above.is_empty() {
+            listing.empty.push(self.path.to_owned());
+        }
+        for Entry { name, inode, is_file, is_directory } in entries {
             // A name that is not UTF-8 is not ours.
             let Ok(file_name) = name.into_string() else { continue };
             let path = self.path.join(&file_name);

@@ -17,7 +17,8 @@ use std::time::{Duration, SystemTime};
 /// of that process belongs to another file.
 pub(crate) const ABANDONED: i64 = 24 * 3600;
 
-/// A temporary name is in use for microseconds. One of this many seconds was left by a killed process.
+/// A temporary name, or a directory without a file, is in use for microseconds. One of this many seconds was left by a
+/// process that has ended.
 const LEFT_BEHIND: i64 = 60;
 
 /// 2000-01-01 00:00 UTC. A clock that shows an earlier time was never set.
@@ -45,8 +46,17 @@ pub(crate) fn has_rested(span: Span, path: &Path, now: i64) -> bool {
 
 /// Whether a file has not been written to for a day.
 pub(crate) fn is_abandoned(file: &Metadata) -> bool {
-    let passed = |written| SystemTime::now().duration_since(written).ok();
-    file.modified().ok().and_then(passed).is_some_and(|passed| passed.as_secs() as i64 >= ABANDONED)
+    is_unchanged(file, ABANDONED)
+}
+
+/// Whether nothing has come into a directory or left it for so long that no process is about to make a file in it.
+pub(crate) fn is_unused(directory: &Path) -> bool {
+    fs::symlink_metadata(directory).is_ok_and(|found| is_unchanged(&found, LEFT_BEHIND))
+}
+
+fn is_unchanged(found: &Metadata, seconds: i64) -> bool {
+    let passed = |changed| SystemTime::now().duration_since(changed).ok();
+    found.modified().ok().and_then(passed).is_some_and(|passed| passed.as_secs() as i64 >= seconds)
 }
 
 /// Whether nobody has written to a file of the future for a day. The time of the last write may come from the same

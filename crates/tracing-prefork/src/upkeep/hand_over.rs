@@ -152,7 +152,7 @@ impl HandOver<'_> {
         let mark = if answer.is_ok() { Mark::Done } else { Mark::Failed };
         written.end(&found.name, left, mark)?;
         if after.is_none() {
-            prune::remove_empty_directories(&found.path, self.pattern.directory());
+            prune::remove_directories_of(&found.path, self.pattern.directory());
         }
         answer
     }

@@ -137,7 +137,8 @@ struct Surplus {
 fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
     // 1. The files, in their order.
     let mut files = Vec::new();
-    let Listing { found, unreadable, disputed } = listing::list_own(pattern, now)?;
+    let Listing { found, unreadable, disputed, empty } = listing::list_own(pattern, now)?;
+    clear_empty_directories(&empty, pattern);
     for found in found {
         match found.place.or(found.archive_of) {
             // A link of that name is not ours.
@@ -171,16 +172,33 @@ fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() 
     let needed = |id| !pattern.foreign().are_of(pattern.directory()) || is_linked(id);
     let removal = sys::claim_and_remove(path, regardless, needed)?;
     if removal == Removal::Removed {
-        remove_empty_directories(path, pattern.directory());
+        remove_directories_of(path, pattern.directory());
     }
     Ok(removal)
 }
 
-/// Removes the directories that have become empty with a file. Whoever creates a file there makes them again.
-pub(crate) fn remove_empty_directories(file: &Path, below: &Path) {
-    let above = file.ancestors().skip(1).take_while(|directory| *directory != below);
+/// Removes the directories that have become empty with a file.
+pub(crate) fn remove_directories_of(file: &Path, below: &Path) {
+    file.parent().into_iter().for_each(|directory| remove_empty_directories(directory, below));
+}
+
+/// Removes a directory and those above it, as far as they are empty. Whoever creates a file there makes them again.
+fn remove_empty_directories(directory: &Path, below: &Path) {
+    let above = directory.ancestors().take_while(|directory| *directory != below);
     // The first directory that is not empty, or not ours to remove, ends the walk.
     let _ = above.map(fs::remove_dir).find(Result::is_err);
+}
+
+/// Removes the empty directories of the pattern that a process has left, which ended after it had made a directory, or
+/// had removed the last file of it.
+fn clear_empty_directories(empty: &[PathBuf], pattern: &Pattern) {
+    // In a directory that has taken the place of ours, nobody knows yet what is others'.
+    if empty.is_empty() || !pattern.foreign().are_of(pattern.directory()) {
+        return;
+    }
+    for directory in empty.iter().filter(|directory| age::is_unused(directory)) {
+        remove_empty_directories(directory, pattern.directory());
+    }
 }
 
 /// Removes a temporary name of ours that a killed process has left.

@@ -1,10 +1,11 @@
 //! The directories below the log directory that a `date_format` with slashes leads through.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
+use std::time::{Duration, SystemTime};
 use tracing_prefork::{Operation, Rotation};
 
 use crate::common;
@@ -117,6 +118,35 @@ fn foreign_files_stay_and_so_do_their_directories() {
     let expected: Vec<_> = before.into_iter().filter(|name| !name.starts_with("2021/")).collect();
     assert_eq!(after, expected);
     assert_eq!(files(elsewhere.path()), ["05/app-01.log"]);
+}
+
+#[test]
+fn pruning_removes_empty_directories_that_a_process_has_left() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let left = ["2023/02", "2024", "2026/10", "2027/01", "2022/empty", "2022/13", "2022/02/more", "empty"];
+    let paths = left.map(|name| directory.path().join(name));
+    paths.iter().for_each(|path| fs::create_dir_all(path).expect("made"));
+    let changed = |seconds| {
+        let time = SystemTime::now() - Duration::from_secs(seconds);
+        paths.iter().for_each(|path| File::open(path).and_then(|left| left.set_modified(time)).expect("set"));
+    };
+    let ours = ["2026/", "2026/11/", "2026/11/app-21.log"];
+    let mut before = tree(directory.path());
+    before.extend(ours[1..].iter().map(|name| (*name).to_owned()));
+    before.sort();
+
+    // A process may be about to make a file in a directory that was made a moment ago.
+    changed(50);
+    let logs = dated(&Hand::at(NOW), Rotation::DAILY, BY_MONTH).max_log_files(3).build(directory.path());
+    let logs = logs.expect("builds");
+    assert_eq!(tree(directory.path()), before);
+    changed(70);
+    assert_eq!(logs.prune().expect("prunes"), 0);
+    // What names do not go through is somebody else's.
+    let foreign = ["2022/", "2022/02/", "2022/02/more/", "2022/13/", "2022/empty/"];
+    let kept: Vec<_> = foreign.into_iter().chain(ours).chain(["empty/"]).collect();
+    assert_eq!(tree(directory.path()), kept);
+    assert_eq!((logs.stats().files_pruned, logs.stats().errors), (0, 0));
 }
 
 #[test]
