@@ -7,27 +7,19 @@
 //!
 //! Without the signal the new file would be there within a second of the next event; with it, it is there at once.
 
+use std::env;
 use std::error::Error;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
 use signal_hook::consts::SIGHUP;
 use signal_hook::iterator::Signals;
 use tracing_prefork::Appender;
 use tracing_subscriber::{filter::LevelFilter, prelude::*};
 
-/// Logs ten events a second to `service.log` in a directory, and opens it anew on SIGHUP.
-#[derive(Debug, Parser)]
-struct Arguments {
-    /// Where the log file is.
-    directory: PathBuf,
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments = Arguments::parse();
-    let logs = Appender::builder().filename_prefix("service").filename_suffix("log").build(arguments.directory)?;
+    let directory = env::args_os().nth(1).ok_or("usage: reopen_on_sighup DIRECTORY")?;
+    let logs = Appender::builder().filename_prefix("service").filename_suffix("log").build(directory)?;
     tracing_subscriber::registry().with(LevelFilter::INFO).with(logs.layer()).init();
 
     let mut signals = Signals::new([SIGHUP])?;

@@ -246,7 +246,7 @@ fn the_check_of_functions_counts_their_lines() {
 
 /// All sources and pages, by their path in the repository.
 fn texts() -> BTreeMap<String, String> {
-    let sources = ["crates", "demo", "tests", "benches"]
+    let sources = ["benches", "crates", "demo", "examples", "tests"]
         .iter()
         .flat_map(|folder| below(folder).into_iter().map(move |(module, text)| (format!("{folder}::{module}"), text)));
     let pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"].map(str::to_owned).into_iter();

@@ -1,4 +1,3 @@
-//! The examples, as a user starts them. These tests log nothing themselves, so they run side by side in this process.
+//! The example, as a user starts it. The test logs nothing itself, so it needs no process of its own.
 
-mod prefork_axum;
 mod reopen_on_sighup;

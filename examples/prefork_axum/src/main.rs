@@ -1,7 +1,7 @@
 //! An axum server whose worker processes write their log files together.
 //!
 //! ```text
-//! cargo run --release --example prefork_axum
+//! cargo run --release -p prefork_axum
 //! curl http://127.0.0.1:3000/hello/you
 //! cat logs/latest.log
 //! ```

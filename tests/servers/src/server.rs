@@ -1,21 +1,24 @@
-//! The server under test: the example's own binary, with pipes on its output and a directory of its own.
+//! The server under test: the example's own program, with a pipe on its output and a directory of its own.
 
-use super::wait_until;
+use crate::{Example, wait_until};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::pty::openpty;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 use tempfile::TempDir;
 
 /// A running server. It ends with this value, or with the thread that started it.
 pub(crate) struct Server {
     process: Child,
     stdout: BufReader<ChildStdout>,
+    /// Copies what a terminal shows, if there is one.
+    terminal: Option<JoinHandle<io::Result<u64>>>,
     directory: Option<TempDir>,
     /// `http://127.0.0.1:` and the port.
     pub(crate) address: String,
@@ -34,18 +37,30 @@ pub(crate) struct Ended {
 }
 
 impl Server {
-    pub(crate) fn start(workers: usize) -> Self {
+    /// Starts the server, with a terminal on its standard error if the example has a console.
+    pub(crate) fn start(example: Example) -> Self {
+        Self::start_with(example, example.json_and_console)
+    }
+
+    pub(crate) fn start_without_terminal(example: Example) -> Self {
+        Self::start_with(example, false)
+    }
+
+    fn start_with(example: Example, terminal: bool) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let logs = directory.path().join("logs");
-        let mut command = Command::new(binary());
+        let stderr = File::create(directory.path().join("stderr")).expect("a file for stderr");
+        let (stderr, terminal) = if terminal { terminal_onto(stderr) } else { (stderr.into(), None) };
+        let mut command = Command::new(example.program);
         command
             .args(["--listen", "127.0.0.1:0", "--rotation", "secondly", "--max-log-files", "1000"])
-            .args(["--workers", &workers.to_string()])
+            .arg(format!("--{}", example.plural()))
+            .arg(example.processes.to_string())
             .arg("--logs")
             .arg(&logs)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(directory.path().join("stderr")).expect("a file for stderr"))
+            .stderr(stderr)
             // Its own group, as a shell would give it: `interrupt` is for all of it.
             .process_group(0);
         // For a test that is killed itself. SAFETY: prctl(2) is a bare system call; it neither allocates nor locks.
@@ -55,7 +70,7 @@ impl Server {
         };
         let mut process = command.spawn().expect("the server starts");
         let stdout = BufReader::new(process.stdout.take().expect("a pipe"));
-        let mut server = Self { process, stdout, directory: Some(directory), address: String::new(), logs };
+        let mut server = Self { process, stdout, terminal, directory: Some(directory), address: String::new(), logs };
 
         server.address = server.printed("listening on ");
         assert_eq!(server.printed("logs are in "), server.logs.to_str().expect("a path in UTF-8"));
@@ -89,10 +104,13 @@ impl Server {
             status.is_some()
         });
 
-        // Every worker holds the writing end of the pipe: where one is left, this fails instead of finding the end.
+        // Every process holds the writing end of the pipe: where one is left, this fails instead of finding the end.
         fcntl(self.stdout.get_ref(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("the pipe is ours");
         let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).expect("no worker is left behind");
+        self.stdout.read_to_string(&mut stdout).expect("no process is left behind");
+        if let Some(terminal) = self.terminal.take() {
+            let _ = terminal.join().expect("ends as nobody has the terminal any more");
+        }
         Ended {
             status: status.expect("waited for"),
             stdout,
@@ -112,14 +130,11 @@ impl Drop for Server {
     }
 }
 
-/// `target/debug/examples/prefork_axum`, seen from `target/debug/deps/alone-0123456789abcdef`.
-fn binary() -> PathBuf {
-    let test = env::current_exe().expect("this test has a path");
-    let binary = test.ancestors().nth(2).expect("cargo puts tests into `deps`").join("examples/prefork_axum");
-    assert!(
-        binary.is_file(),
-        "`cargo test` builds it, as does `cargo build --example prefork_axum`: {}",
-        binary.display()
-    );
-    binary
+/// A terminal whose text is copied to a file.
+fn terminal_onto(mut file: File) -> (Stdio, Option<JoinHandle<io::Result<u64>>>) {
+    let terminal = openpty(None, None).expect("a terminal");
+    let mut shown = File::from(terminal.master);
+    // Ends with EIO when nobody has the terminal any more (`pty(7)`).
+    let copies = thread::spawn(move || io::copy(&mut shown, &mut file));
+    (terminal.slave.into(), Some(copies))
 }

@@ -17,7 +17,7 @@ pub(crate) struct Request {
 
 impl Request {
     /// The pid that the answers to `/` and `/slow` end with.
-    pub(crate) fn worker(&self) -> Option<i32> {
+    pub(crate) fn process(&self) -> Option<i32> {
         self.answer.as_ref()?.trim_end().rsplit_once(", pid ")?.1.parse().ok()
     }
 }
@@ -32,9 +32,9 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    pub(crate) const WORKER: Self = Self::new("GET", "/", 200);
+    pub(crate) const PROCESS: Self = Self::new("GET", "/", 200);
     pub(crate) const ALL: [Self; 6] = [
-        Self::WORKER,
+        Self::PROCESS,
         Self::new("GET", "/hello/you", 200),
         Self::new("HEAD", "/hello/you", 200),
         Self::new("GET", "/hello/\"status=500", 200),
@@ -75,7 +75,7 @@ impl<'a> Client<'a> {
     pub(crate) fn answer(&mut self, route: &Route) {
         for _ in 0..100 {
             let Err(error) = self.send(route) else { return };
-            // What a connection of a worker that has ended may say. A refused or a late one is a fault of the server.
+            // What a connection of a process that has ended may say. A refused or a late one is a fault of the server.
             use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
             let ureq::Error::Io(broken) = &error else { panic!("{error}") };
             assert!(matches!(broken.kind(), BrokenPipe | ConnectionReset | UnexpectedEof), "{error}");
