@@ -215,7 +215,7 @@ pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<O
 pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let too_long = |_| BuildError::Directory {
         path: pattern.directory().to_owned(),
-        error: io::Error::new(io::ErrorKind::InvalidFilename, "the paths of its files are too long; shorten it"),
+        error: io::Error::new(io::ErrorKind::InvalidInput, "the paths of its files are too long; shorten it"),
     };
     let path = pattern.path_at(now.secs, if pattern.is_numbered() { LAST_INDEX } else { 0 }).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();

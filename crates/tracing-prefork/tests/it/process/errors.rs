@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind};
 use std::iter;
 use tracing_prefork::{BuildError, Operation, Rotation};
 
-use crate::common::turns::old_files;
 use crate::common::hook::Upload;
+use crate::common::turns::old_files;
 use crate::common::{Hand, NOW};
 
 /// The texts of an error and of what is behind it, as a report prints them.
