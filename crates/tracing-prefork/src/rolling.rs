@@ -14,8 +14,8 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! The text of [`InitError`] has the system's answer, as in tracing-appender. [`InitError::io_error`] gives the answer as
-//! a value, and `source` does not.
+//! The text of [`InitError`] has the system's answer, as in tracing-appender. [`InitError::io_error`] gives the answer
+//! as a value, and `source` does not.
 //!
 //! # Panics
 //!

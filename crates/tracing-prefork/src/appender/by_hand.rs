@@ -33,7 +33,7 @@ impl Appender {
     /// for file in logs.files()? {
     ///     println!("{} {} bytes{}", file.path.display(), file.bytes, if file.open { ", open" } else { "" });
     /// }
-    /// # Ok::<(), tracing_prefork::Error>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn files(&self) -> Result<Vec<LogFile>, Error> {
         let site = &self.log.site;

@@ -140,9 +140,9 @@ impl Builder {
     /// `%z` each offset from UTC has a file of its own. So when a zone sets its clock back, the two passes of the
     /// repeated hour go to two files.
     ///
-    /// `%G-W%V`, or `[year base:iso_week]-W[week_number]`, names weeks as ISO 8601 does (`2026-W47`). ISO weeks begin on
-    /// Monday, so the rotation must be [`Rotation::weekly_on`] Monday. The year of such a week is `%G` and not `%Y`: the
-    /// last days of December can belong to the first week of the next year.
+    /// `%G-W%V`, or `[year base:iso_week]-W[week_number]`, names weeks as ISO 8601 does (`2026-W47`). ISO weeks begin
+    /// on Monday, so the rotation must be [`Rotation::weekly_on`] Monday. The year of such a week is `%G` and not `%Y`:
+    /// the last days of December can belong to the first week of the next year.
     ///
     /// With slashes in the format, files stand in directories below the log directory. These directories are made when
     /// they are needed, and removed when pruning has emptied them. A symbolic link in the place of one of these

@@ -95,7 +95,7 @@ impl DateFormat {
         let Some(parsed) = self.parse(text) else { return "nobody can tell where one part ends and the next begins" };
         match () {
             () if parsed.iso_week_number().is_some() && parsed.year().is_some() => {
-                "the year of an ISO week is %G or [year base:iso_week], because a week at New Year has days of two years"
+                "the year of an ISO week is %G or [year base:iso_week], because a week can have days of two years"
             }
             () if parsed.year().or(parsed.iso_year()).is_none() => "it shows no year of four digits",
             () if parsed.month().is_none() && parsed.ordinal().is_none() && parsed.iso_year().is_none() => {

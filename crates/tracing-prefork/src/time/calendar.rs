@@ -56,7 +56,7 @@ const DAY: i64 = 86_400;
 /// What names show beside the units of the rotation.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Shown {
-    /// The offset from UTC. If so, another offset is another file, and the two passes of a repeated hour have two files.
+    /// The offset from UTC. If so, another offset is another file, and a repeated hour has two files.
     pub(crate) offset: bool,
     /// The minute.
     pub(crate) minute: bool,

@@ -123,9 +123,9 @@ impl Rotation {
     /// three in the morning goes into the file of the day before.
     ///
     /// Seconds, minutes and hours count from this time: with `HOURLY.every(6).at(4, 0)` files begin at 04:00, 10:00,
-    /// 16:00 and 22:00. The file that begins at 22:00 ends at 04:00 and is named by its beginning: `2026-11-21-22`. With
-    /// `every(5)` files begin at 04:00, 09:00, 14:00, 19:00 and 00:00, and the last ends at 04:00. With `HOURLY.at(0, 30)`
-    /// a file begins at half past each hour.
+    /// 16:00 and 22:00. The file that begins at 22:00 ends at 04:00 and is named by its beginning: `2026-11-21-22`.
+    /// With `every(5)` files begin at 04:00, 09:00, 14:00, 19:00 and 00:00, and the last ends at 04:00. With
+    /// `HOURLY.at(0, 30)` a file begins at half past each hour.
     ///
     /// [`build`](crate::Builder::build) refuses times that do not exist, and any time for [`NEVER`](Self::NEVER).
     ///

@@ -61,7 +61,7 @@ fn a_panicking_error_hook_fails_no_event_and_loses_no_report() {
 }
 
 #[test]
-fn a_report_on_standard_error_has_what_is_behind_the_error_of_a_hook() {
+fn a_report_on_standard_error_has_the_causes_of_a_hooks_error() {
     alone(|directory| {
         let logs_in = directory.join("logs");
         let hand = Hand::at(NOW);

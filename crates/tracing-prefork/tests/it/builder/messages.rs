@@ -204,13 +204,13 @@ fn a_date_format_says_what_is_missing() {
     );
     says(
         rotated(Rotation::WEEKLY).date_format("%G-W%V"),
-        "date_format \"%G-W%V\": ISO weeks begin on Monday; give Rotation::weekly_on(Weekday::Monday), or a format with \
-         the day",
+        "date_format \"%G-W%V\": ISO weeks begin on Monday; give Rotation::weekly_on(Weekday::Monday), or a format \
+         with the day",
     );
     says(
         rotated(Rotation::weekly_on(Weekday::Monday)).date_format("%Y-W%V"),
         "date_format \"%Y-W%V\": no date can be read back from \"2026-W47\": the year of an ISO week is %G or [year \
-         base:iso_week], because a week at New Year has days of two years",
+         base:iso_week], because a week can have days of two years",
     );
     says(
         rotated(Rotation::weekly_on(Weekday::Monday)).date_format("%Y-%m"),
@@ -255,7 +255,7 @@ fn a_directory_says_what_is_in_its_place() {
 }
 
 #[test]
-fn an_empty_path_is_the_current_directory_and_empty_names_are_none() {
+fn an_empty_path_is_the_current_directory_an_empty_name_is_none() {
     let directory = tempfile::tempdir().expect("a directory");
     let builder = rotated(Rotation::DAILY).filename_prefix("").filename_suffix("").latest_symlink("");
     builder.latest_hard_link("").build(directory.path()).expect("builds");

@@ -113,7 +113,7 @@ fn every_unit_prefix_and_suffix_names_files_as_theirs() {
 }
 
 #[test]
-fn a_suffix_that_begins_with_a_dot_is_refused_and_its_name_can_be_had() {
+fn a_suffix_that_begins_with_a_dot_is_refused() {
     let suffixed = Appender::builder().rotation(Rotation::DAILY).filename_prefix("app");
     let directory = tempfile::tempdir().expect("a temporary directory");
     suffixed.filename_suffix(".log").build(directory.path()).expect_err("refused");

@@ -38,7 +38,7 @@ fn built(builder: Builder) -> (tempfile::TempDir, Appender) {
 }
 
 #[test]
-fn the_weeks_of_130_years_have_the_names_that_iso_8601_gives_them() {
+fn weeks_of_130_years_have_the_names_that_iso_8601_gives_them() {
     for format in ["%G-W%V", "[year base:iso_week]-W[week_number]"] {
         let (_directory, logs) = built(weekly(MONDAYS, format));
         let (mut monday, mut seen) = (date(1969, 12, 29), HashSet::new());
@@ -68,7 +68,7 @@ fn the_weeks_of_130_years_have_the_names_that_iso_8601_gives_them() {
 }
 
 #[test]
-fn each_name_of_a_week_leads_back_to_its_period_and_no_other_name_does() {
+fn only_the_names_of_weeks_lead_to_periods_each_to_its_own() {
     for every in [1, 2, 3, 52] {
         let directory = tempfile::tempdir().expect("a directory");
         let weeks = (0..900).map(|week| date(2010, 1, 4) + (7 * week).days());

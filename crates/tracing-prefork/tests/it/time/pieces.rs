@@ -35,7 +35,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn pieces_of_a_day_begin_and_end_where_another_library_counts_them(
+    fn pieces_of_a_day_begin_where_another_library_counts_them(
         (unit, count) in (0..3_usize, any::<u32>()),
         (hour, minute) in (0..24_i8, 0..60_i8),
         minutes_east in -1439..1440_i32,
