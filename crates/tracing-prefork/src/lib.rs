@@ -103,6 +103,10 @@
 //! **A file-size limit (`RLIMIT_FSIZE`) is reached**: SIGXFSZ ends the process at the write that exceeds the limit
 //! (`setrlimit(2)`), before anybody could report the failure. Ignore SIGXFSZ to get an error instead.
 //!
+//! **Processes that write the same files have other options**: each is told so once, with both values
+//! ([`Operation::Settings`]), as long as both are at work. Each goes on with its own options. One process prunes for all,
+//! so the lower of two limits wins.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -149,6 +153,7 @@
 //! | in flight | said of a write that has begun and not ended; it keeps the file in its slot |
 //! | record | a hidden file of lines. The record of names says what a pattern's names are made of, the record of hand-overs which files the hook was called for |
 //! | note | a hidden file with two numbers |
+//! | settings | the options that all processes of a pattern should have alike; a hidden file shows those in use |
 
 // docs.rs marks what a feature adds. Only a nightly compiler can.
 #![cfg_attr(docsrs, feature(doc_cfg))]

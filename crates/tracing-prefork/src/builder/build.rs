@@ -2,7 +2,9 @@
 
 use crate::builder::checks;
 use crate::builder::options::Builder;
+use crate::names::agreement::Agreement;
 use crate::names::date_format::DateFormat;
+use crate::names::hidden::Hidden;
 use crate::names::ownership;
 use crate::names::pattern::Pattern;
 use crate::names::record::Names;
@@ -51,6 +53,7 @@ impl Builder {
         let (limits, min_log_files) = self.limits()?;
         let now = self.clock.moment();
         let NamesAndPattern { mut pattern, names, path } = self.names_and_pattern(directory.as_ref(), offsets, now)?;
+        let settings = self.shared_settings(&pattern);
         let mut header = self.header;
         if let (Some(header), Some(max)) = (&mut header, self.max_file_bytes) {
             checks::header(header, max, pattern.period_at(now.secs))?;
@@ -67,9 +70,11 @@ impl Builder {
 
         // 3. The rooms, from the lowest to the highest.
         let reporter = Arc::new(Reporter::new(self.on_error, process.clone()).map_err(open)?);
-        let renewing = ForkWiped::new().map_err(open)?;
+        let agreement = presence.is_some().then(|| Agreement::new(pattern.hidden(Hidden::Settings), settings));
+        let turns = ForkWiped::new().map_err(open)?;
+        let clock = self.clock;
         let site =
-            Arc::new(Site { pattern, presence, clock: self.clock, mode, directory_mode, process, reporter, renewing });
+            Arc::new(Site { pattern, presence, agreement, clock, mode, directory_mode, process, reporter, turns });
         site.clock.report_to(&site.reporter, site.directory());
         let options = upkeep::Options {
             limits,
@@ -95,6 +100,7 @@ impl Builder {
         // 4. The first file, and what was found on the way.
         log.start(now.secs).map_err(open)?;
         findings.into_iter().flatten().for_each(|(path, error)| log.site.report(Operation::Names, &path, error));
+        log.site.look_at_settings();
         Ok(Appender::of(log))
     }
 

@@ -4,3 +4,4 @@ mod build;
 mod checks;
 mod keeping;
 pub(crate) mod options;
+pub(crate) mod settings;

@@ -30,6 +30,8 @@ pub(crate) enum Hidden {
     /// `e8c6d7f2.names`: a record of names. It says what the names of a pattern are made of. The number is a hash of
     /// the rotation and the zone, because each of these that give the same names has a record of its own.
     NamesRecord(u32),
+    /// `settings`: the options of the processes that are at work. See `names/settings.rs`.
+    Settings,
 }
 
 /// The end of the name of each record of names.
@@ -44,6 +46,7 @@ impl fmt::Display for Hidden {
             Self::HandOverRecord => f.write_str("rollover"),
             Self::RefusalsNote => f.write_str("rollover.refused"),
             Self::LinkNote => f.write_str("link"),
+            Self::Settings => f.write_str("settings"),
             Self::NamesRecord(hash) => write!(f, "{hash:08x}.{NAMES_RECORD}"),
         }
     }

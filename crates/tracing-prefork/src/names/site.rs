@@ -1,12 +1,13 @@
 //! [`Site`]: where an appender's files are, what they are called, and whom to tell of a failure. The rooms above share
 //! it.
 
+use crate::names::agreement::Agreement;
 use crate::names::ownership;
 use crate::names::pattern::Pattern;
 use crate::names::presence::Presence;
 use crate::process::Process;
 use crate::report::{Counters, Operation, Reporter};
-use crate::sys::{self, Creation, ForkWiped, Mode, Turn};
+use crate::sys::{self, Creation, ForkWiped, Mode, Turn, fork_wiped};
 use crate::time::clock::Clock;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub(crate) struct Site {
     pub(crate) pattern: Pattern,
     /// `None`: the names change each day, and no record says what they are made of.
     pub(crate) presence: Option<Presence>,
+    /// `None`: the names change each day.
+    pub(crate) agreement: Option<Agreement>,
     pub(crate) clock: Clock,
     /// The permissions of new files.
     pub(crate) mode: Option<Mode>,
@@ -25,8 +28,18 @@ pub(crate) struct Site {
     pub(crate) directory_mode: Option<Mode>,
     pub(crate) process: Arc<Process>,
     pub(crate) reporter: Arc<Reporter>,
-    /// The turn of the thread that makes the record of names again.
-    pub(crate) renewing: ForkWiped<Turn>,
+    pub(crate) turns: ForkWiped<Turns>,
+}
+
+fork_wiped! {
+    /// What one thread of a process does at a time.
+    #[derive(Debug)]
+    pub(crate) struct Turns {
+        /// Making the record of names again.
+        record: Turn,
+        /// Comparing the settings with those of others.
+        settings: Turn,
+    }
 }
 
 impl Site {
@@ -63,7 +76,7 @@ impl Site {
         let Some(presence) = self.presence.as_ref().filter(|presence| !presence.is_held()) else { return true };
         // The clock is asked before the turn is taken, because the user's clock may call the appender.
         let (creation, at) = (self.creation(), self.clock.exact_second());
-        let Some(turn) = self.renewing.try_take() else { return false };
+        let Some(turn) = self.turns.record.try_take() else { return false };
         // Another thread may have made the record meanwhile.
         let findings =
             if presence.is_held() { None } else { Some(ownership::renew(&self.pattern, presence, creation, at)) };
@@ -74,6 +87,33 @@ impl Site {
 
     /// The same, but waits for another thread, at most for `patience`.
     pub(crate) fn wait_for_record(&self, patience: Duration) {
-        sys::wait(patience, || (self.look_at_record() || self.renewing.is_taken_here()).then_some(()));
+        sys::wait(patience, || (self.look_at_record() || self.turns.record.is_taken_here()).then_some(()));
+    }
+
+    /// Compares the settings of this process with those of the others that are at work, and tells of each set of other
+    /// settings once. The caller holds no lock, because whoever is told may call the appender.
+    pub(crate) fn look_at_settings(&self) {
+        let Some(agreement) = self.agreement.as_ref().filter(|_| self.process.may_allocate()) else { return };
+        if !self.reporter.would_tell(Operation::Settings) {
+            return;
+        }
+        let creation = self.creation();
+        let Some(_turn) = self.turns.settings.try_take() else { return };
+        let held = if agreement.is_held() { Ok(()) } else { agreement.hold(creation) };
+        match held.and_then(|()| agreement.news()) {
+            Ok(others) if others.is_empty() => {}
+            Ok(others) => {
+                let differences = agreement.compare_with(&others);
+                if self.reporter.report(Operation::Settings, agreement.path(), differences) {
+                    agreement.were_told(&others);
+                }
+            }
+            Err(failure) if !agreement.is_to_tell(&failure) => {}
+            Err(failure) => {
+                if self.reporter.report(Operation::Settings, agreement.path(), failure) {
+                    agreement.failure_was_told();
+                }
+            }
+        }
     }
 }

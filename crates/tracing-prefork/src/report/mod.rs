@@ -137,22 +137,36 @@ impl Reporter {
         &self.counters
     }
 
-    /// Counts a failure and tells of it, unless it is too early or the process must not allocate.
-    pub(crate) fn report(&self, operation: Operation, path: &Path, source: io::Error) {
+    /// Counts a failure and tells of it, unless it is too early or the process must not allocate. `false`: nobody was
+    /// told.
+    pub(crate) fn report(&self, operation: Operation, path: &Path, source: io::Error) -> bool {
         let counters = self.counters();
         counters.errors.fetch_add(1, Relaxed);
         let limit = &counters.limits[operation.index()];
-        let now = self.built.elapsed().as_secs() + INTERVAL;
+        let now = self.now();
         let reported = limit.reported.load(Relaxed);
-        let due = !self.process.is_bare()
-            && now >= reported + INTERVAL
-            && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
+        let due =
+            self.is_due(reported, now) && limit.reported.compare_exchange(reported, now, Relaxed, Relaxed).is_ok();
         if due {
-            self.tell(limit, operation, path, source);
-        } else {
-            limit.suppressed.fetch_add(1, Relaxed);
-            user_code::discard(source);
+            return self.tell(limit, operation, path, source);
         }
+        limit.suppressed.fetch_add(1, Relaxed);
+        user_code::discard(source);
+        false
+    }
+
+    /// Whether a failure of that operation would be told of now.
+    pub(crate) fn would_tell(&self, operation: Operation) -> bool {
+        self.is_due(self.counters().limits[operation.index()].reported.load(Relaxed), self.now())
+    }
+
+    fn is_due(&self, reported: u64, now: u64) -> bool {
+        !self.process.is_bare() && now >= reported + INTERVAL
+    }
+
+    /// Seconds since the build plus [`INTERVAL`].
+    fn now(&self) -> u64 {
+        self.built.elapsed().as_secs() + INTERVAL
     }
 
     /// An error for a caller. A caller is told at once, at no limited rate.
@@ -168,8 +182,9 @@ impl Reporter {
         }
     }
 
-    /// Calls `on_error`, unless this thread is in it already: `on_error` may log, and that may fail again.
-    fn tell(&self, limit: &Limit, operation: Operation, path: &Path, source: io::Error) {
+    /// Calls `on_error`, unless this thread is in it already: `on_error` may log, and that may fail again. `false`: the
+    /// user was not told.
+    fn tell(&self, limit: &Limit, operation: Operation, path: &Path, source: io::Error) -> bool {
         thread_local! {
             /// The generation of the process in which this thread is telling; 0 for none. A child that `on_error` forks
             /// has another generation, so it is not telling.
@@ -186,6 +201,7 @@ impl Reporter {
             let _ = limit.reported.fetch_update(Relaxed, Relaxed, sooner);
         }
         user_code::discard(error);
+        told
     }
 
     /// Calls `on_error`, or writes to standard error. `false`: the user was not told.

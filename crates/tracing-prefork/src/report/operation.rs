@@ -56,6 +56,13 @@ pub enum Operation {
     ///   left alone until that program ends.
     /// * The hidden record of names could not be written.
     Names,
+    /// Comparing this process's options with those of other processes at work on the same files. Two options differ, or
+    /// nobody could compare them. The text names each such option with both values, and what follows from that.
+    /// Logging goes on with the options that each process has.
+    ///
+    /// A process is told once of each set of other options: when it builds, opens a file, or does a job. It is told of
+    /// no process that has ended.
+    Settings,
 }
 
 impl Operation {
@@ -81,11 +88,12 @@ impl Operation {
             Self::List => "list",
             Self::UserCode => "user_code",
             Self::Names => "names",
+            Self::Settings => "settings",
         }
     }
 
     /// The number of variants: one more than the index of the last one.
-    pub(super) const COUNT: usize = Self::Names as usize + 1;
+    pub(super) const COUNT: usize = Self::Settings as usize + 1;
 
     pub(super) fn index(self) -> usize {
         self as usize
@@ -123,6 +131,10 @@ impl Operation {
             Self::Names => {
                 ("cannot claim", "files that are not surely the appender's are left alone, and logging goes on")
             }
+            Self::Settings => (
+                "cannot agree with the other processes on the options in",
+                "logging goes on; give all processes that write these files the same options",
+            ),
             Self::UserCode => (
                 "cannot use the program's own code for",
                 "no line is lost: a file begins without its first line, an event has the system's time",

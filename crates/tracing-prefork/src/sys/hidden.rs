@@ -50,13 +50,18 @@ pub(crate) fn open_or_replace(path: &Path, creation: Creation<'_>) -> io::Result
 
 /// Writes a text to a hidden file, in place. The text always has the same length.
 pub(crate) fn overwrite(path: &Path, creation: Creation<'_>, text: &str) -> io::Result<()> {
-    let mut file = open_or_replace(path, creation)?;
-    if has_other_names(&file)? {
-        // The other name belongs to somebody else.
-        nix::unistd::unlink(path)?;
-        file = open_or_create(path, creation)?;
+    open_only_name(path, creation)?.write_all_at(text.as_bytes(), 0)
+}
+
+/// As [`open_or_replace`], for a file that is written in place: a file that has other names, too, is replaced.
+pub(crate) fn open_only_name(path: &Path, creation: Creation<'_>) -> io::Result<OwnFile> {
+    let file = open_or_replace(path, creation)?;
+    if !has_other_names(&file)? {
+        return Ok(file);
     }
-    file.write_all_at(text.as_bytes(), 0)
+    // The other name belongs to somebody else.
+    nix::unistd::unlink(path)?;
+    open_or_create(path, creation)
 }
 
 fn create(path: &Path, creation: Creation<'_>) -> io::Result<()> {

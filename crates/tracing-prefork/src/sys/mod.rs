@@ -1,6 +1,7 @@
 //! All system calls, and all `unsafe` code. Nothing in here knows about logging.
 
 mod at_fork;
+mod cells;
 mod descriptor;
 mod directories;
 mod directory;
@@ -35,6 +36,7 @@ mod unnamed;
 mod zero_is_empty;
 
 pub(crate) use at_fork::watch_forks;
+pub(crate) use cells::{CELL_BYTES, TextInUse, texts_in_use, use_text};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::{make_directories, mode_of_directories};
 pub(crate) use directory::Directory;
@@ -44,8 +46,8 @@ pub(crate) use finished_file::FinishedFile;
 pub(crate) use fork::{generation, libc_knows, shares_descriptors};
 pub(crate) use fork_wiped::ForkWiped;
 pub(crate) use hidden::{
-    add_to, has_other_names, make_ours, may_be_ours, may_replace, open_or_create, other_than_file, overwrite,
-    write_whole,
+    add_to, has_other_names, make_ours, may_be_ours, may_replace, open_only_name, open_or_create, other_than_file,
+    overwrite, write_whole,
 };
 pub(crate) use identity::{FileId, directory_identity, identity, identity_at, identity_of, is_link, names};
 pub(crate) use job_lock::{Holder, JobLock, Refused};

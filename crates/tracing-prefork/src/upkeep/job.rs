@@ -311,6 +311,7 @@ impl Upkeep {
 
     /// Reports what a job has found beside its failure.
     fn report_findings(&self, job: Job, found: Outcome, at: i64) {
+        self.site.look_at_settings();
         self.report_unseen(found.unseen);
         self.report_ahead(job, found.ahead);
         self.report_dispute(job, found.disputed, at);

@@ -151,6 +151,7 @@ impl Log {
     #[cold]
     pub(crate) fn file_was_opened(self: &Arc<Self>, at: i64) {
         self.site.look_at_record();
+        self.site.look_at_settings();
         self.upkeep.file_was_opened(self.current(at));
     }
 }

@@ -1,5 +1,6 @@
 //! The rollover: opening the file of another period. No thread waits for another thread's rollover.
 
+use crate::names::agreement::Agreement;
 use crate::names::presence::Presence;
 use crate::process::Fork;
 use crate::report::Operation;
@@ -72,6 +73,7 @@ impl Log {
             if fork == Fork::Bare && sys::shares_descriptors() {
                 self.slots.disown();
                 self.site.presence.iter().for_each(Presence::disown);
+                self.site.agreement.iter().for_each(Agreement::disown);
             }
             self.slots.state.in_flight.expedite();
         }

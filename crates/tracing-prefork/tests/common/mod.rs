@@ -13,6 +13,7 @@ pub(crate) mod lock_writes;
 pub(crate) mod on_finished;
 pub(crate) mod on_finished_attacks;
 pub(crate) mod ownership;
+pub(crate) mod settings;
 pub(crate) mod sizes;
 pub(crate) mod turns;
 

@@ -12,9 +12,11 @@ pub(crate) fn byte(kind: libc::c_int, start: i64) -> libc::flock {
     lock
 }
 
-/// The hidden files, but for the record of names, on which nobody takes a lock.
+/// The hidden files of the jobs: without the record of names and the settings.
 pub(crate) fn hidden(directory: &Path) -> Vec<String> {
-    all_names(directory).into_iter().filter(|name| name.starts_with('.') && !name.ends_with(".names")).collect()
+    let is_of_jobs =
+        |name: &String| name.starts_with('.') && ![".names", ".settings"].iter().any(|end| name.ends_with(end));
+    all_names(directory).into_iter().filter(is_of_jobs).collect()
 }
 
 pub(crate) fn old_files(directory: &Path, count: usize) -> Vec<String> {

@@ -1,2 +1,3 @@
 mod directories;
 mod ownership;
+mod settings;

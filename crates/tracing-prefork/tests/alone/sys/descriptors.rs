@@ -21,8 +21,9 @@ pub(super) fn descriptors(directory: &Path) -> Vec<(RawFd, String)> {
     let open = entries.filter_map(|entry| {
         let number = entry.file_name().to_str()?.parse().ok()?;
         let leads_to = fs::read_link(entry.path()).ok()?;
-        // Log files only: the record of the names stays open, too.
-        let is_log = leads_to.starts_with(directory) && !leads_to.to_str().is_some_and(|path| path.ends_with(".names"));
+        // Log files only: the record of the names and the settings stay open, too.
+        let is_hidden = |path: &str| [".names", ".settings"].iter().any(|end| path.ends_with(end));
+        let is_log = leads_to.starts_with(directory) && !leads_to.to_str().is_some_and(is_hidden);
         is_log.then(|| (number, leads_to.to_str().unwrap_or_default().to_owned()))
     });
     open.collect()

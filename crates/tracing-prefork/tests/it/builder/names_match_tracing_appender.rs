@@ -48,7 +48,9 @@ fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let names = entries.map(|entry| entry.expect("an entry").file_name());
     let names = names.map(|name| name.into_string().expect("a name in UTF-8"));
     names
-        .filter(|name| !(name.starts_with('.') && (name.ends_with(".lock") || name.ends_with(".names"))))
+        .filter(|name| {
+            !(name.starts_with('.') && ([".lock", ".names", ".settings"].iter().any(|end| name.ends_with(end))))
+        })
         .map(|name| (name.clone(), fs::read(directory.join(name)).expect("a file")))
         .collect()
 }

@@ -26,8 +26,16 @@ fn the_names_of_hidden_files_are_the_same_in_each_version() {
     let names = names.map(|name| name.into_string().expect("UTF-8")).filter(|name| name.starts_with('.'));
     // The note of the link needs a file system that tells when a file was made.
     let knows_birth = fs::metadata(logs.path()).expect("there").created().is_ok();
-    let endings =
-        ["compression.lock", "e8c6d7f2.names", "link", "lock", "rollover", "rollover.lock", "rollover.refused"];
+    let endings = [
+        "compression.lock",
+        "e8c6d7f2.names",
+        "link",
+        "lock",
+        "rollover",
+        "rollover.lock",
+        "rollover.refused",
+        "settings",
+    ];
     let expected = endings.into_iter().filter(|ending| knows_birth || *ending != "link");
     let expected: BTreeSet<_> = expected.map(|ending| format!(".app.DATE.log.d10ea686.{ending}")).collect();
     assert_eq!(names.collect::<BTreeSet<_>>(), expected);

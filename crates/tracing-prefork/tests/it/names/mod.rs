@@ -3,3 +3,4 @@ mod directories;
 #[cfg(feature = "gzip")]
 mod hidden_names;
 mod ownership;
+mod settings;
