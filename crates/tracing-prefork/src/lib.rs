@@ -120,8 +120,8 @@
 //! # Where it runs
 //!
 //! The crate runs on Unix. It is made for Linux 4.14 or newer and tested there. The directory should be on a local file
-//! system: network file systems do not append atomically (`open(2)`). After a `chroot` the directory's absolute path
-//! leads to another directory.
+//! system: network file systems do not append atomically (`open(2)`). [`Builder::build`] reports such a directory
+//! ([`Operation::FileSystem`]). After a `chroot` the directory's absolute path leads to another directory.
 //!
 //! The [Guide](_guide) shows each way in which processes come to share a directory, as code.
 //! [Migrating from Python](_migrating_from_python) says what becomes of each setting of `TimedRotatingFileHandler`.

@@ -11,7 +11,7 @@ use crate::names::record::Names;
 use crate::names::site::Site;
 use crate::process::Process;
 use crate::report::{Operation, Reporter};
-use crate::sys::{self, ForkWiped, WriteMode};
+use crate::sys::{self, ForkWiped, Remote, WriteMode};
 use crate::time::calendar::{Calendar, Shown};
 use crate::time::clock::Moment;
 use crate::time::zone::Offsets;
@@ -21,6 +21,7 @@ use crate::write::log::Log;
 use crate::write::size_limit::SizeLimit;
 use crate::write::slots::Slots;
 use crate::{Appender, BuildError};
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,6 +102,9 @@ impl Builder {
         log.start(now.secs).map_err(open)?;
         findings.into_iter().flatten().for_each(|(path, error)| log.site.report(Operation::Names, &path, error));
         log.site.look_at_settings();
+        if write_mode == WriteMode::Unlocked {
+            report_remote_file_system(&log.site);
+        }
         Ok(Appender::of(log))
     }
 
@@ -166,6 +170,25 @@ impl Builder {
         });
         Ok(NamesAndPattern { pattern, names, path })
     }
+}
+
+/// Tells of a file system that may not append atomically.
+fn report_remote_file_system(site: &Site) {
+    let text = match sys::remote_file_system(site.directory()) {
+        None => return,
+        Some(Remote::Network(name)) => {
+            format!(
+                "it is a network file system ({name}), which does not append atomically: lines of processes on several \
+                     machines can be torn"
+            )
+        }
+        Some(Remote::UserSpace) => {
+            "a program or a host serves it (FUSE, virtiofs), and it may not append atomically: lines of processes on \
+             several machines, or through several mounts, can be torn"
+                .to_owned()
+        }
+    };
+    site.report(Operation::FileSystem, site.directory(), io::Error::other(text));
 }
 
 struct NamesAndPattern {

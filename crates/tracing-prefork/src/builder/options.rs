@@ -167,7 +167,8 @@ impl Builder {
 
     /// Takes a lock on the file around each write, so that a line is in the file whole or not at all. Use it for
     /// writers that may be killed at any moment, for programs that end while their threads log, and for network file
-    /// systems, which do not append atomically by themselves (`open(2)`).
+    /// systems, which do not append atomically by themselves (`open(2)`). The file system must pass locks on to its
+    /// server: NFS does unless it is mounted with `nolock` or `local_lock`, FUSE only if its program does.
     ///
     /// Without the lock, a process that is killed inside `write(2)` can leave a piece of its line, and the next line of
     /// another process is glued to the piece. The kernel ends threads in the same way when `main` returns, or when

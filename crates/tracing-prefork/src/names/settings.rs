@@ -22,6 +22,8 @@ const LAST_LINE: &str = "\nend\n";
 const LONGEST: usize = 100;
 /// A report names so many of the values that others have for one option.
 const NAMED: usize = 3;
+/// A report names so many options. Another program could write any number of them.
+const OPTIONS: usize = 30;
 
 /// An option, and what it is set to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,7 @@ impl SharedSettings {
         let mut options: Vec<&str> = readable().flat_map(|(_, values)| self.differences(values)).collect();
         options.sort_by_key(|option| self.all.iter().position(|own| own.option == *option).unwrap_or(self.all.len()));
         options.dedup();
+        options.truncate(OPTIONS);
         let describe = |option: &str| {
             let own = self.all.iter().find(|own| own.option == option);
             let here = own.map_or(UNKNOWN, |own| own.value.as_deref().unwrap_or(UNSET));
@@ -128,7 +131,7 @@ impl Other {
     }
 }
 
-/// The text before the first byte that is not UTF-8. What an earlier, longer text has left behind may be cut anywhere.
+/// The text before the first byte that is not UTF-8. A later text may have cut an earlier, longer one anywhere.
 fn valid(bytes: &[u8]) -> Option<&str> {
     let end = str::from_utf8(bytes).err()?.valid_up_to();
     str::from_utf8(&bytes[..end]).ok()

@@ -63,6 +63,11 @@ pub enum Operation {
     /// A process is told once of each set of other options: when it builds, opens a file, or does a job. It is told of
     /// no process that has ended.
     Settings,
+    /// Relying on the directory's file system, found at build: the directory is on a network file system (NFS, SMB, 9p,
+    /// Ceph), or on one that a program or a host serves (FUSE, virtiofs). Such a file system may not append atomically
+    /// (`open(2)`), so lines of several machines, or of several mounts, can be torn. Use
+    /// [`lock_writes`](crate::Builder::lock_writes), which is not told of this, or a local directory.
+    FileSystem,
 }
 
 impl Operation {
@@ -89,11 +94,12 @@ impl Operation {
             Self::UserCode => "user_code",
             Self::Names => "names",
             Self::Settings => "settings",
+            Self::FileSystem => "file_system",
         }
     }
 
     /// The number of variants: one more than the index of the last one.
-    pub(super) const COUNT: usize = Self::Settings as usize + 1;
+    pub(super) const COUNT: usize = Self::FileSystem as usize + 1;
 
     pub(super) fn index(self) -> usize {
         self as usize
@@ -134,6 +140,10 @@ impl Operation {
             Self::Settings => (
                 "cannot agree with the other processes on the options in",
                 "logging goes on; give all processes that write these files the same options",
+            ),
+            Self::FileSystem => (
+                "cannot rely on the file system of",
+                "logging goes on; use lock_writes, if the file system passes locks on, or a local directory",
             ),
             Self::UserCode => (
                 "cannot use the program's own code for",

@@ -261,6 +261,18 @@ pub(crate) fn small_disk(directory: &Path, options: &str) -> bool {
     mounted.is_ok()
 }
 
+/// Mounts `directory/files` at `directory/mount` by FUSE. `None`, and a word about it, where that is not possible.
+pub(crate) fn mount_by_fuse(directory: &Path) -> Option<std::path::PathBuf> {
+    let [files, mount] = ["files", "mount"].map(|name| directory.join(name));
+    [&files, &mount].into_iter().for_each(|directory| fs::create_dir(directory).expect("made"));
+    let mounted = Command::new("bindfs").args([&files, &mount]).status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        writeln!(std::io::stderr(), "SKIPPED: bindfs cannot mount").expect("told");
+        return None;
+    }
+    Some(mount)
+}
+
 /// What an appender has told its hook, and a hook for it.
 pub(crate) type Told = Arc<Mutex<Vec<(Operation, String)>>>;
 

@@ -116,7 +116,7 @@ fn an_event_begun_before_a_fork_is_written_by_the_parent_alone() {
 }
 
 #[test]
-fn an_appender_keeps_three_descriptors_at_most() {
+fn an_appender_keeps_four_descriptors_at_most() {
     alone(|directory| {
         let hand = Hand::at(NOW);
         let before = descriptors().len();
@@ -124,8 +124,8 @@ fn an_appender_keeps_three_descriptors_at_most() {
         for day in 0..50 {
             hand.set(NOW + day * DAY, 0);
             log(&logs, "a line");
-            // Two log files, and the record of the names.
-            assert!(descriptors().len() <= before + 3, "{:?}", descriptors());
+            // Two log files, the record of the names, and the settings.
+            assert!(descriptors().len() <= before + 4, "{:?}", descriptors());
         }
         // Some seconds into the day the file of the day before is let go.
         hand.set(NOW + 49 * DAY + 60, 0);

@@ -3,13 +3,12 @@
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, fork};
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use tracing_prefork::{Appender, Rotation};
 
 use crate::common;
 use crate::common::header::daily;
-use crate::common::{DAY, Hand, NOW, alone, log, names, read, small_disk};
+use crate::common::{DAY, Hand, NOW, alone, log, mount_by_fuse, names, read, small_disk};
 use crate::interposed::BEFORE_LINK;
 
 #[test]
@@ -67,18 +66,6 @@ fn an_open_log_is_seen_under_its_own_name() {
         log(&logs, "a line");
         assert_eq!(open_logs(directory), ["app.2026-11-21.log"]);
     });
-}
-
-/// Mounts `directory/files` at `directory/mount` by FUSE. `None`, and a word about it, where that is not possible.
-fn mount_by_fuse(directory: &std::path::Path) -> Option<std::path::PathBuf> {
-    let [files, mount] = ["files", "mount"].map(|name| directory.join(name));
-    [&files, &mount].into_iter().for_each(|directory| fs::create_dir(directory).expect("made"));
-    let mounted = std::process::Command::new("bindfs").args([&files, &mount]).status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        writeln!(std::io::stderr(), "SKIPPED: bindfs cannot mount").expect("told");
-        return None;
-    }
-    Some(mount)
 }
 
 #[test]
