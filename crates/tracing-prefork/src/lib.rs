@@ -104,8 +104,8 @@
 //! (`setrlimit(2)`), before anybody could report the failure. Ignore SIGXFSZ to get an error instead.
 //!
 //! **Processes that write the same files have other options**: each is told so once, with both values
-//! ([`Operation::Settings`]), as long as both are at work. Each goes on with its own options. One process prunes for all,
-//! so the lower of two limits wins.
+//! ([`Operation::Settings`]), as long as both are at work. Each goes on with its own options. One process prunes for
+//! all, so the lower of two limits wins.
 //!
 //! # Features
 //!

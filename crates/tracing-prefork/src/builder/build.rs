@@ -5,7 +5,7 @@ use crate::builder::options::Builder;
 use crate::names::agreement::Agreement;
 use crate::names::date_format::DateFormat;
 use crate::names::hidden::Hidden;
-use crate::names::ownership;
+use crate::names::ownership::{self, Findings};
 use crate::names::pattern::Pattern;
 use crate::names::record::Names;
 use crate::names::site::Site;
@@ -53,8 +53,7 @@ impl Builder {
         let directory_mode = directory_mode.or(mode.map(sys::mode_of_directories));
         let (limits, min_log_files) = self.limits()?;
         let now = self.clock.moment();
-        let NamesAndPattern { mut pattern, names, path } = self.names_and_pattern(directory.as_ref(), offsets, now)?;
-        let settings = self.shared_settings(&pattern);
+        let Named { mut pattern, names, agreement, path } = self.names_and_pattern(directory.as_ref(), offsets, now)?;
         let mut header = self.header;
         if let (Some(header), Some(max)) = (&mut header, self.max_file_bytes) {
             checks::header(header, max, pattern.period_at(now.secs))?;
@@ -71,7 +70,6 @@ impl Builder {
 
         // 3. The rooms, from the lowest to the highest.
         let reporter = Arc::new(Reporter::new(self.on_error, process.clone()).map_err(open)?);
-        let agreement = presence.is_some().then(|| Agreement::new(pattern.hidden(Hidden::Settings), settings));
         let turns = ForkWiped::new().map_err(open)?;
         let clock = self.clock;
         let site =
@@ -100,11 +98,7 @@ impl Builder {
 
         // 4. The first file, and what was found on the way.
         log.start(now.secs).map_err(open)?;
-        findings.into_iter().flatten().for_each(|(path, error)| log.site.report(Operation::Names, &path, error));
-        log.site.look_at_settings();
-        if write_mode == WriteMode::Unlocked {
-            report_remote_file_system(&log.site);
-        }
+        report_findings(&log.site, findings, write_mode);
         Ok(Appender::of(log))
     }
 
@@ -123,12 +117,7 @@ impl Builder {
     }
 
     /// What the files are called.
-    fn names_and_pattern(
-        &self,
-        directory: &Path,
-        offsets: Offsets,
-        now: Moment,
-    ) -> Result<NamesAndPattern, BuildError> {
+    fn names_and_pattern(&self, directory: &Path, offsets: Offsets, now: Moment) -> Result<Named, BuildError> {
         // 1. The date, and the periods that it must tell apart.
         let date = match &self.date_format {
             None => self.rotation.date_format().and_then(|own| DateFormat::new(own).ok()),
@@ -168,11 +157,22 @@ impl Builder {
             archives: pattern.archives,
             foreign: Default::default(),
         });
-        Ok(NamesAndPattern { pattern, names, path })
+        let settings = |_: &Names| Agreement::new(pattern.hidden(Hidden::Settings), self.shared_settings(&pattern));
+        let agreement = names.as_ref().map(settings);
+        Ok(Named { pattern, names, agreement, path })
     }
 }
 
-/// Tells of a file system that may not append atomically.
+/// Reports what was found on the way: files of others, processes with other options, and a file system that may not
+/// append atomically.
+fn report_findings(site: &Site, findings: Option<Findings>, write_mode: WriteMode) {
+    findings.into_iter().flatten().for_each(|(path, error)| site.report(Operation::Names, &path, error));
+    site.look_at_settings();
+    if write_mode == WriteMode::Unlocked {
+        report_remote_file_system(site);
+    }
+}
+
 fn report_remote_file_system(site: &Site) {
     let text = match sys::remote_file_system(site.directory()) {
         None => return,
@@ -191,10 +191,12 @@ fn report_remote_file_system(site: &Site) {
     site.report(Operation::FileSystem, site.directory(), io::Error::other(text));
 }
 
-struct NamesAndPattern {
+struct Named {
     pattern: Pattern,
     /// `None`: the names change each day.
     names: Option<Names>,
+    /// `None`: the names change each day.
+    agreement: Option<Agreement>,
     /// The path of the first file.
     path: PathBuf,
 }

@@ -10,6 +10,7 @@
 use crate::names::presence::forbids_files;
 use crate::names::settings::{Other, SharedSettings};
 use crate::sys::{self, Creation, Descriptor};
+use nix::errno::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -66,10 +67,13 @@ impl Agreement {
         Err(io::Error::other("somebody removed or replaced the file each time after it was opened"))
     }
 
-    /// Whether a failure is to be told: once, and not where nothing can be written, which is told of the log files.
+    /// Whether a failure is to be told: once, and not where nothing can be written or locked, which is told of the log
+    /// files.
     pub(crate) fn is_to_tell(&self, failure: &io::Error) -> bool {
-        let is_told_elsewhere =
-            forbids_files(failure) || sys::is_want_of_room(failure) || failure.kind() == io::ErrorKind::NotFound;
+        let is_told_elsewhere = forbids_files(failure)
+            || sys::is_want_of_room(failure)
+            || failure.kind() == io::ErrorKind::NotFound
+            || failure.raw_os_error() == Some(Errno::ENOLCK as i32);
         !is_told_elsewhere && !self.failure_told.load(Relaxed)
     }
 

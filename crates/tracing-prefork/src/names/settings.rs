@@ -126,7 +126,7 @@ impl Other {
     fn name(&self) -> String {
         match self.user {
             Holder::Process(_) => self.user.to_string(),
-            _ => "another process".to_owned(),
+            _ => "another appender".to_owned(),
         }
     }
 }

@@ -94,12 +94,13 @@ impl Site {
     /// settings once. The caller holds no lock, because whoever is told may call the appender.
     pub(crate) fn look_at_settings(&self) {
         let Some(agreement) = self.agreement.as_ref().filter(|_| self.process.may_allocate()) else { return };
-        if !self.reporter.would_tell(Operation::Settings) {
-            return;
-        }
         let creation = self.creation();
         let Some(_turn) = self.turns.settings.try_take() else { return };
         let held = if agreement.is_held() { Ok(()) } else { agreement.hold(creation) };
+        // This process shows its settings in any case, but what cannot be told now is left for the next look.
+        if !self.reporter.would_tell(Operation::Settings) {
+            return;
+        }
         match held.and_then(|()| agreement.news()) {
             Ok(others) if others.is_empty() => {}
             Ok(others) => {

@@ -47,8 +47,8 @@ mod locked {
     /// lock.
     const LOCKS: Range<i64> = CELLS as i64..2 * CELLS as i64;
 
-    /// Shares the cell that has this text, or writes the text into a free cell. `false`: no cell is free, or there are
-    /// no such locks here. The lock lasts as long as `file`, or a copy of it in a forked child, is open.
+    /// Shares the cell that has this text, or writes the text into a free cell. `false`: no cell is free, or the
+    /// kernel refuses the lock. The lock lasts as long as `file`, or a copy of it in a forked child, is open.
     pub(crate) fn use_text(file: &OwnFile, text: &[u8]) -> io::Result<bool> {
         const READ: libc::c_int = libc::F_RDLCK as libc::c_int;
         const WRITE: libc::c_int = libc::F_WRLCK as libc::c_int;
@@ -80,11 +80,11 @@ mod locked {
             if bytes.is_empty() {
                 continue;
             }
-            let found = ofd::in_the_way(file, libc::F_WRLCK as libc::c_int, bytes.clone());
-            if let LockOutcome::Unsupported(_) = LockOutcome::from(found.as_ref().map(drop).map_err(|error| *error)) {
+            // Where the kernel refuses to tell, it refuses the lease on a log file, too, which is reported.
+            let Ok(found) = ofd::in_the_way(file, libc::F_WRLCK as libc::c_int, bytes.clone()) else {
                 return Ok(texts);
-            }
-            let Some(found) = found? else { continue };
+            };
+            let Some(found) = found else { continue };
             // An end that is not behind the start: the lock goes on for ever.
             let end = if found.bytes.is_empty() { bytes.end } else { found.bytes.end.min(bytes.end) };
             let start = found.bytes.start.max(bytes.start);
@@ -101,7 +101,7 @@ mod locked {
     /// `true`: the lock is held, or given back.
     fn lock(file: &OwnFile, cell: usize, kind: libc::c_int) -> io::Result<bool> {
         let byte = LOCKS.start + cell as i64;
-        let is_held = LockOutcome::from(ofd::set(file.get()?, kind, byte..byte + 1)).is_held()?;
+        let is_held = LockOutcome::from(ofd::set(file.get()?, kind, byte..byte + 1)) == LockOutcome::Held;
         if is_held && kind == libc::F_RDLCK as libc::c_int {
             // Only a help for whoever reads a report.
             let _ = fcntl(file.get()?, FcntlArg::F_SETLK(&byte_lock(kind, cell as libc::off_t)));

@@ -54,7 +54,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn the_numbers_are_those_of_the_system_and_no_local_one_is_among_them() {
+    fn the_numbers_are_the_systems_and_none_is_a_local_one() {
         let known = [
             (statfs::NFS_SUPER_MAGIC, Remote::Network("NFS")),
             (statfs::SMB_SUPER_MAGIC, Remote::Network("SMB")),
