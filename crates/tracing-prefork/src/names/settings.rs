@@ -115,7 +115,7 @@ pub(crate) struct Other {
 
 impl Other {
     pub(crate) fn new(found: &TextInUse) -> Self {
-        let text = str::from_utf8(&found.bytes).ok().or_else(|| valid(&found.bytes)).unwrap_or_default();
+        let text = std::str::from_utf8(&found.bytes).ok().or_else(|| valid(&found.bytes)).unwrap_or_default();
         let whole = text.find(LAST_LINE).map(|end| &text[..end]);
         let lines = whole.and_then(|whole| whole.strip_prefix(FIRST_LINE));
         let pair = |line: &str| line.split_once(' ').map(|(option, value)| (one_line(option), one_line(value)));
@@ -133,8 +133,8 @@ impl Other {
 
 /// The text before the first byte that is not UTF-8. A later text may have cut an earlier, longer one anywhere.
 fn valid(bytes: &[u8]) -> Option<&str> {
-    let end = str::from_utf8(bytes).err()?.valid_up_to();
-    str::from_utf8(&bytes[..end]).ok()
+    let end = std::str::from_utf8(bytes).err()?.valid_up_to();
+    std::str::from_utf8(&bytes[..end]).ok()
 }
 
 /// A value as it stands in a line and in a report.

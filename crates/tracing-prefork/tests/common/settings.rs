@@ -1,16 +1,12 @@
 //! Processes that disagree about the options of one pattern.
 
 use std::path::Path;
-use tracing_prefork::{Appender, Builder, Operation, Rotation};
+use tracing_prefork::{Appender, Builder, Operation};
 
-use super::{Hand, Told};
+use super::Told;
 
-/// The hidden file in which the settings of [`daily`] stand.
+/// The hidden file in which the settings of daily files stand.
 pub(crate) const SETTINGS: &str = ".app.DATE.log.d10ea686.settings";
-
-pub(crate) fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
 
 /// What was told of other options. Processes whose clocks are set by hand also tell of files of the future.
 pub(crate) fn disagreements(told: &Told) -> Vec<String> {

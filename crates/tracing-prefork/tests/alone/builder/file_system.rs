@@ -4,13 +4,9 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use tracing_prefork::{Builder, Operation, Rotation};
+use tracing_prefork::{Builder, Operation};
 
-use crate::common::{DAY, Hand, NOW, alone, log, mount_by_fuse, operations, read, says, small_disk, telling};
-
-fn daily(hand: &Hand) -> Builder {
-    hand.builder().rotation(Rotation::DAILY)
-}
+use crate::common::{DAY, Hand, NOW, alone, daily, log, mount_by_fuse, operations, read, says, small_disk, telling};
 
 /// What is told to a process that builds and rolls over a few times.
 fn told_in(directory: &Path, change: fn(Builder) -> Builder) -> Vec<(Operation, String)> {

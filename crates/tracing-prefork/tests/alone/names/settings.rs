@@ -9,10 +9,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use tracing_prefork::{Builder, Operation};
 
-use crate::common::settings::{SETTINGS, daily, disagreements, somebody_disagrees};
+use crate::common::settings::{SETTINGS, disagreements, somebody_disagrees};
 use crate::common::{
-    DAY, Hand, NOW, alone, child, eventually, is_root, limit, limited, log, noted, operations, read, says, set_mode,
-    small_disk, telling,
+    DAY, Hand, NOW, alone, child, daily, eventually, is_root, limit, limited, log, noted, operations, read, says,
+    set_mode, small_disk, telling,
 };
 
 /// Has each report of other options in a file.

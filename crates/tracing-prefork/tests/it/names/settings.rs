@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 use tracing_prefork::{Appender, Builder, Operation, Rotation, Zone};
 
-use crate::common::settings::{SETTINGS, daily, disagreements, somebody_disagrees};
-use crate::common::{DAY, Hand, NOW, all_names, log, operations, read, says, telling};
+use crate::common::settings::{SETTINGS, disagreements, somebody_disagrees};
+use crate::common::{DAY, Hand, NOW, all_names, daily, log, operations, read, says, telling};
 
 #[test]
 fn each_of_two_with_other_limits_is_told_once_with_both_values() {
