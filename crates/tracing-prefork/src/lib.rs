@@ -206,6 +206,7 @@ macro_rules! page {
         /// [crate-words]: crate#words
         /// [design]: crate::_design
         /// [guarantees]: crate::_guarantees
+        /// [guarantees-p2]: crate::_guarantees#p2-no-line-is-torn-or-interleaved
         /// [guarantees-p4]: crate::_guarantees#p4-retention-removes-only-files-of-this-pattern
         /// [guide]: crate::_guide
         /// [guide-archives]: crate::_guide#compressed-archives

@@ -139,9 +139,8 @@ fn date(mut parsed: Parsed) -> Option<Date> {
         return Some(date);
     }
     // 2. An ISO week is named by its Monday. If the text shows a month, the month must be that of the Monday.
-    if let Some(monday) = monday(parsed)
-        && parsed.month().is_none_or(|month| month == monday.month())
-    {
+    let fits = |monday: &Date| parsed.month().is_none_or(|month| month == monday.month());
+    if let Some(monday) = monday(parsed).filter(fits) {
         return Some(monday);
     }
     // 3. A month is named without a day.
