@@ -67,6 +67,7 @@ impl Example {
         for round in 0.. {
             let answered = answers.load(Relaxed);
             let files = logs::files(&server.logs, "log");
+            logs::check_plain(&files).unwrap();
             let started = text::started(self, &files);
             let complete = started.len() == self.processes + ended.len();
             if answered >= REQUESTS && files.len() >= FILES && done && complete {

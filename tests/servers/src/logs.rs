@@ -55,11 +55,9 @@ pub(crate) enum Event {
 ///
 /// A line that is in a file of another second is an error, and so is a colour.
 pub(crate) fn lines(files: &Files, read: impl Fn(&str) -> Option<Line>) -> Result<(Vec<String>, Vec<Line>), String> {
+    check_plain(files)?;
     let (mut fragments, mut lines) = (Vec::new(), Vec::new());
     for (name, text) in files {
-        if text.contains('\x1b') || text.contains("\\u001b") || text.contains("\\x1b") {
-            return Err(format!("{name}: an escape sequence"));
-        }
         let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
         for line in text.split_inclusive('\n') {
             // A piece without an end is a fragment, whatever it says.
@@ -75,6 +73,15 @@ pub(crate) fn lines(files: &Files, read: impl Fn(&str) -> Option<Line>) -> Resul
         }
     }
     Ok((fragments, lines))
+}
+
+/// No colours, neither as they are nor escaped.
+pub(crate) fn check_plain(files: &Files) -> Result<(), String> {
+    let is_coloured = |text: &str| ["\x1b", "\\u001b", "\\x1b"].iter().any(|escape| text.contains(escape));
+    match files.iter().find(|(_, text)| is_coloured(text)) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!("{name}: an escape sequence")),
+    }
 }
 
 /// Every answered request once, with what the client knows of it; an unanswered one at most once; no other.
