@@ -132,12 +132,13 @@ impl Appender {
     ///
     /// In a forked child, `release` also closes the files that the child has inherited from its parent.
     ///
-    /// The record of names stays open, so the file system cannot be unmounted (`umount(2)`, EBUSY). For that, drop all
-    /// handles of the appender.
+    /// A process that has given up its rights since, or its root directory, may be unable to open a file again. The
+    /// hidden files stay open, so the file system cannot be unmounted (`umount(2)`, EBUSY). For that, drop all handles
+    /// of the appender.
     ///
     /// # Errors
     ///
-    /// * Another thread has been in the middle of a write, or of opening a file, for a second
+    /// * Threads have been writing, or another one has been opening a file, for a second
     ///   ([`TimedOut`](std::io::ErrorKind::TimedOut)). That file stays open.
     /// * [`header`](crate::Builder::header) or [`on_error`](crate::Builder::on_error) calls `release` while its own
     ///   thread opens a file. It is refused at once: [`Deadlock`](std::io::ErrorKind::Deadlock).
@@ -155,24 +156,30 @@ impl Appender {
         self.log.release()
     }
 
-    /// Ends logging: [releases](Self::release) the files, and finishes the current file if no other process has it
-    /// open. All finished files are [compressed](crate::Builder::compress), and handed over to
+    /// Ends logging: [releases](Self::release) the files, and finishes the current file if nobody else has it open: no
+    /// other process, and no other appender of this process. The finished files are
+    /// [compressed](crate::Builder::compress), except those of
+    /// [`keep_uncompressed`](crate::Builder::keep_uncompressed), and handed over to
     /// [`on_finished`](crate::Builder::on_finished). This is for the last file of a container, or of a machine, that
     /// ends for good. With neither of the two options, `close` is `release`.
     ///
-    /// Call `close` in each process, when its threads have logged their last event. Whichever process is the last one
-    /// finishes the file. A forked child that has not ended has its parent's files open, until its own first event or
-    /// `release`.
+    /// Call `close` in each process, when its threads have logged their last event. Drop the guards of
+    /// `tracing_appender::non_blocking` and the `BufWriter`s before: what they still hold would be lines after `close`.
+    /// Whichever process is the last one finishes the file. A forked child that has not ended has its parent's files
+    /// open, until its own first event or `release`.
     ///
-    /// An event after `close`, or a process that is started in the same period, opens a new file of that name. When the
-    /// period is over, or at the next `close`, its lines become a further part of the archive, and the archive is
-    /// handed over again: they are late lines.
+    /// An event after `close`, or a process that is started in the same period, writes late lines. Where files are
+    /// compressed, it opens a new file of that name. When the period is over, or at the next `close`, the lines become
+    /// a further part of the archive. For that the archive is read and copied: with an archive of 300 MB this takes
+    /// seconds. Without `compress` the same file goes on. The file or the archive is handed over again.
     ///
     /// A [link](crate::Builder::latest_symlink) to a file that `close` compresses is removed. Whoever logs next makes
     /// the link again. The one file of [`Rotation::NEVER`](crate::Rotation::NEVER) is finished, too.
     ///
-    /// `close` compresses at the priority of its thread, unlike [`compress`](Self::compress). If the process is killed
-    /// meanwhile, no line is lost, and the next process goes on with the work.
+    /// `close` compresses at the priority of its thread, unlike [`compress`](Self::compress). It waits about five
+    /// seconds for each job that another process does, and without a bound for a job that another thread of its own
+    /// process does. So a hook must not wait for the thread that closes. If the process is killed meanwhile, no line is
+    /// lost, and the next process goes on with the work.
     ///
     /// # Errors
     ///

@@ -142,11 +142,12 @@ impl Builder {
     ///
     /// [`max_log_files`](Self::max_log_files) counts a file and its archive as one, and removes archives of either
     /// kind. Compressing takes at most half of the room that is left on the disk. If it would take more, the file stays
-    /// plain and a report says so. A file that a link leads to stays plain.
+    /// plain and a report says so. A file that a link leads to stays plain, except at
+    /// [`close`](crate::Appender::close).
     ///
     /// All processes of a directory should use this option, or none: those that do not use it take archives for
     /// somebody else's files. The one file of [`Rotation::NEVER`](crate::Rotation::NEVER) is never finished; with
-    /// [`max_file_bytes`](Self::max_file_bytes) all but the last of its files are.
+    /// [`max_file_bytes`](Self::max_file_bytes) all but the last of its files are. `close` finishes that one, too.
     ///
     #[cfg_attr(feature = "gzip", doc = "```")]
     #[cfg_attr(not(feature = "gzip"), doc = "```ignore")]
@@ -180,7 +181,8 @@ impl Builder {
     }
 
     /// With [`compress`](Self::compress): the `n` newest finished files stay plain, for `tail`, `grep` and `less`. What
-    /// logrotate calls `delaycompress` is 1. The current file is not counted: it is not finished.
+    /// logrotate calls `delaycompress` is 1. The current file is not counted, as it is not finished, unless
+    /// [`close`](crate::Appender::close) finishes it.
     ///
     /// The hook of [`on_finished`](Self::on_finished) gets these files plain, as soon as they are finished. It is not
     /// called for the archives that are made of them later, unless late lines have come meanwhile.
@@ -237,8 +239,8 @@ impl Builder {
     /// directory should have a hook, or none.
     ///
     /// The hook may log, start programs, take its time, and change, move or remove the file. It may call the appender,
-    /// except [`hand_over`](crate::Appender::hand_over), which is an error there. A process that ends does not wait for
-    /// its hook.
+    /// except [`hand_over`](crate::Appender::hand_over) and [`close`](crate::Appender::close), which are errors there.
+    /// A process that ends does not wait for its hook.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;

@@ -232,7 +232,8 @@ impl Builder {
     /// are there keep their permissions.
     ///
     /// The owner must be able to read, write and search. The set-group-ID bit may be given (`0o2770`), and a directory
-    /// that has the bit from the directory above keeps it (`mkdir(2)`).
+    /// that has the bit from the directory above keeps it (`mkdir(2)`). The kernel takes the bit away if the process is
+    /// not a member of the directory's group (`chmod(2)`).
     ///
     /// Without this option, each read bit of [`file_mode`](Self::file_mode) brings its execute bit: `0o770` with
     /// `0o660`. With neither option, the mode is 0777 without the bits of the umask.

@@ -124,12 +124,18 @@ impl Operation {
                 "another process may take the file for unused, and prune it; the next try follows within a second",
             ),
             Self::Lock => ("cannot lock", "lines are written without the lock until it can be had again"),
-            Self::Retention => ("cannot prune", "the file stays; the next try follows at the next rollover"),
+            Self::Retention => {
+                ("cannot prune", "the file stays; the next try follows at the next rollover, or by the next process")
+            }
             Self::Link => ("cannot renew", "the link stays as it was; the next try follows at the next rollover"),
-            Self::Compression => ("cannot compress", "the file stays plain; the next try follows at the next rollover"),
+            Self::Compression => (
+                "cannot compress",
+                "the file stays plain; the next try follows at the next rollover, or by the next process",
+            ),
             Self::OnFinished => (
                 "cannot hand over",
-                "files wait for on_finished, which is called again after some seconds, and then at least once an hour",
+                "files wait for on_finished, which is called again after some seconds, and then at least once an hour, or by \
+                 the next process",
             ),
             Self::Sync => ("cannot sync", "the lines are in the file, but a power failure may take them"),
             Self::Release => ("cannot let go of", "the file stays open, and logging goes on"),

@@ -304,10 +304,12 @@ impl JobLock {
     }
 
     /// Takes the lock, and waits about five seconds for somebody else. If this very thread has the lock, does not wait.
-    pub(crate) fn take(path: &Path, creation: Creation<'_>) -> io::Result<Result<Self, Refused>> {
-        let mut patience = Patience::of(BOUND);
+    /// `awaits_own`: waits for another thread of this process for as long as it takes.
+    pub(crate) fn take(path: &Path, creation: Creation<'_>, awaits_own: bool) -> io::Result<Result<Self, Refused>> {
+        let (mut patience, mut with_own) = (Patience::of(BOUND), Patience::without_end());
         loop {
             match Self::try_take(path, creation)? {
+                Err(refused) if awaits_own && refused.holder == Holder::Own && with_own.goes_on() => {}
                 Err(refused) if refused.holder != Holder::ThisThread && patience.goes_on() => {}
                 taken => return Ok(taken),
             }

@@ -21,6 +21,8 @@ use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 /// What became of a plain file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,11 @@ pub(super) fn archive(
     if original.file.is_held()? || (original.needed)(original.file.id()) {
         return Ok(Archived::NotYet);
     }
-    // 2. Make the archive, without its name. This is the only step at a low priority: an opener may wait for the
+    // 2. The archive is to be the younger one by its time of birth, also if the file has just been made.
+    if original.is_of_this_tick() {
+        thread::sleep(TICK);
+    }
+    // 3. Make the archive, without its name. This is the only step at a low priority: an opener may wait for the
     // others.
     let Original { file, before, .. } = &original;
     let making = || {
@@ -72,19 +78,19 @@ pub(super) fn archive(
     if !made.complete {
         return Ok(Archived::NotYet);
     }
-    // 3. Give the archive its name.
+    // 4. Give the archive its name.
     let Made { target, archive, old, .. } = made;
     let published = archive.as_ref().map(|archive| archive.file().id());
     if let Err(archived) = original.publish(archive, old.as_ref(), &target)? {
         return Ok(archived);
     }
-    // 4. Remove the plain file, unless a late line has come. The archive's name must be on the disk before.
+    // 5. Remove the plain file, unless a late line has come. The archive's name must be on the disk before.
     let removed = directory.sync().and_then(|()| original.remove());
     let fails = removed.is_err() && original.is_gone().unwrap_or(true);
     if fails || matches!(removed, Ok(Archived::Done)) {
         return removed;
     }
-    // 5. Or take the archive back, because lines would be there twice, or come back. That is so if a late line has
+    // 6. Or take the archive back, because lines would be there twice, or come back. That is so if a late line has
     // come, if somebody has moved the plain file away or removed it, or if the directory is a sticky one of another
     // owner. The archive may go: as long as the turn is ours, nobody has removed the plain file for the sake of the
     // archive.
@@ -94,6 +100,9 @@ pub(super) fn archive(
     }
     removed
 }
+
+/// No tick of the kernel's clock lasts longer (`time(7)`: 100 ticks a second or more).
+const TICK: Duration = Duration::from_millis(20);
 
 /// A plain file, as it was when the work with it began.
 struct Original<'a, N> {
@@ -108,6 +117,12 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
     /// (ENOENT; on ext4 also EPERM).
     fn is_gone(&self) -> io::Result<bool> {
         Ok(!self.file.is_at(self.plain)?)
+    }
+
+    /// Whether the file may have been made in the tick of the kernel's clock that lasts still.
+    fn is_of_this_tick(&self) -> bool {
+        let age = |born| SystemTime::now().duration_since(born).ok();
+        self.before.created().ok().and_then(age).is_some_and(|age| age < TICK)
     }
 
     /// A claim on the file, if the file is as it was. Nobody can write to the file as long as the claim is held.

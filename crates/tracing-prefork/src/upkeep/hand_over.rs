@@ -23,6 +23,8 @@ pub(crate) struct HandOver<'a> {
     pub(crate) hook: &'a Hook,
     pub(crate) turn: &'a JobLock,
     pub(crate) occasion: Occasion,
+    /// The current files count as over.
+    pub(crate) closing: bool,
     /// How many of the newest finished files stay plain.
     pub(crate) keep_uncompressed: usize,
     pub(crate) now: i64,
@@ -50,7 +52,7 @@ impl HandOver<'_> {
         let files = listing.found.into_iter().filter(|found| found.is_file);
         let mut files: Vec<_> = files.filter_map(|found| Some((found.file()?, found))).collect();
         files.sort_by_key(|(place, _)| place.order());
-        let over = Over::new(files.iter().map(|(place, _)| *place), self.now, self.occasion == Occasion::Closing);
+        let over = Over::new(files.iter().map(|(place, _)| *place), self.now, self.closing);
 
         // 2. The record of hand-overs. Without the record the hook cannot be called.
         let mut written = match self.open_record(record, creation, files.len()) {

@@ -3,6 +3,7 @@
 //! hook is given.
 
 use crate::names::listing::{self, Disputed, Found, Listing};
+use crate::names::pattern::Place;
 use crate::names::site::Site;
 use crate::process::user_code;
 use crate::report::{Error, Operation};
@@ -200,7 +201,8 @@ impl Upkeep {
         // 1. Take the turn.
         self.site.wait_for_record(sys::PATIENCE);
         let path = self.lock_path(job);
-        let turn = match JobLock::take(&path, self.site.creation()) {
+        // Whoever closes waits for a job of its own process to its end: the end of the process would break it off.
+        let turn = match JobLock::take(&path, self.site.creation(), occasion == Occasion::Closing) {
             Ok(Err(Refused { holder: Holder::ThisThread, .. })) => return Err(error(&path, user_code::called_back())),
             Ok(taken) => taken.map_err(Refused::into_error),
             Err(failed) => Err(failed),
@@ -250,7 +252,7 @@ impl Upkeep {
         let Options { compression: Some(kind), links, keep_uncompressed, priority, .. } = &self.options else {
             return Ok(Outcome::default());
         };
-        let closing = occasion == Occasion::Closing;
+        let closing = self.is_over_early(occasion);
         // Whoever closes is waited for.
         let priority = if closing { Priority::Usual } else { *priority };
         let keep = *keep_uncompressed;
@@ -260,7 +262,8 @@ impl Upkeep {
     fn hand_over(&self, turn: &JobLock, occasion: Occasion, now: i64) -> io::Result<Outcome> {
         let Some(hook) = &self.options.hook else { return Ok(Outcome::default()) };
         let keep_uncompressed = self.options.keep_uncompressed;
-        let hand_over = HandOver { pattern: &self.site.pattern, hook, turn, occasion, keep_uncompressed, now };
+        let closing = self.is_over_early(occasion);
+        let hand_over = HandOver { pattern: &self.site.pattern, hook, turn, occasion, closing, keep_uncompressed, now };
         let outcome = hand_over.run(&self.record_path(), self.site.creation());
         if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
             self.note_refusal(now);
@@ -270,14 +273,20 @@ impl Upkeep {
         outcome
     }
 
-    /// Whether a process may write to a current file. If nobody can tell, somebody may.
+    /// Whether the current file counts as over: somebody closes, and nobody has the file.
+    fn is_over_early(&self, occasion: Occasion) -> bool {
+        occasion == Occasion::Closing && !self.is_current_file_held()
+    }
+
+    /// Whether a process may write to the current file. If nobody can tell, somebody may.
     pub(crate) fn is_current_file_held(&self) -> bool {
         let Site { pattern, clock, .. } = &*self.site;
         let now = clock.exact_second();
         let is_current = |found: &Found| found.place.is_some_and(|place| place.span.contains(now));
         let held = |listing: Listing| {
-            let mut current = listing.found.into_iter().filter(is_current);
-            current.any(|found| sys::is_held(&found.path))
+            let current = listing.found.into_iter().filter(is_current);
+            let last = current.max_by_key(|found| found.place.map(Place::order));
+            last.is_some_and(|found| sys::is_held(&found.path))
         };
         listing::list(pattern, now).map_or(true, held)
     }

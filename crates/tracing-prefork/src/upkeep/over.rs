@@ -8,7 +8,7 @@ pub(crate) struct Over {
     /// In their order.
     places: Vec<Place>,
     now: i64,
-    /// The current files count as over, too: the process that does the job is about to end.
+    /// The current files count as over, too: the process that does the job is about to end, and nobody has them.
     closing: bool,
 }
 

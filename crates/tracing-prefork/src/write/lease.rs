@@ -38,11 +38,14 @@ impl Log {
             return Lease::Held;
         }
         let lease = match pin.file() {
-            Some(file) if pin.may_ask_for_lease(at) && pin.is_intact() => self.take_lease(file, at),
+            Some(file) if !pin.was_refused_lease(at) && pin.is_intact() => self.take_lease(file, at),
             _ => Lease::Missing,
         };
-        if lease == Lease::Held {
-            pin.status().clear(UNLEASED);
+        match lease {
+            Lease::Held => pin.status().clear(UNLEASED),
+            Lease::Missing => pin.lease_was_refused(at),
+            // Each line asks again: whoever has claimed the file can be stopped before it removes the file.
+            Lease::Lost => {}
         }
         lease
     }

@@ -10,6 +10,10 @@ use crate::upkeep::schedule::GRACE;
 use crate::write::log::Log;
 use std::io;
 
+/// Whoever closes looks for finished files this often at most. The second round finds what others have left during the
+/// first one. A hook that logs, or starts a program that logs, makes a further file in each round.
+const ROUNDS: usize = 3;
+
 impl Log {
     /// Prunes, compresses or hands over in place. A file of an ended period that only this process has open counts as
     /// finished.
@@ -49,14 +53,15 @@ impl Log {
     /// nobody else has it.
     pub(crate) fn close(&self) -> Result<(), Error> {
         self.release()?;
-        loop {
+        for _ in 0..ROUNDS {
             let compressed = self.upkeep.do_now(Job::Compress, Occasion::Closing, |_| {});
             let handed_over = self.upkeep.do_now(Job::HandOver, Occasion::Closing, |_| {});
             // Others who close meanwhile do not wait for long for their turns. They leave their files to this process:
             // look again. Whoever still has the current file does what is left.
             if compressed? + handed_over? == 0 || self.upkeep.is_current_file_held() {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 }

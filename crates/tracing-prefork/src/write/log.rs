@@ -45,6 +45,8 @@ fork_wiped! {
         pub(crate) turn_stuck: AtomicBool,
         /// The second of the last event for which the open file had room (`max_file_bytes`).
         pub(crate) had_room: AtomicI64,
+        /// A process has claimed the file for a second, and no other file is open. No line waits for it any more.
+        pub(crate) claim_stuck: AtomicBool,
         /// The turn of the thread that waits until a file server gives its lease back.
         pub(crate) waiter_for_server: Turn,
     }

@@ -1,13 +1,14 @@
 //! Opening a log file. The file and its directories are made if they are not there.
 
 use crate::report::Operation;
-use crate::sys::{self, Creation, LeaseWanted, LogPath, Opened};
+use crate::sys::{self, Creation, LeaseWanted, LogPath, Opened, PATIENCE, Patience};
 use crate::write::header::Header;
 use crate::write::log::Log;
 use nix::errno::Errno;
 use std::cell::{Cell, OnceCell};
 use std::io;
 use std::io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotFound};
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Log {
     /// Opens a log file. If somebody has removed the file's directory, as pruning does with an empty one, this makes
@@ -28,7 +29,7 @@ impl Log {
         //    lines go elsewhere until the file is there: they make no directory for it.
         let may_create = self.header.is_none() || !self.site.process.is_bare() && !Header::is_asking();
         let creation = Creation { mode: self.site.mode, header: &header, now: self.site.clock.now() };
-        let opened = self.open_and_make_directories(path, may_create.then_some(creation))?;
+        let opened = self.open_unclaimed(path, at, may_create.then_some(creation))?;
         // 3. Whoever is told may log: the file is there now.
         if let Some(error) = panicked.take() {
             self.site.report(Operation::UserCode, path.as_path(), error);
@@ -37,6 +38,24 @@ impl Log {
             self.upkeep.file_was_created();
         }
         Ok(opened)
+    }
+
+    /// If a process has claimed the file, to compress or to remove it, and there is no other file that could take the
+    /// line, this waits until the file is gone, a second at most. One line waits in vain, and no further one.
+    fn open_unclaimed(&self, path: &LogPath, at: i64, creation: Option<Creation<'_>>) -> io::Result<Opened> {
+        let is_stuck = &self.state.claim_stuck;
+        let mut patience = Patience::of(PATIENCE);
+        loop {
+            let opened = self.open_and_make_directories(path, creation);
+            let is_claimed = matches!(&opened, Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32));
+            let may_wait = is_claimed && !self.slots.has_other_file(at) && !is_stuck.load(Relaxed);
+            if !may_wait || !patience.goes_on() {
+                if is_stuck.load(Relaxed) || may_wait {
+                    is_stuck.store(is_claimed, Relaxed);
+                }
+                return opened;
+            }
+        }
     }
 
     fn open_and_make_directories(&self, path: &LogPath, creation: Option<Creation<'_>>) -> io::Result<Opened> {

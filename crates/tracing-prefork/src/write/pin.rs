@@ -17,8 +17,8 @@ fork_wiped! {
         pub(super) end: AtomicI64,
         /// The number of the file in its period.
         pub(super) index: AtomicU32,
-        /// The second of the last event for which the lease was asked for, while there is none.
-        pub(super) asked: AtomicI64,
+        /// The second of the last event for which the kernel refused the lease.
+        pub(super) refused: AtomicI64,
         /// The turn of the thread that writes under the write lock, which all threads of this process share.
         pub(super) turn: Turn,
     }
@@ -45,12 +45,14 @@ impl<'a> Pin<'a> {
         &self.bounds.status
     }
 
-    /// Whether no event of that second has asked for the lease yet. Notes that this one has.
-    pub(crate) fn may_ask_for_lease(&self, at: i64) -> bool {
-        let asked = &self.bounds.asked;
-        let may = asked.load(Relaxed) != at;
-        asked.store(at, Relaxed);
-        may
+    /// Whether the kernel has refused the lease to an event of that second.
+    pub(crate) fn was_refused_lease(&self, at: i64) -> bool {
+        self.bounds.refused.load(Relaxed) == at
+    }
+
+    /// Notes that the kernel refuses the lease: it is asked again in another second.
+    pub(crate) fn lease_was_refused(&self, at: i64) {
+        self.bounds.refused.store(at, Relaxed);
     }
 
     /// Whether the slot's file is ours and still has a name.

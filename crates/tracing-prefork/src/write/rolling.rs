@@ -110,7 +110,7 @@ impl Rolling<'_> {
         bounds.start.store(span.start, Relaxed);
         bounds.end.store(span.end, Relaxed);
         bounds.index.store(index, Relaxed);
-        bounds.asked.store(i64::MIN, Relaxed);
+        bounds.refused.store(i64::MIN, Relaxed);
         let flag = |is_set, flag| if is_set { flag } else { 0 };
         let flags = flag(takes == Takes::NoLinesYet, FULL)
             | flag(self.slots.write_mode == WriteMode::Locked, LOCKED)
@@ -152,7 +152,7 @@ impl Rolling<'_> {
                 continue;
             }
             if let Some(file) = self.slots.descriptors[slot].borrow() {
-                bounds.asked.store(i64::MIN, Relaxed);
+                bounds.refused.store(i64::MIN, Relaxed);
                 bounds.status.set(UNLEASED);
                 sys::unshare(file);
             }
@@ -185,7 +185,7 @@ impl Rolling<'_> {
     /// inherited. `false`: a writer is in the middle of a write, and its file stays open.
     pub(crate) fn release(&self) -> bool {
         let release = |slot: usize| {
-            let is_closed = self.close(slot);
+            let is_closed = self.drain(slot);
             if is_closed {
                 self.slots.descriptors[slot].release();
             }

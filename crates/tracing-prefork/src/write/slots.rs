@@ -87,6 +87,12 @@ impl Slots {
         self.state.bounds.iter().any(|bounds| bounds.status.is_open())
     }
 
+    /// Whether a file is open that is not that of `at`.
+    pub(crate) fn has_other_file(&self, at: i64) -> bool {
+        let is_other = |bounds: &Bounds| bounds.status.is_open() && !bounds.contain(Second::exact(at));
+        self.state.bounds.iter().any(is_other)
+    }
+
     /// The slot that was filled last, held until the pin is dropped, if the slot's period contains `now` and a write to
     /// the slot is one system call. A second that may lag must lie so far inside the period that the true one does too.
     #[inline(always)]

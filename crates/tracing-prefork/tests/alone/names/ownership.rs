@@ -3,7 +3,7 @@
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use std::fs;
-use tracing_prefork::Rotation;
+use tracing_prefork::{Operation, Rotation};
 
 use crate::common;
 use crate::common::ownership::{dated, never, numbered, records, refused};
@@ -69,10 +69,13 @@ fn of_processes_that_build_at_once_each_knows_the_same_record() {
                             } else {
                                 builder().max_log_files(5)
                             };
+                            let (told, builder) = telling(builder);
                             let built = builder.build(&directory);
                             built.iter().for_each(|logs| log(logs, "a line"));
+                            // That the options differ is told, and nothing else.
+                            let others = operations(&told).into_iter().any(|told| told != Operation::Settings);
                             // SAFETY: nothing of the parent's is to run.
-                            unsafe { nix::libc::_exit(i32::from(!built.is_ok_and(|logs| logs.stats().errors == 0))) }
+                            unsafe { nix::libc::_exit(i32::from(built.is_err() || others)) }
                         }
                     }
                 })

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::channel;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, SystemTime};
 use tracing_prefork::{Appender, Operation};
 
-use crate::common::hook::{all, given};
-use crate::common::{DAY, Hand, NOW, TODAY, a_tick, daily, log, names, operations, read, telling};
+use crate::common::hook::{Given, all, given, name};
+use crate::common::{DAY, Hand, NOW, TODAY, a_tick, daily, log, names, operations, read, telling, write_files};
 
 fn is_open(logs: &Appender) -> bool {
     logs.files().expect("listed").iter().any(|file| file.open)
@@ -50,10 +52,10 @@ fn no_line_is_lost_while_others_release_without_a_pause() {
     let logs = daily(&Hand::at(NOW)).build(directory.path()).expect("builds");
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..3)
+        let writers: Vec<_> = (0..8)
             .map(|thread| {
                 let logs = &logs;
-                scope.spawn(move || (0..5000).for_each(|number| log(logs, &format!("{thread} {number}"))))
+                scope.spawn(move || (0..2000).for_each(|number| log(logs, &format!("{thread} {number}"))))
             })
             .collect();
         let releaser = scope.spawn(|| {
@@ -66,9 +68,9 @@ fn no_line_is_lost_while_others_release_without_a_pause() {
         releaser.join().expect("released");
     });
     let text = read(directory.path(), TODAY);
-    for thread in 0..3 {
+    for thread in 0..8 {
         let own = text.lines().filter_map(|line| line.strip_prefix(&format!("{thread} ")));
-        assert!(own.eq((0..5000).map(|number| number.to_string())), "thread {thread}");
+        assert!(own.eq((0..2000).map(|number| number.to_string())), "thread {thread}");
     }
 }
 
@@ -117,6 +119,70 @@ fn the_last_one_that_closes_hands_the_current_file_over() {
     assert_eq!(read(directory.path(), TODAY), "of the first\nof the second\nlate\n");
 }
 
+#[test]
+fn close_ends_although_the_hook_logs_at_each_call() {
+    static LOGS: OnceLock<Appender> = OnceLock::new();
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let directory = tempfile::tempdir().expect("a directory");
+    let builder = daily(&Hand::at(NOW)).on_finished(|_, _| {
+        CALLS.fetch_add(1, Relaxed);
+        let logs = LOGS.get().expect("built");
+        log(logs, "handed over");
+        logs.release().expect("released");
+        a_tick();
+    });
+    let logs = LOGS.get_or_init(|| builder.build(directory.path()).expect("builds"));
+    log(logs, "a line");
+    logs.close().expect("closed");
+    assert_eq!(CALLS.load(Relaxed), 3);
+}
+
+#[test]
+fn close_waits_for_a_hand_over_of_its_own_process() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-20.log"]);
+    let (given, notes) = (Given::default(), Given::default());
+    let (begun, has_begun) = channel();
+    let (go_on, may_go_on) = channel::<()>();
+    let (calls, waits) = (given.clone(), Mutex::new(may_go_on));
+    let builder = daily(&Hand::at(NOW)).on_finished(move |finished, _| {
+        let _ = begun.send(());
+        // The first call waits for the test, and each later one finds that the test has hung up.
+        let _ = waits.lock().expect("unpoisoned").recv();
+        calls.lock().expect("unpoisoned").push(name(finished));
+    });
+    let logs = builder.build(directory.path()).expect("builds");
+    log(&logs, "today");
+    std::thread::scope(|scope| {
+        let upload = scope.spawn(|| logs.hand_over().expect("handed over"));
+        has_begun.recv().expect("begun");
+        let close = scope.spawn(|| {
+            logs.close().expect("closed");
+            notes.lock().expect("unpoisoned").extend(all(&given));
+        });
+        // Others are waited for about five seconds.
+        std::thread::sleep(Duration::from_secs(6));
+        drop(go_on);
+        assert_eq!(upload.join().expect("no panic"), 1);
+        close.join().expect("no panic");
+    });
+    assert_eq!(all(&notes), ["app.2026-11-20.log", TODAY]);
+}
+
+#[test]
+fn a_current_file_that_somebody_holds_is_not_handed_over_however_old() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let hand = Hand::at(NOW);
+    let (given, builder) = given(hand.builder());
+    let (closing, holding) = (builder.build(directory.path()), hand.builder().build(directory.path()));
+    let (closing, holding) = (closing.expect("builds"), holding.expect("builds"));
+    log(&holding, "a line");
+    let file = fs::File::options().write(true).open(holding.path()).expect("opens");
+    file.set_modified(SystemTime::now() - Duration::from_secs(3 * DAY)).expect("set");
+    closing.close().expect("closed");
+    assert_eq!(all(&given), [""; 0]);
+}
+
 #[cfg(any(feature = "gzip", feature = "zstd"))]
 mod compressed {
     use super::is_open;
@@ -124,6 +190,7 @@ mod compressed {
     use crate::common::hook::{all, given};
     use crate::common::{DAY, Hand, NOW, TODAY, a_tick, daily, log, names, operations, read, telling, write_files};
     use std::fs;
+    use std::time::Duration;
     use tracing_prefork::{Builder, Rotation};
 
     fn builder(hand: &Hand) -> Builder {
@@ -257,6 +324,33 @@ mod compressed {
         assert_eq!(names(directory.path())[..3], [&days[0], &days[1], &days[2]].map(|day| archive(day)));
         assert_eq!(all(&given), days);
         assert!(!is_open(&logs));
+    }
+
+    #[test]
+    fn a_file_stays_plain_while_another_process_has_the_current_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        write_files(directory.path(), &["app.2026-11-20.log"]);
+        let hand = Hand::at(NOW);
+        let build = || builder(&hand).keep_uncompressed(1).build(directory.path()).expect("builds");
+        let (worker, other) = (build(), build());
+        log(&other, "holds the file");
+        log(&worker, "a line");
+        worker.close().expect("closed");
+        assert_eq!(names(directory.path()), ["app.2026-11-20.log", TODAY]);
+        other.close().expect("closed");
+        assert_eq!(names(directory.path()), [&archive("app.2026-11-20.log"), TODAY]);
+    }
+
+    #[test]
+    fn an_archive_is_not_born_in_the_tick_of_its_plain_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let logs = builder(&Hand::at(NOW)).build(directory.path()).expect("builds");
+        log(&logs, "a line");
+        let born = |name: &str| fs::metadata(directory.path().join(name)).expect("there").created();
+        let Ok(plain) = born(TODAY) else { return };
+        logs.close().expect("closed");
+        let apart = born(&archive(TODAY)).expect("told").duration_since(plain).expect("later");
+        assert!(apart >= Duration::from_millis(10), "{apart:?}");
     }
 
     #[test]

@@ -166,3 +166,59 @@ fn by_hand_a_process_lets_go_of_the_past_file_it_wrote_last() {
     // The two have other options, which is told.
     assert_eq!((idle.stats().errors, idle.stats().lines_lost), (1, 0));
 }
+
+/// Claims a file, as a process does that is about to remove it, until what is returned is dropped.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn claim(path: &Path) -> fs::File {
+    use nix::fcntl::{FcntlArg, fcntl};
+    const LEASE_BYTE: i64 = 1 << 62;
+    let file = fs::File::options().read(true).write(true).open(path).expect("opens");
+    // SAFETY: a plain C struct of integers, for which zero is a value.
+    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+    (lock.l_type, lock.l_whence) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
+    (lock.l_start, lock.l_len) = (LEASE_BYTE as libc::off_t, 1);
+    fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).expect("claimed");
+    file
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn no_line_goes_into_the_only_file_while_somebody_removes_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (told, builder) = telling(crate::common::builder());
+    let logs = builder.build(directory.path()).expect("builds");
+    let claimed = claim(&logs.path());
+    thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|thread| {
+                let logs = &logs;
+                scope.spawn(move || (0..3).for_each(|number| log(logs, &format!("{thread} {number}"))))
+            })
+            .collect();
+        // Longer than any process needs for it.
+        thread::sleep(std::time::Duration::from_millis(200));
+        fs::remove_file(logs.path()).expect("removed");
+        drop(claimed);
+        writers.into_iter().for_each(|writer| writer.join().expect("written"));
+    });
+    assert_eq!(read(directory.path(), TODAY).lines().count(), 12);
+    assert_eq!(operations(&told), []);
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn no_line_goes_into_a_file_whose_remover_was_stopped() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (told, builder) = telling(crate::common::builder());
+    let logs = builder.build(directory.path()).expect("builds");
+    let claimed = claim(&logs.path());
+    for number in 0..20 {
+        let answer = crate::common::try_log(&logs, &format!("line {number}"));
+        assert_eq!(answer.expect_err("refused").raw_os_error(), Some(Errno::EBUSY as i32));
+    }
+    assert_eq!(operations(&told), [Operation::Write]);
+    fs::remove_file(logs.path()).expect("removed");
+    drop(claimed);
+    log(&logs, "goes on");
+    assert_eq!(read(directory.path(), TODAY), "goes on\n");
+}
