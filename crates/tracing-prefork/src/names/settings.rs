@@ -148,6 +148,7 @@ fn one_line(value: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;
