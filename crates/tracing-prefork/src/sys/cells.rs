@@ -54,9 +54,13 @@ mod locked {
         const WRITE: libc::c_int = libc::F_WRLCK as libc::c_int;
         // 1. A cell that has the text. Before the lock was there, somebody may have written another text.
         for cell in 0..CELLS {
-            let has_text = || read(file.get()?, cell).map(|bytes| bytes.starts_with(text));
-            if has_text()? && lock(file, cell, READ)? {
-                if has_text()? {
+            let found = read(file.get()?, cell)?;
+            // The end of the file.
+            if found.is_empty() {
+                break;
+            }
+            if found.starts_with(text) && lock(file, cell, READ)? {
+                if read(file.get()?, cell)?.starts_with(text) {
                     return Ok(true);
                 }
                 lock(file, cell, libc::F_UNLCK as libc::c_int)?;
