@@ -134,8 +134,7 @@ impl Operation {
             ),
             Self::OnFinished => (
                 "cannot hand over",
-                "files wait for on_finished, which is called again after some seconds, then at least once an hour, or by \
-                 the next process",
+                "files wait for on_finished, which is called again after some seconds, and then at least once an hour",
             ),
             Self::Sync => ("cannot sync", "the lines are in the file, but a power failure may take them"),
             Self::Release => ("cannot let go of", "the file stays open, and logging goes on"),
