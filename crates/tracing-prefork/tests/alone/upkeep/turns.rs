@@ -243,7 +243,8 @@ fn a_lock_that_its_mode_closes_is_reported_with_the_remedy() {
         let lock = directory.join(LOCK);
         let text = format!(
             "cannot prune {}: Permission denied (os error 13); the file belongs to this user, whom its mode 0000 keeps \
-             out: give it the mode 0600; the file stays; the next try follows at the next rollover",
+             out: give it the mode 0600; the file stays; the next try follows at the next rollover, or by the next \
+             process",
             lock.display()
         );
         assert_eq!(told.lock().expect("unpoisoned")[0].1, text);
