@@ -60,12 +60,9 @@ pub(super) fn archive(
     if original.file.is_held()? || (original.needed)(original.file.id()) {
         return Ok(Archived::NotYet);
     }
-    // 2. The archive is to be the younger one by its time of birth, also if the file has just been made.
-    if original.is_of_this_tick() {
-        thread::sleep(TICK);
-    }
-    // 3. Make the archive, without its name. This is the only step at a low priority: an opener may wait for the
+    // 2. Make the archive, without its name. This is the only step at a low priority: an opener may wait for the
     // others.
+    original.wait_for_next_tick();
     let Original { file, before, .. } = &original;
     let making = || {
         let target = Target::choose(&directory, plain, file.file(), before, kind)?;
@@ -78,19 +75,19 @@ pub(super) fn archive(
     if !made.complete {
         return Ok(Archived::NotYet);
     }
-    // 4. Give the archive its name.
+    // 3. Give the archive its name.
     let Made { target, archive, old, .. } = made;
     let published = archive.as_ref().map(|archive| archive.file().id());
     if let Err(archived) = original.publish(archive, old.as_ref(), &target)? {
         return Ok(archived);
     }
-    // 5. Remove the plain file, unless a late line has come. The archive's name must be on the disk before.
+    // 4. Remove the plain file, unless a late line has come. The archive's name must be on the disk before.
     let removed = directory.sync().and_then(|()| original.remove());
     let fails = removed.is_err() && original.is_gone().unwrap_or(true);
     if fails || matches!(removed, Ok(Archived::Done)) {
         return removed;
     }
-    // 6. Or take the archive back, because lines would be there twice, or come back. That is so if a late line has
+    // 5. Or take the archive back, because lines would be there twice, or come back. That is so if a late line has
     // come, if somebody has moved the plain file away or removed it, or if the directory is a sticky one of another
     // owner. The archive may go: as long as the turn is ours, nobody has removed the plain file for the sake of the
     // archive.
@@ -119,10 +116,13 @@ impl<N: Fn(FileId) -> bool> Original<'_, N> {
         Ok(!self.file.is_at(self.plain)?)
     }
 
-    /// Whether the file may have been made in the tick of the kernel's clock that lasts still.
-    fn is_of_this_tick(&self) -> bool {
+    /// Waits until the tick of the kernel's clock in which the file was made is over. So the archive is the younger one
+    /// by its time of birth, also if the file has just been made.
+    fn wait_for_next_tick(&self) {
         let age = |born| SystemTime::now().duration_since(born).ok();
-        self.before.created().ok().and_then(age).is_some_and(|age| age < TICK)
+        if self.before.created().ok().and_then(age).is_some_and(|age| age < TICK) {
+            thread::sleep(TICK);
+        }
     }
 
     /// A claim on the file, if the file is as it was. Nobody can write to the file as long as the claim is held.

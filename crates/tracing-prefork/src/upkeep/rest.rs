@@ -69,8 +69,8 @@ fn decide(begins_plain: bool, is_younger: bool, is_whole: bool) -> Decision {
 }
 
 /// Whether the plain file was made after the archive, by their times of birth, which nothing changes later. If both
-/// were made in one tick of the kernel's clock, the plain file is the younger: no archive is made in the tick in which its
-/// plain file was made (`archiving`).
+/// were made in one tick of the kernel's clock, the plain file is the younger: no archive is made in the tick in which
+/// its plain file was made (`archiving`).
 fn is_younger(plain: &Metadata, archive: &Metadata) -> bool {
     // Where the file system does not tell, it is not younger.
     plain.created().ok().zip(archive.created().ok()).is_some_and(|(plain, archive)| plain >= archive)

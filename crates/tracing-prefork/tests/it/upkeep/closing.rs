@@ -170,7 +170,7 @@ fn close_waits_for_a_hand_over_of_its_own_process() {
 }
 
 #[test]
-fn a_current_file_that_somebody_holds_is_not_handed_over_however_old() {
+fn a_held_current_file_is_not_handed_over_however_old_it_is() {
     let directory = tempfile::tempdir().expect("a directory");
     let hand = Hand::at(NOW);
     let (given, builder) = given(hand.builder());
