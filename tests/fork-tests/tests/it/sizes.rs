@@ -34,10 +34,15 @@ fn threads_keep_order_and_bound_while_one_opens_the_next_file() {
     }
 }
 
+/// The last file is the current one, unless its second is over when the last process compresses.
+fn all_but_the_current_file_are_archives(run: &Played) {
+    assert!(run.count("files") - run.count("archives") <= 1, "{run:?}");
+}
+
 #[test]
 fn each_file_and_each_archive_begins_with_its_header() {
     let run = is_right(&["headers"]);
-    assert_eq!(run.count("archives") + 1, run.count("files"), "{run:?}");
+    all_but_the_current_file_are_archives(&run);
     is_right(&["headers", "--compress=zstd", "--lock-writes"]);
 }
 
@@ -51,7 +56,7 @@ fn no_line_is_lost_where_files_are_compressed() {
 #[test]
 fn files_held_by_stopped_processes_are_compressed_later() {
     let run = is_right(&["sizes-gzip-stopped"]);
-    assert_eq!(run.count("archives") + 1, run.count("files"), "{run:?}");
+    all_but_the_current_file_are_archives(&run);
 }
 
 #[test]
