@@ -71,12 +71,12 @@ impl Compress<'_> {
     }
 
     fn compress(&self, found: &Found) -> io::Result<Archived> {
-        let id = sys::identity_of(&found.path);
+        let closed = if self.closing { sys::identity_of(&found.path) } else { None };
         let leads_there = |link: &&Link, id: FileId| link.leads_to_file(self.pattern, &found.name, id);
         let needed = |id| !self.closing && self.links.iter().any(|link| leads_there(&link, id));
         let is_our_turn = || self.turn.is_ours_where_it_is();
         let archived = archive(&found.path, self.kind, self.priority, self.clock, is_our_turn, needed)?;
-        if let Some(id) = id.filter(|_| self.closing && archived == Archived::Done) {
+        if let Some(id) = closed.filter(|_| archived == Archived::Done) {
             // A process that is logging finds the link gone within a second, and makes it anew.
             let mut led_there = self.links.iter().filter(|link| leads_there(link, id));
             led_there.try_for_each(|link| link.remove(self.pattern))?;

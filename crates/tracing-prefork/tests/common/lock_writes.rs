@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use tracing_prefork::{Appender, Rotation};
 
+use super::turns::byte;
 use super::{Hand, Told, telling};
 
 pub(crate) fn locking(hand: &Hand, directory: &Path) -> (Told, Appender) {
@@ -17,11 +18,18 @@ pub(crate) fn raw(directory: &Path) -> File {
     OpenOptions::new().append(true).read(true).open(directory.join("app.2026-11-21.log")).expect("opens")
 }
 
-/// Locks the whole file, or gives it free, as a process that is stopped in the middle of a write does.
+/// Takes the write lock, or gives it back, as a process that is stopped in the middle of a write does.
 pub(crate) fn lock(file: &File, kind: libc::c_int) {
-    // SAFETY: a plain C struct of integers, for which zero is a value.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    (lock.l_type, lock.l_whence) = (kind as libc::c_short, libc::SEEK_SET as libc::c_short);
-    (lock.l_start, lock.l_len) = ((1 << 62) + 2, 1);
-    fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).expect("not locked by anybody else");
+    lock_byte(file, kind, WRITE_BYTE);
+}
+
+/// The bytes of a log file that stand for its locks: the lease, what writers without the write lock hold as well, and
+/// the write lock.
+pub(crate) const LEASE_BYTE: i64 = 1 << 62;
+pub(crate) const UNLOCKED_BYTE: i64 = LEASE_BYTE + 1;
+pub(crate) const WRITE_BYTE: i64 = LEASE_BYTE + 2;
+
+/// Sets an open file description lock of that kind on one byte of a log file.
+pub(crate) fn lock_byte(file: &File, kind: libc::c_int, start: i64) {
+    fcntl(file, FcntlArg::F_OFD_SETLK(&byte(kind, start))).expect("not locked by anybody else");
 }

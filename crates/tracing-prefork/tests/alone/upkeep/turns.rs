@@ -8,7 +8,7 @@ use nix::unistd::{Pid, Uid};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tracing_prefork::{Appender, Builder};
 
 use crate::common;
@@ -204,18 +204,24 @@ fn hidden_files_that_root_makes_belong_to_the_service() {
     });
 }
 
+/// A log directory that all users may write to, with a lock of root's that has this mode.
+fn directory_with_lock(home: &Path, mode: u32) -> PathBuf {
+    let directory = home.join("logs");
+    fs::create_dir(&directory).expect("made");
+    set_mode(home, 0o755);
+    set_mode(&directory, 0o777);
+    fs::write(directory.join(LOCK), "").expect("written");
+    set_mode(&directory.join(LOCK), mode);
+    directory
+}
+
 #[test]
 fn a_lock_of_another_user_is_reported_with_the_remedy() {
     alone(|home| {
         if !is_root() {
             return;
         }
-        let directory = home.join("logs");
-        fs::create_dir(&directory).expect("made");
-        set_mode(home, 0o755);
-        set_mode(&directory, 0o777);
-        fs::write(directory.join(LOCK), "").expect("written");
-        set_mode(&directory.join(LOCK), 0o600);
+        let directory = directory_with_lock(home, 0o600);
         nix::unistd::setuid(SERVICE).expect("another user");
         let (told, builder) = telling(daily(&Hand::at(NOW)).max_log_files(2));
         let _logs = builder.build(&directory).expect("builds");
@@ -230,12 +236,7 @@ fn a_lock_that_its_mode_closes_is_reported_with_the_remedy() {
         if !is_root() {
             return;
         }
-        let directory = home.join("logs");
-        fs::create_dir(&directory).expect("made");
-        set_mode(home, 0o755);
-        set_mode(&directory, 0o777);
-        fs::write(directory.join(LOCK), "").expect("written");
-        set_mode(&directory.join(LOCK), 0o000);
+        let directory = directory_with_lock(home, 0o000);
         give(&directory.join(LOCK), SERVICE);
         nix::unistd::setuid(SERVICE).expect("another user");
         let (told, builder) = telling(daily(&Hand::at(NOW)).max_log_files(2));

@@ -1,12 +1,12 @@
 //! Full disks, stuck locks and files that have lost their names, where several things happen at once.
 
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tracing_prefork::{Appender, Operation};
 
+use crate::common::lock_writes::{UNLOCKED_BYTE, WRITE_BYTE, lock_byte};
 use crate::common::{Hand, NOW, read, try_log};
 
 #[test]
@@ -81,10 +81,7 @@ fn a_hook_that_is_told_of_a_stuck_lock_may_log() {
         .expect("builds");
     slot.set(logs.clone()).expect("once");
     let file = fs::OpenOptions::new().append(true).read(true).open(logs.path()).expect("opens");
-    // SAFETY: integers.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    (lock.l_type, lock.l_start, lock.l_len) = (libc::F_WRLCK as libc::c_short, (1 << 62) + 2, 1);
-    fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).expect("locked");
+    lock_byte(&file, libc::F_WRLCK, WRITE_BYTE);
     try_log(&logs, "a line").expect("writes");
     let took = took.load(Relaxed);
     assert!((1..500).contains(&took), "the hook's line took {took} ms");
@@ -97,18 +94,12 @@ fn nothing_is_acknowledged_behind_a_piece_that_is_being_cut_off() {
     let logs = hand.builder().lock_writes(true).on_error(|_| {}).build(directory.path()).expect("builds");
     // As a process does that was stopped in the middle of it: the write lock, and the byte of those who write without.
     let file = fs::OpenOptions::new().append(true).read(true).open(logs.path()).expect("opens");
-    let set = |kind: libc::c_int, byte: i64| {
-        // SAFETY: a plain C struct of integers, for which zero is a value.
-        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-        (lock.l_type, lock.l_start, lock.l_len) = (kind as libc::c_short, (1 << 62) + byte, 1);
-        fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).expect("nobody has it");
-    };
-    set(libc::F_WRLCK, 2);
-    set(libc::F_WRLCK, 1);
+    lock_byte(&file, libc::F_WRLCK, WRITE_BYTE);
+    lock_byte(&file, libc::F_WRLCK, UNLOCKED_BYTE);
     try_log(&logs, "refused").expect_err("it would be cut off");
-    set(libc::F_UNLCK, 1);
+    lock_byte(&file, libc::F_UNLCK, UNLOCKED_BYTE);
     try_log(&logs, "without the lock").expect("writes");
-    set(libc::F_UNLCK, 2);
+    lock_byte(&file, libc::F_UNLCK, WRITE_BYTE);
     try_log(&logs, "with it").expect("writes");
     assert_eq!(read(directory.path(), "app.log"), "without the lock\nwith it\n");
     assert_eq!((logs.stats().writes, logs.stats().lines_lost), (2, 1));

@@ -13,6 +13,7 @@ use tracing_prefork::{Appender, Operation, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::common::leases::daily;
+use crate::common::lock_writes::{LEASE_BYTE, lock_byte};
 use crate::common::{DAY, Hand, NOW, TODAY, log, names, operations, read, says, telling};
 
 /// An appender that prunes all but the newest file, by a clock that is two days ahead.
@@ -170,14 +171,8 @@ fn by_hand_a_process_lets_go_of_the_past_file_it_wrote_last() {
 /// Claims a file, as a process does that is about to remove it, until what is returned is dropped.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn claim(path: &Path) -> fs::File {
-    use nix::fcntl::{FcntlArg, fcntl};
-    const LEASE_BYTE: i64 = 1 << 62;
     let file = fs::File::options().read(true).write(true).open(path).expect("opens");
-    // SAFETY: a plain C struct of integers, for which zero is a value.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
-    (lock.l_type, lock.l_whence) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
-    (lock.l_start, lock.l_len) = (LEASE_BYTE as libc::off_t, 1);
-    fcntl(&file, FcntlArg::F_OFD_SETLK(&lock)).expect("claimed");
+    lock_byte(&file, libc::F_WRLCK, LEASE_BYTE);
     file
 }
 
