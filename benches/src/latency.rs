@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::{
     closed::{self, Closed, Sizes},
     load::Worker,
-    report,
+    machine,
     stats::Summary,
     window::{Done, Pace, Packing, Tail},
 };
@@ -72,7 +72,7 @@ impl Pair {
 /// All rounds, a line for each window, then the tables.
 pub(crate) fn measure(arguments: &Arguments, parent: &Path) -> Result<(), Box<dyn Error>> {
     let text = closed::text();
-    println!("{}", report::machine(parent)?);
+    println!("{}", machine::describe(parent)?);
     println!(
         "{} rounds; {} bytes are compressed, {} files of {} bytes are pruned; quiet for {} s\n",
         arguments.rounds, arguments.bytes, arguments.files, arguments.pruned_bytes, arguments.seconds
@@ -179,7 +179,7 @@ fn line(pace: Pace, beside: &str, tail: Tail, done: Option<Done>) -> String {
         pace.name(),
         tail.events,
         tail.waited as f64 / 10.0,
-        report::load(),
+        machine::load(),
     )
 }
 

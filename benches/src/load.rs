@@ -16,7 +16,7 @@ use std::{
 
 use nix::time::{ClockId, clock_gettime};
 
-use crate::subject::{Group, Kind, Subject};
+use crate::subject::{Kind, Subject};
 
 /// Who writes the one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,43 +43,68 @@ impl Shape {
     }
 }
 
-/// Lines of each writer before its time is taken: buffers get their size, the file its first blocks.
-const WARM_UP: u64 = 200;
-
 /// From the first writer's first line to the last writer's last, on the clock that all processes
 /// share (`CLOCK_MONOTONIC`).
+#[derive(Debug, Clone, Copy)]
 struct Span {
     start: Duration,
     end: Duration,
 }
 
-impl Span {
+/// A process of a measurement.
+#[derive(Debug, Clone)]
+struct Run {
+    /// One a thread.
+    spans: Vec<Span>,
+    /// When all lines were in the file.
+    flushed: Duration,
+    /// The processor time of all threads of the process until then.
+    cpu: Duration,
+}
+
+impl Run {
     /// As a worker prints it.
     fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
-        let (start, end) = text.trim().split_once(' ').ok_or("a worker gave no times")?;
-        let instant = |text: &str| text.parse().map(Duration::from_nanos);
-        Ok(Self { start: instant(start)?, end: instant(end)? })
+        let times: Result<Vec<u64>, _> = text.split_whitespace().map(str::parse).collect();
+        let times: [u64; 4] = times?.try_into().map_err(|_| "a worker gave no times")?;
+        let [start, end, flushed, cpu] = times.map(Duration::from_nanos);
+        Ok(Self { spans: vec![Span { start, end }], flushed, cpu })
     }
 }
 
-/// Wall-clock nanoseconds per line of one measurement: with two writers that each need 800 ns a
-/// line and do not hinder each other it is 400.
-pub(crate) fn measure(kind: Kind, shape: Shape, parent: &Path, lines: u64) -> Result<f64, Box<dyn Error>> {
+/// Nanoseconds per line of one measurement.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Measured {
+    /// By the wall clock, for those who write: with two writers that each need 800 ns a line and do not hinder each
+    /// other it is 400.
+    pub(crate) ns: f64,
+    /// The same until all lines are in the file.
+    pub(crate) flushed: f64,
+    /// Of processor time, of all threads of all processes.
+    pub(crate) cpu: f64,
+}
+
+/// Measures one subject once.
+pub(crate) fn measure(kind: Kind, shape: Shape, parent: &Path, lines: u64) -> Result<Measured, Box<dyn Error>> {
     let directory = tempfile::Builder::new().prefix("peer-benches.").tempdir_in(parent)?;
     let writers = shape.writers();
     let each = lines / writers;
-    let spans = match shape {
-        Shape::OneThread | Shape::TwoThreads => in_threads(&*kind.open(directory.path())?, writers, each)?,
+    let runs = match shape {
+        Shape::OneThread | Shape::TwoThreads => vec![in_threads(kind, directory.path(), writers, each)?],
         Shape::TwoProcesses => in_processes(kind, directory.path(), writers, each)?,
     };
-    if kind.group() != Group::Timers {
-        expect_lines(kind, directory.path(), writers * (WARM_UP + each))?;
+    if kind.writes_lines() {
+        expect_lines(kind, directory.path(), writers * (kind.warm_up() + each))?;
     }
     directory.close()?;
 
-    let start = spans.iter().map(|span| span.start).min().ok_or("no writer")?;
-    let end = spans.iter().map(|span| span.end).max().ok_or("no writer")?;
-    Ok((end - start).as_nanos() as f64 / (writers * each) as f64)
+    let spans = || runs.iter().flat_map(|run| &run.spans);
+    let start = spans().map(|span| span.start).min().ok_or("no writer")?;
+    let end = spans().map(|span| span.end).max().ok_or("no writer")?;
+    let flushed = runs.iter().map(|run| run.flushed).max().ok_or("no writer")?;
+    let a_line = |time: Duration| time.as_nanos() as f64 / (writers * each) as f64;
+    let cpu = runs.iter().map(|run| run.cpu).sum();
+    Ok(Measured { ns: a_line(end - start), flushed: a_line(flushed - start), cpu: a_line(cpu) })
 }
 
 /// Lines of one kind and nothing else, without a check: for a tool that counts instructions. The
@@ -91,21 +116,37 @@ pub(crate) fn repeat(kind: Kind, parent: &Path, times: u64) -> Result<(), Box<dy
     Ok(())
 }
 
-fn in_threads(subject: &dyn Subject, writers: u64, each: u64) -> Result<Vec<Span>, Box<dyn Error>> {
+fn in_threads(kind: Kind, directory: &Path, writers: u64, each: u64) -> Result<Run, Box<dyn Error>> {
+    let subject = &*kind.open(directory)?;
     let barrier = Barrier::new(usize::try_from(writers)?);
     let write = || {
-        subject.run(WARM_UP);
+        subject.run(kind.warm_up());
+        subject.flush();
         barrier.wait();
-        time(subject, each)
+        let before = cpu()?;
+        Ok::<_, nix::Error>((before, time(subject, each)?))
     };
-    thread::scope(|scope| {
+    let timed = thread::scope(|scope| {
         let others: Vec<_> = (1..writers).map(|_| scope.spawn(write)).collect();
-        let mut spans = vec![write()?];
+        let mut timed = vec![write()?];
         for other in others {
-            spans.push(other.join().map_err(|_| "a writer panicked")??);
+            timed.push(other.join().map_err(|_| "a writer panicked")??);
         }
-        Ok(spans)
-    })
+        Ok::<_, Box<dyn Error>>(timed)
+    })?;
+    let (before, spans): (Vec<_>, _) = timed.into_iter().unzip();
+    ended(subject, spans, before.into_iter().min().ok_or("no writer")?)
+}
+
+/// The flush is measured, too.
+fn ended(subject: &dyn Subject, spans: Vec<Span>, before: Duration) -> Result<Run, Box<dyn Error>> {
+    subject.flush();
+    Ok(Run { spans, flushed: now()?, cpu: cpu()? - before })
+}
+
+/// The processor time of all threads of this process.
+fn cpu() -> nix::Result<Duration> {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from)
 }
 
 fn time(subject: &dyn Subject, times: u64) -> nix::Result<Span> {
@@ -120,7 +161,7 @@ pub(crate) fn now() -> nix::Result<Duration> {
 
 /// This program once more for each writer. All of them report that they are ready before the
 /// first is told to go.
-fn in_processes(kind: Kind, directory: &Path, writers: u64, each: u64) -> Result<Vec<Span>, Box<dyn Error>> {
+fn in_processes(kind: Kind, directory: &Path, writers: u64, each: u64) -> Result<Vec<Run>, Box<dyn Error>> {
     let mut children = Vec::new();
     for _ in 0..writers {
         let lines = each.to_string();
@@ -132,7 +173,7 @@ fn in_processes(kind: Kind, directory: &Path, writers: u64, each: u64) -> Result
     for child in &mut children {
         child.end();
     }
-    children.into_iter().map(|child| Span::parse(&child.finish()?)).collect()
+    children.into_iter().map(|child| Run::parse(&child.finish()?)).collect()
 }
 
 /// This program once more. It says when it is ready, waits for what it reads, and answers by its output.
@@ -197,11 +238,14 @@ pub(crate) fn wait_for_go() -> Result<(), Box<dyn Error>> {
 /// What a started worker does: the other end of [`Worker`].
 pub(crate) fn work(kind: Kind, directory: &Path, lines: u64) -> Result<(), Box<dyn Error>> {
     let subject = kind.open(directory)?;
-    subject.run(WARM_UP);
+    subject.run(kind.warm_up());
+    subject.flush();
     say_ready()?;
     io::stdin().read_to_end(&mut Vec::new())?;
+    let before = cpu()?;
     let span = time(&*subject, lines)?;
-    println!("{} {}", span.start.as_nanos(), span.end.as_nanos());
+    let run = ended(&*subject, vec![span], before)?;
+    println!("{}", [span.start, span.end, run.flushed, run.cpu].map(|time| time.as_nanos().to_string()).join(" "));
     Ok(())
 }
 

@@ -4,10 +4,16 @@
 //! It reports times and never judges them: a shared machine would make a judgement flaky. It does
 //! refuse to report a measurement whose lines are not all in the file afterwards.
 
+mod busy_disk;
 mod closed;
+mod counted;
 mod latency;
 mod load;
+mod machine;
+mod percentiles;
+mod pipes;
 mod report;
+mod short;
 mod stats;
 mod subject;
 mod window;
@@ -15,7 +21,7 @@ mod window;
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use load::Shape;
+use load::{Measured, Shape};
 use subject::{Group, Kind};
 
 /// Costs per line and per event, side by side: bare write(2), tracing-prefork, tracing-appender.
@@ -33,7 +39,7 @@ struct Arguments {
     /// Where the files go (and are removed again): /dev/shm for tmpfs, for example.
     #[arg(long, global = true, default_value_os_t = std::env::temp_dir())]
     dir: PathBuf,
-    /// Measure only these: names of subjects, or `lines`, `events`, `timers`; comma-separated.
+    /// Measure only these: names of subjects or of groups (`lines`, `formats-json`); comma-separated.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     only: Vec<String>,
     /// Do N lines or events of one KIND and exit, for a tool that counts instructions.
@@ -47,6 +53,17 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Mode {
     Latency(latency::Arguments),
+    BusyDisk(busy_disk::Arguments),
+    /// One of the processes of `busy-disk`: started by this program itself.
+    #[command(hide = true)]
+    DiskFiller(busy_disk::Filler),
+    Pipes(pipes::Arguments),
+    /// One of the processes of `pipes`: started by this program itself.
+    #[command(hide = true)]
+    PipeFeeder(pipes::Feeder),
+    /// Another one.
+    #[command(hide = true)]
+    PipeReader(pipes::Reader),
     /// One of the processes of `latency`: started by this program itself.
     #[command(hide = true)]
     LatencyWriter(window::Writer),
@@ -69,6 +86,11 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let dir = &*arguments.dir;
     match &arguments.mode {
         Some(Mode::Latency(latency)) => return latency::measure(latency, dir),
+        Some(Mode::BusyDisk(disk)) => return busy_disk::measure(disk, dir),
+        Some(Mode::DiskFiller(filler)) => return filler.work(dir),
+        Some(Mode::Pipes(pipes)) => return pipes::measure(pipes, dir),
+        Some(Mode::PipeFeeder(feeder)) => return feeder.work(),
+        Some(Mode::PipeReader(reader)) => return reader.work(),
         Some(Mode::LatencyWriter(writer)) => return writer.work(dir),
         Some(Mode::LatencyHousekeeper(housekeeper)) => return housekeeper.work(dir),
         None => {}
@@ -85,25 +107,28 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 /// All rounds of all groups, then the tables.
 fn measure(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let chosen = Kind::chosen(&arguments.only)?;
-    println!("{}", report::machine(&arguments.dir)?);
+    println!("{}", machine::describe(&arguments.dir)?);
     println!("{} rounds of {} lines; a line is {} bytes\n", arguments.rounds, arguments.lines, subject::LINE.len());
-    for group in [Group::Lines, Group::Events, Group::Timers] {
+    for group in Group::ALL {
         let kinds: Vec<Kind> = chosen.iter().copied().filter(|kind| kind.group() == group).collect();
         for shape in group.shapes().iter().filter(|_| !kinds.is_empty()) {
             let rounds = interleave(&kinds, *shape, arguments)?;
             println!("{}", report::table(group, *shape, &kinds, &rounds));
+            if group.has_file() {
+                println!("{}", report::table_of_ends(group, *shape, &kinds, &rounds));
+            }
         }
     }
     println!("{}", report::LEGEND);
     Ok(())
 }
 
-/// For every round the nanoseconds per line of each kind, in the order of `kinds`; the order in
+/// For every round the figures of each kind, in the order of `kinds`; the order in
 /// which they are measured moves on by one from round to round.
-fn interleave(kinds: &[Kind], shape: Shape, arguments: &Arguments) -> Result<Vec<Vec<f64>>, Box<dyn Error>> {
+fn interleave(kinds: &[Kind], shape: Shape, arguments: &Arguments) -> Result<Vec<Vec<Measured>>, Box<dyn Error>> {
     let mut rounds = Vec::new();
     for first in (0..kinds.len()).cycle().take(usize::try_from(arguments.rounds)?) {
-        let mut round = vec![0.0; kinds.len()];
+        let mut round = vec![Measured::default(); kinds.len()];
         for step in 0..kinds.len() {
             let at = (first + step) % kinds.len();
             round[at] = load::measure(kinds[at], shape, &arguments.dir, arguments.lines)?;

@@ -1,12 +1,9 @@
-//! The text that is printed: the machine, a table for each group and shape, and what its columns
-//! mean.
+//! The text that is printed: a table for each group and shape, and what its columns mean.
 
-use std::{error::Error, fmt::Write, fs, path::Path};
-
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use std::fmt::Write;
 
 use crate::{
-    load::Shape,
+    load::{Measured, Shape},
     stats::{self, Summary},
     subject::{Group, Kind},
 };
@@ -15,53 +12,16 @@ pub(crate) const LEGEND: &str = "\
 ns          wall-clock time / lines of all writers, over the rounds
 x floor     time / time of the floor in the same round: median (10th to 90th percentile); less is better
 x peer      speed / speed of the peer in the same round: median (10th to 90th percentile); more is better
-a / b       time / time in the same round: median (10th to 90th percentile)";
-
-/// Processor, kernel, file system of `directory`, load and date, in one line.
-pub(crate) fn machine(directory: &Path) -> Result<String, Box<dyn Error>> {
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-        .map_or("unknown processor", |(_, model)| model);
-    let processors = std::thread::available_parallelism()?;
-    let host = nix::sys::utsname::uname()?;
-    let now = OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?;
-    Ok(format!(
-        "{processors} x {model}; {} {}; {} on {}; load {}; {now}",
-        host.sysname().to_string_lossy(),
-        host.release().to_string_lossy(),
-        directory.display(),
-        file_system(directory)?,
-        load(),
-    ))
-}
-
-/// The load average of the last minute.
-pub(crate) fn load() -> String {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    load.split(' ').next().unwrap_or_default().to_owned()
-}
-
-/// The type of the mount that holds `directory`: the last one whose mount point is the longest
-/// (`proc_pid_mountinfo(5)`).
-fn file_system(directory: &Path) -> Result<String, Box<dyn Error>> {
-    let directory = fs::canonicalize(directory)?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let kind = mounts
-        .lines()
-        .filter_map(|mount| {
-            let (place, kind) = mount.split_once(" - ")?;
-            let point = Path::new(place.split(' ').nth(4)?);
-            directory.starts_with(point).then_some((point, kind.split(' ').next()?))
-        })
-        .max_by_key(|(point, _)| point.as_os_str().len())
-        .map_or("unknown file system", |(_, kind)| kind);
-    Ok(kind.to_owned())
-}
+a / b       time / time in the same round: median (10th to 90th percentile)
+flushed ns  as ns, until all lines are in the file
+M lines/s   what that comes to
+cpu ns      processor time of all threads until then / lines
+x queue     of flushed ns: speed / speed of tracing-appender's queue in the same round; more is better
+cpu x queue processor time / that of tracing-appender's queue in the same round; less is better";
 
 /// One row a kind; the ratios are left out where there is nothing to compare with.
-pub(crate) fn table(group: Group, shape: Shape, kinds: &[Kind], rounds: &[Vec<f64>]) -> String {
+pub(crate) fn table(group: Group, shape: Shape, kinds: &[Kind], rounds: &[Vec<Measured>]) -> String {
+    let rounds = &columns(rounds, |measured| measured.ns);
     let floor = kinds.iter().position(|kind| kind.is_floor());
     let peer = kinds.iter().position(|kind| kind.is_peer());
     let mut text = format!("{}, {}\n", group.name(), shape.name());
@@ -85,13 +45,43 @@ pub(crate) fn table(group: Group, shape: Shape, kinds: &[Kind], rounds: &[Vec<f6
         );
     }
     for (at, kind) in kinds.iter().enumerate() {
-        let Some(without) = kinds.iter().position(|other| Some(*other) == kind.without_option()) else { continue };
+        let Some(without) = kinds.iter().position(|other| Some(*other) == kind.without()) else { continue };
         if let Some(ratio) = stats::ratio(rounds, at, without) {
             let (with, without) = (kind.name(), kinds[without].name());
             writeln!(text, "\n  {with} / {without}: {}", spread(ratio)).expect("a string takes a row");
         }
     }
     text
+}
+
+/// The figures until all lines are in the file: those of the threads in the background are in them.
+pub(crate) fn table_of_ends(group: Group, shape: Shape, kinds: &[Kind], rounds: &[Vec<Measured>]) -> String {
+    let (flushed, cpu) = (columns(rounds, |measured| measured.flushed), columns(rounds, |measured| measured.cpu));
+    let queue = kinds.iter().position(|kind| kind.is_buffering_peer());
+    let mut text = format!("{}, {}, with the flush and all threads\n", group.name(), shape.name());
+    row(&mut text, ["", "flushed ns", "M lines/s", "cpu ns", "x queue", "cpu x queue"]);
+    for (at, kind) in kinds.iter().enumerate() {
+        let median = |rounds: &[Vec<f64>]| Summary::of(rounds.iter().map(|round| round[at])).map(|found| found.median);
+        let (Some(wall), Some(all)) = (median(&flushed), median(&cpu)) else { continue };
+        let speed = queue.and_then(|queue| stats::ratio(&flushed, queue, at));
+        let work = queue.and_then(|queue| stats::ratio(&cpu, at, queue));
+        row(
+            &mut text,
+            [
+                kind.description(),
+                &format!("{wall:.1}"),
+                &format!("{:.2}", 1e3 / wall),
+                &format!("{all:.1}"),
+                &speed.map_or("-".to_owned(), spread),
+                &work.map_or("-".to_owned(), spread),
+            ],
+        );
+    }
+    text
+}
+
+fn columns(rounds: &[Vec<Measured>], figure: fn(&Measured) -> f64) -> Vec<Vec<f64>> {
+    rounds.iter().map(|round| round.iter().map(figure).collect()).collect()
 }
 
 fn spread(ratio: Summary) -> String {

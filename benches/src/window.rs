@@ -178,7 +178,7 @@ impl Writer {
 }
 
 /// For how long this thread has waited for a processor that others had (`/proc/PID/schedstat`).
-fn waited() -> Duration {
+pub(crate) fn waited() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     Duration::from_nanos(text.split(' ').nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0))
 }
@@ -284,7 +284,7 @@ impl Tail {
     const PLACES: [f64; 5] = [0.5, 0.99, 0.999, 0.9999, 1.0];
 
     /// `None` without events.
-    fn of(times: &mut [u32], waited: u64) -> Option<Self> {
+    pub(crate) fn of(times: &mut [u32], waited: u64) -> Option<Self> {
         times.sort_unstable();
         let last = times.len().checked_sub(1)?;
         let ns = Self::PLACES.map(|place| times[(place * last as f64).round() as usize].into());

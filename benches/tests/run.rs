@@ -38,20 +38,52 @@ fn every_subject_is_measured_in_every_shape() {
                 "pwrite(2), O_APPEND",
                 "tracing_prefork, make_writer().write_all()",
                 "the same, max_file_bytes(1 GiB)",
+                "the same, buffered(Buffering::default())",
                 "tracing_appender, make_writer().write_all()",
+                "the same, non_blocking, not lossy",
             ],
             "{text}"
         );
         assert_eq!(
             rows(&text, &format!("events, {shape}")),
             [
+                "fmt::layer() into io::sink()",
                 "fmt::layer() into a File, O_APPEND",
                 "tracing_prefork, layer()",
                 "tracing_prefork, fmt::layer().with_writer()",
+                "the same, buffered(Buffering::default())",
+                "tracing_prefork, buffered, layer()",
                 "tracing_appender, fmt::layer().with_writer()",
+                "the same, non_blocking, not lossy",
             ],
             "{text}"
         );
+        for group in ["lines", "events"] {
+            let ends = rows(&text, &format!("{group}, {shape}, with the flush and all threads"));
+            assert_eq!(ends, rows(&text, &format!("{group}, {shape}")), "{text}");
+        }
+    }
+    assert_eq!(
+        rows(&text, "short, 1 thread"),
+        [
+            "fmt::layer() into a File, O_APPEND",
+            "tracing_prefork, layer()",
+            "tracing_prefork, buffered, layer()",
+            "tracing_appender, non_blocking, not lossy",
+            "tracing_prefork, fmt::layer().with_writer()",
+            "tracing_appender, fmt::layer().with_writer()",
+            "spdlog-rs, FileSink",
+            "flexi_logger, log_to_file()",
+        ],
+        "{text}"
+    );
+    for title in ["formats", "formats-spans"] {
+        let rows = rows(&text, &format!("{title}, 1 thread"));
+        assert_eq!(rows, ["tracing_prefork, layer()", "fmt::layer()"], "{text}");
+    }
+    for title in ["formats-json", "formats-json-spans"] {
+        let rows = rows(&text, &format!("{title}, 1 thread"));
+        assert_eq!(rows, ["tracing_prefork, layer().json()", "fmt::layer().json()"], "{text}");
     }
     assert_eq!(
         rows(&text, "timers, 1 thread"),
@@ -79,6 +111,22 @@ fn latency_is_measured_while_files_are_compressed_and_pruned() {
 }
 
 #[test]
+fn latency_is_measured_while_another_process_fills_the_disk() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let chart = directory.path().join("busy.svg");
+    let chart_path = chart.to_str().expect("a path in UTF-8");
+    let text = printed(&["busy-disk", "--rounds", "2", "--seconds", "0.2", "--bytes", "100000", "--chart", chart_path]);
+    let peers = ["tracing-appender", "tracing-appender-non-blocking"];
+    let ours = ["nothing", "prefork", "prefork-buffered", "prefork-buffered, /dev/shm"];
+    let subjects = [&ours[..], &peers].concat();
+    assert_eq!(rows(&text, "latency, busy disk"), subjects, "{text}");
+    let drawn = std::fs::read_to_string(chart).expect("the chart");
+    for subject in subjects {
+        assert!(drawn.contains(subject), "no {subject} in {drawn}");
+    }
+}
+
+#[test]
 fn only_what_was_asked_for_is_measured() {
     let text = printed(&["--rounds", "1", "--lines", "20", "--only", "pwrite,timers"]);
     assert_eq!(rows(&text, "lines, 1 thread"), ["pwrite(2), O_APPEND"]);
@@ -99,8 +147,19 @@ fn a_loop_for_counting_instructions_runs_for_each_kind() {
     let text = String::from_utf8_lossy(&refusal.stderr);
     let (_, kinds) = text.trim().split_once("there are: ").expect("the refusal lists the kinds");
     let kinds: Vec<&str> = kinds.split(", ").collect();
-    assert_eq!(kinds.len(), 11, "{kinds:?}");
+    assert_eq!(kinds.len(), 33, "{kinds:?}");
     for kind in kinds {
         assert_eq!(printed(&["--callgrind-loop", "10", kind]), "");
     }
+}
+
+#[test]
+fn pipes_are_measured_where_prefork_log_is_built() {
+    // A program that does not write the lines is refused.
+    let output = peer_benches(&["pipes", "--rounds", "1", "--lines", "80", "--prefork-log", "/bin/true"]);
+    let told = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success() && told.contains("prefork-log pipe"), "{told}");
+    let output = peer_benches(&["pipes", "--prefork-log", "/nowhere"]);
+    let told = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(told, "peer-benches: /nowhere is missing: cargo build --release -p prefork-log\n");
 }

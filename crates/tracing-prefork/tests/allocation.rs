@@ -163,6 +163,27 @@ fn a_line_through_a_shared_reference_allocates_nothing() {
     expect_lines(&appender, &directory, 2 * EVENTS);
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_buffered_line_allocates_nothing_in_the_thread_that_logs() {
+    use tracing_prefork::Buffering;
+
+    const LINE: &str = "one line of a log that is so long that a thousand of them do not go into the ring ..........\n";
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let builder = Appender::builder().rotation(Rotation::NEVER).filename_prefix("app.log");
+    // So small that the thread writes lines to the file, too.
+    let builder = builder.buffered(Buffering::default().ring_bytes(64 << 10));
+    let appender = builder.build(directory.path()).expect("an appender");
+    let count = allocations_in_steady_state(|_| {
+        appender.make_writer().write_all(LINE.as_bytes()).expect("written");
+    });
+    assert_eq!(count, 0);
+    let fmt = tracing_subscriber::fmt().with_timer(appender.timer()).with_writer(appender.clone()).with_ansi(false);
+    assert_eq!(allocations_of_events(fmt.finish(), false), 0);
+    appender.flush().expect("written");
+    expect_lines(&appender, &directory, 2 * EVENTS + EVENT_LINES);
+}
+
 #[test]
 fn an_event_through_layer_allocates_nothing() {
     let (appender, directory) = daily_appender();
@@ -203,15 +224,44 @@ fn ending_a_long_fragment_takes_little_memory() {
     });
 }
 
-/// `tracing-subscriber` itself allocates for an event in a span (the list of its spans), unless
-/// its feature `smallvec` is on.
 #[test]
-fn an_event_in_a_span_allocates_what_tracing_subscriber_does() {
-    let into_nothing = tracing_subscriber::fmt::layer().with_writer(io::sink);
-    let theirs = allocations_of_events(Registry::default().with(into_nothing), true);
-
+fn an_event_in_a_span_allocates_nothing() {
     let (appender, directory) = daily_appender();
-    let ours = allocations_of_events(Registry::default().with(appender.layer()), true);
-    assert_eq!(ours, theirs);
+    assert_eq!(allocations_of_events(Registry::default().with(appender.layer()), true), 0);
     expect_lines(&appender, &directory, EVENT_LINES);
+}
+
+#[test]
+fn a_json_event_in_a_span_allocates_nothing() {
+    let (appender, directory) = daily_appender();
+    assert_eq!(allocations_of_events(Registry::default().with(appender.layer().json()), true), 0);
+    expect_lines(&appender, &directory, EVENT_LINES);
+}
+
+/// A line that does not fit the stack is put together in a buffer, which the thread keeps.
+#[test]
+fn a_long_event_allocates_nothing() {
+    let (appender, directory) = daily_appender();
+    let text = "long ".repeat(1000);
+    dispatcher::with_default(&Dispatch::new(Registry::default().with(appender.layer())), || {
+        assert_eq!(allocations_in_steady_state(|_| info!(text, "{text}")), 0);
+    });
+    expect_lines(&appender, &directory, 2 * EVENTS);
+}
+
+#[test]
+fn a_buffer_of_more_than_64_kib_is_given_back() {
+    let (appender, directory) = daily_appender();
+    let event = |length: usize| {
+        let text = "x".repeat(length);
+        allocations(|| info!("{text}"))
+    };
+    dispatcher::with_default(&Dispatch::new(Registry::default().with(appender.layer())), || {
+        event(60 << 10);
+        assert_eq!(event(60 << 10), 0, "60 KiB are kept");
+        event(1 << 20);
+        assert!(event(60 << 10) > 0, "1 MiB was given back");
+        assert_eq!(event(60 << 10), 0, "60 KiB are kept again");
+    });
+    expect_lines(&appender, &directory, 5);
 }

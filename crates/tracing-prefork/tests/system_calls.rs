@@ -261,6 +261,71 @@ fn under_the_write_lock_an_event_takes_four_more_calls() {
     assert_eq!(others.values().sum::<u64>(), 4 * EVENTS, "{others:?}");
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn a_hundred_buffered_events_take_one_call_at_most() {
+    use tracing_prefork::Buffering;
+
+    const MANY: u64 = 100_000;
+    let calls = traced("a_hundred_buffered_events_take_one_call_at_most", |directory| {
+        let appender = daily(directory).buffered(Buffering::default()).build(directory).expect("an appender");
+        in_the_way("whole", &appender, &mut |event| {
+            event();
+            appender.flush().expect("written");
+            mark("begin buffered");
+            (0..MANY).for_each(|_| event());
+            appender.flush().expect("written");
+            mark("end buffered");
+        });
+        let text = fs::read_to_string(appender.path()).expect("the log");
+        assert_eq!(text.lines().count() as u64, 1 + MANY);
+    });
+    let Some(calls) = calls else { return };
+    // Those of the flusher are among them.
+    let calls = between(&calls, "buffered").len() as u64;
+    assert!(calls <= MANY / 100, "{calls} calls for {MANY} events");
+}
+
+/// The voluntary context switches of all other threads of this process.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn wakes_of_others() -> BTreeMap<String, u64> {
+    let own = fs::read_link("/proc/thread-self").expect("a thread");
+    let tasks = fs::read_dir("/proc/self/task").expect("threads").flatten();
+    let others = tasks.filter(|task| Some(task.file_name().as_os_str()) != own.file_name());
+    let wakes = others.filter_map(|task| {
+        let status = fs::read_to_string(task.path().join("status")).ok()?;
+        let (_, rest) = status.split_once("\nvoluntary_ctxt_switches:")?;
+        let name = fs::read_to_string(task.path().join("comm")).ok()?;
+        Some((name, rest.lines().next()?.trim().parse().ok()?))
+    });
+    wakes.filter(|(name, _)| name.trim_end() == "tracing-prefork").collect()
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn an_idle_process_wakes_up_never() {
+    use tracing_prefork::Buffering;
+
+    // In a process of its own: the tests beside this one have flushers, too.
+    let calls = traced("an_idle_process_wakes_up_never", |directory| {
+        let appender = daily(directory).buffered(Buffering::default()).build(directory).expect("an appender");
+        in_the_way("whole", &appender, &mut |event| (0..EVENTS).for_each(|_| event()));
+        appender.flush().expect("written");
+        // The flusher naps for a while before it sleeps.
+        std::thread::sleep(Duration::from_millis(500));
+        let before = wakes_of_others();
+        assert_eq!(before.len(), 1, "{before:?}");
+        std::thread::sleep(Duration::from_secs(2));
+        assert_eq!(wakes_of_others(), before);
+        (&appender).write_all(b"the flusher still lives\n").expect("written");
+        while !fs::read_to_string(appender.path()).expect("the log").contains("still lives") {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_ne!(wakes_of_others(), before);
+    });
+    drop(calls);
+}
+
 /// What is looked after once a second (is the file still there?) is a handful of calls.
 const CALLS_A_SECOND: f64 = 8.0;
 

@@ -124,12 +124,22 @@ fn kill_evenly(stage: &Stage, mut before: impl FnMut(usize, &mut Dice)) {
 }
 
 /// As many kills as there are replacements, each when `aim` returns.
-fn kill(stage: &Stage, aim: impl FnMut(usize, &mut Dice)) {
+pub(crate) fn kill(stage: &Stage, aim: impl FnMut(usize, &mut Dice)) {
     end(stage, Signal::SIGKILL, aim);
 }
 
 /// Ends as many processes as there are replacements by that signal, each when `aim` returns.
 fn end(stage: &Stage, by: Signal, mut aim: impl FnMut(usize, &mut Dice)) {
+    let ledger = stage.ground.ledger;
+    replace_each(stage, |process, dice| {
+        aim(process, dice);
+        ledger.member(process).enter(State::Killed);
+        signal(ledger.member(process).pid(), by);
+    });
+}
+
+/// Has as many processes ended as there are replacements, and starts another one in the place of each.
+pub(crate) fn replace_each(stage: &Stage, mut end: impl FnMut(usize, &mut Dice)) {
     let (ledger, start) = (stage.ground.ledger, stage.scenario.start);
     let mut dice = Dice::new(0x9e37_79b9);
     let mut alive: Vec<usize> = (1..=start.processes).collect();
@@ -142,9 +152,7 @@ fn end(stage: &Stage, by: Signal, mut aim: impl FnMut(usize, &mut Dice)) {
         while (member.state() != State::Working || thread.acknowledged() == 0) && since.elapsed().as_secs() < 5 {
             sleep(Duration::from_micros(100));
         }
-        aim(process, &mut dice);
-        member.enter(State::Killed);
-        signal(member.pid(), by);
+        end(process, &mut dice);
         ledger.word(Word::Trials).fetch_add(1, Relaxed);
         alive[index] = next;
         if let Err(error) = replace(stage, next) {

@@ -12,10 +12,13 @@
 //!
 //! [`chaos`] draws options, clocks and faults by a seed, and lets them come together.
 //!
+//! [`cutter`] has the kills that hurt a buffered appender, some of them inside a system call ([`tracer`]).
+//!
 //! [`sizes`] are those whose files are bounded, compressed and begin with a line of their own.
 
 pub mod attacks;
 pub mod chaos;
+pub mod cutter;
 pub mod disk;
 mod family;
 pub mod faults;
@@ -34,3 +37,4 @@ pub mod scenarios;
 pub mod sizes;
 pub mod speed;
 pub mod table;
+pub mod tracer;

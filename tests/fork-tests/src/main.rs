@@ -98,9 +98,15 @@ struct Run {
     /// Ways in which lines are handed over.
     #[arg(long, value_delimiter = ',')]
     ways: Option<Vec<Way>>,
+    /// All lines are events through the appender's own layer; the same as `--ways layer`.
+    #[arg(long, conflicts_with_all = ["ways", "peer", "habit"])]
+    layer: bool,
     /// `lock_writes` of the appender.
     #[arg(long)]
     lock_writes: bool,
+    /// `buffered` of the appender.
+    #[arg(long)]
+    buffered: bool,
     /// `max_file_bytes` of the appender.
     #[arg(long)]
     max_file_bytes: Option<u64>,
@@ -110,6 +116,9 @@ struct Run {
     /// `compress` of the appender.
     #[arg(long)]
     compress: Option<Archive>,
+    /// `try_on_finished` of the appender: each finished file is handed over.
+    #[arg(long)]
+    on_finished: bool,
     /// `header` of the appender: each file begins with a line that names its period.
     #[arg(long)]
     header: bool,
@@ -171,6 +180,9 @@ impl Run {
         if let Some(ways) = &self.ways {
             load.ways = ways.clone().leak();
         }
+        if self.layer {
+            load.ways = &[Way::Layer];
+        }
         if let Some(trials) = self.trials {
             scenario.trials = trials;
             if start.replacements > 0 {
@@ -182,10 +194,21 @@ impl Run {
         }
         scenario.disk = self.disk.unwrap_or(scenario.disk);
         scenario.setup.lock_writes |= self.lock_writes;
+        scenario.setup.buffered |= self.buffered;
+        // Nobody can look into the ring of another user's process, which is reported.
+        scenario.allows.errors |= self.buffered && scenario.name == "two-users";
         scenario.setup.max_file_bytes = self.max_file_bytes.or(scenario.setup.max_file_bytes);
+        // The rings of all processes are smaller than what is freed of a full disk at a time, and do not hold the lines
+        // of dozens of files, which a process that ends makes all at once.
+        if scenario.disk != Disk::Host || scenario.setup.max_file_bytes.is_some_and(|bytes| bytes < 64 << 10) {
+            scenario.setup.ring_bytes = Some(64 << 10);
+        }
         scenario.setup.max_total_bytes = self.max_total_bytes.or(scenario.setup.max_total_bytes);
         scenario.prunes |= self.max_total_bytes.is_some();
         scenario.setup.compress = self.compress.or(scenario.setup.compress);
+        if self.on_finished {
+            scenario.setup.hook = Some(scenario.setup.hook.unwrap_or_default());
+        }
         scenario.setup.header |= self.header;
         scenario.setup.min_log_files = self.min_log_files.or(scenario.setup.min_log_files);
         // Under the lock a piece of a line becomes a line of its own.

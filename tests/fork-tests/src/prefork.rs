@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, UNIX_EPOCH};
 
 use tracing::Dispatch;
-use tracing_prefork::{Appender, BuildError, Compression, Error, EventWriter, Operation, Rotation};
+use tracing_prefork::{Appender, Buffering, BuildError, Compression, Error, EventWriter, Operation, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -36,6 +36,10 @@ pub struct Setup {
     pub file_mode: Option<u32>,
     /// `lock_writes`.
     pub lock_writes: bool,
+    /// `buffered`.
+    pub buffered: bool,
+    /// `Buffering::ring_bytes`.
+    pub ring_bytes: Option<usize>,
     /// `min_log_files`.
     pub min_log_files: Option<usize>,
     /// `max_file_bytes`.
@@ -82,6 +86,7 @@ impl Hook {
 /// `tracing_prefork::Appender`, with a layer of each kind on top.
 pub struct Prefork {
     appender: Appender,
+    buffered: bool,
     layer: Dispatch,
     fmt: Dispatch,
 }
@@ -166,6 +171,11 @@ impl Prefork {
         if setup.lock_writes {
             builder = builder.lock_writes(true);
         }
+        if setup.buffered {
+            builder = builder.buffered(
+                setup.ring_bytes.map_or_else(Buffering::default, |bytes| Buffering::default().ring_bytes(bytes)),
+            );
+        }
         if let Some(name) = setup.latest_symlink {
             builder = builder.latest_symlink(name);
         }
@@ -185,7 +195,7 @@ impl Prefork {
             .with_timer(appender.timer())
             .with_writer(Acknowledged(appender.clone()));
         let fmt = tracing_subscriber::registry().with(fmt);
-        Ok(Self { appender, layer: Dispatch::new(layer), fmt: Dispatch::new(fmt) })
+        Ok(Self { appender, buffered: setup.buffered, layer: Dispatch::new(layer), fmt: Dispatch::new(fmt) })
     }
 }
 
@@ -224,11 +234,20 @@ impl Writer for Prefork {
     }
 
     fn counts(&self) -> Option<(u64, u64)> {
+        // A write has many lines.
+        if self.buffered {
+            return None;
+        }
         let stats = self.appender.stats();
         Some((stats.writes, stats.lines_lost))
     }
 
+    fn recover(&self) {
+        let _ = self.appender.recover();
+    }
+
     fn tidy(&self) {
+        self.recover();
         let _ = self.appender.compress();
         let _ = self.appender.prune();
         // Hooks that fail now and then come to their end.

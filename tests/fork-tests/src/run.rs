@@ -73,7 +73,7 @@ impl Stage {
         let share = scenario.load.lines.div_ceil(lasting);
         let rows = (ROWS.min(ALL_ROWS / (start.members() * start.most_threads()))).max(share as usize * 2);
         if scenario.needs_root && !geteuid().is_root() {
-            return Err(io::Error::new(io::ErrorKind::Unsupported, "only root can become another user"));
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "only root can play it"));
         }
         let mount = scenario.disk.mount(directory)?.map(Rc::new);
         let logs = mount.as_ref().map_or(directory, |mount| mount.path()).join("logs");
@@ -180,6 +180,7 @@ impl Stage {
     /// compresses and prunes.
     fn close(&self) -> io::Result<()> {
         let counted = self.scenario.prunes || self.scenario.setup.compress.is_some() || self.scenario.plan.is_some();
+        let counted = counted || self.scenario.setup.buffered;
         if !counted || self.scenario.subject != Subject::Prefork {
             return Ok(());
         }
@@ -222,16 +223,17 @@ impl Stage {
     /// Holds what the hooks were given against what is promised. Whoever takes files away may take the appender's own
     /// notes, too, and where nothing can be written there are none.
     fn inspect_handed(&self, began_to_close: u64, report: &mut Report) -> io::Result<()> {
-        let (Some(plan), Some(hook)) = (&self.scenario.plan, self.scenario.setup.hook) else { return Ok(()) };
-        if plan.obstructs() || self.scenario.subject != Subject::Prefork {
+        let Some(hook) = self.scenario.setup.hook else { return Ok(()) };
+        let plans = |does: fn(&Plan) -> bool| self.scenario.plan.as_ref().is_some_and(does);
+        if plans(Plan::obstructs) || self.scenario.subject != Subject::Prefork {
             return Ok(());
         }
         let handed = Handed::read(&self.handed());
-        if !plan.takes_files() {
+        if !plans(Plan::takes_files) {
             handed.inspect_repeated(report);
         }
         let always_fails = hook.fails == 1 || hook.panics == 1;
-        if !always_fails && !plan.steps_the_clock() {
+        if !always_fails && !plans(Plan::steps_the_clock) {
             let pattern = &self.ground.pattern;
             let open = pattern.key_at(began_to_close);
             let is_over = |name: &String| pattern.place_of_name(name).is_some_and(|place| place.key < open);
@@ -295,7 +297,7 @@ impl Stage {
             let interval = (bytes / 64).clamp(16 * 1024, 256 * 1024);
             processes * (looks * interval + start.most_threads() as u64 * (interval / 16 + line))
         };
-        let overshoot = |bytes| if setup.lock_writes { 0 } else { overshoot(bytes) };
+        let overshoot = |bytes| if setup.lock_writes || setup.buffered { 0 } else { overshoot(bytes) };
         // A full file is written on if the next one cannot be opened.
         let is_bound = self.scenario.plan.as_ref().is_none_or(|plan| !plan.obstructs());
         let largest = |bytes| if is_bound { bytes + overshoot(bytes) } else { u64::MAX };
@@ -318,6 +320,8 @@ impl Stage {
                 Ticking::System { speed } => 10_000_000 * speed,
                 _ => 0,
             },
+            // A buffer hands its lines on after some milliseconds; on a busy machine that takes longer.
+            delay: if setup.buffered { 2_000_000_000 * scenario.ticking.speed() } else { 0 },
             orphans: keeper::orphans(&self.orphans()),
             others,
             deeds: journal::deeds(&self.journal()),

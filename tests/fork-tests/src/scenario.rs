@@ -166,6 +166,8 @@ impl Scenario {
                 latest_hard_link: None,
                 file_mode: None,
                 lock_writes: false,
+                buffered: false,
+                ring_bytes: None,
                 min_log_files: None,
                 max_file_bytes: None,
                 max_total_bytes: None,

@@ -2,6 +2,7 @@
 
 use crate::attacks;
 use crate::chaos;
+use crate::cutter;
 use crate::faults;
 use crate::links;
 use crate::scenario::{Built, START, Scenario};
@@ -62,6 +63,7 @@ pub fn all() -> Vec<Scenario> {
     ]);
     all.extend(sizes::all());
     all.extend(attacks::all());
+    all.extend(cutter::all());
     all.push(chaos::scenario(0));
     all
 }

@@ -64,6 +64,12 @@ pub enum Word {
     Amiss,
     /// Log files that were removed when there were too few later ones.
     Early,
+    /// Writers that were killed inside a write to a log file.
+    Inside,
+    /// Kills that left a part of a write in a log file.
+    Partial,
+    /// Processes that were killed inside a write while they recovered what a dead one had left.
+    Recoverers,
 }
 
 /// How far a process has come.

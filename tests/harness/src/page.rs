@@ -7,16 +7,19 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
+use nix::fcntl::posix_fallocate;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 
 /// Creates `path` with `words` words, all 0, and maps it for the life of the process.
 ///
 /// # Errors
 ///
-/// When the file cannot be created or mapped.
+/// When the file cannot be created or mapped, or the disk has no room for it.
 pub fn create(path: &Path, words: usize) -> io::Result<&'static [AtomicU64]> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
-    file.set_len(words as u64 * 8)?;
+    // Blocks that are only promised would end a process by SIGBUS when the disk is full.
+    let size = words.checked_mul(8).and_then(|size| size.try_into().ok()).ok_or(io::ErrorKind::InvalidInput)?;
+    posix_fallocate(&file, 0, size)?;
     map(&file)
 }
 
@@ -38,5 +41,21 @@ fn map(file: &File) -> io::Result<&'static [AtomicU64]> {
     unsafe {
         let start = mmap(None, size, access, MapFlags::MAP_SHARED, file, 0)?;
         Ok(std::slice::from_raw_parts(start.cast::<AtomicU64>().as_ptr(), length / 8))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_disk_that_becomes_full_later_has_the_page_already() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("page");
+        let words = create(&path, 3000).expect("a page");
+        let meta = std::fs::metadata(path).expect("its file");
+        assert!(meta.blocks() * 512 >= meta.len(), "{meta:?}");
+        assert_eq!((words.len(), meta.len()), (3000, 24_000));
     }
 }

@@ -27,6 +27,12 @@ pub struct Counts {
     pub trials: u64,
     /// Processes that were killed on purpose.
     pub killed: u64,
+    /// Writers that were killed inside a write to a log file.
+    pub inside: u64,
+    /// Kills that left a part of a write in a log file.
+    pub partial: u64,
+    /// Processes that were killed inside a write while they recovered what a dead one had left.
+    pub recoverers: u64,
     /// Acknowledged lines that were in a file when somebody deleted it or cut it to nothing.
     pub removed: u64,
     /// Acknowledged lines that went to a deleted file in the second of its deletion, before its writers looked again.
@@ -95,7 +101,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn all(&self) -> [(&'static str, u64); 34] {
+    fn all(&self) -> [(&'static str, u64); 37] {
         [
             ("processes", self.processes),
             ("threads", self.threads),
@@ -113,6 +119,9 @@ impl Counts {
             ("pruned", self.pruned),
             ("trials", self.trials),
             ("killed", self.killed),
+            ("inside", self.inside),
+            ("partial", self.partial),
+            ("recoverers", self.recoverers),
             ("removed", self.removed),
             ("unnoticed", self.unnoticed),
             ("lost", self.lost),

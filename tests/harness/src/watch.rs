@@ -179,6 +179,9 @@ pub fn tell(ledger: &Ledger, report: &mut Report) {
     }
     report.counts.errors += ledger.get(Word::Errors);
     report.counts.trials = ledger.get(Word::Trials);
+    report.counts.inside = ledger.get(Word::Inside);
+    report.counts.partial = ledger.get(Word::Partial);
+    report.counts.recoverers = ledger.get(Word::Recoverers);
     report.counts.most_files = ledger.get(Word::MostFiles);
     report.counts.most_on_disk = ledger.get(Word::MostBytes);
     let amiss = ledger.get(Word::Amiss);

@@ -18,7 +18,10 @@ pub trait Writer: Sync {
     /// When the line was refused.
     fn put(&self, way: Way, line: Text<'_>) -> io::Result<()>;
 
-    /// Compresses what can be compressed, prunes and hands over, at once, where the writer can.
+    /// Writes what processes that have ended have left in memory, where the writer can.
+    fn recover(&self) {}
+
+    /// Recovers, compresses what can be compressed, prunes and hands over, at once, where the writer can.
     fn tidy(&self) {}
 
     /// The lines that it has written and lost in this process, if it counts them.

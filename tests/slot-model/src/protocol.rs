@@ -35,7 +35,7 @@ fn span(period: usize) -> Span {
 }
 
 fn file(period: usize) -> Opened {
-    Opened { file: FileId(period), torn: false, leased: true }
+    Opened { file: FileId { device: 1, inode: period as u64, birth: 1 }, torn: false, leased: true }
 }
 
 /// An appender, as far as the model needs it, with the files of the periods 0 and 1 open.

@@ -1,5 +1,10 @@
 //! Descriptors, files and the kernel's barriers, as far as the protocol sees them.
 
+#[path = "../../../crates/tracing-prefork/src/sys/bell.rs"]
+mod bell;
+pub(crate) mod disk;
+pub(crate) mod futex;
+pub(crate) mod kill;
 pub(crate) mod seat;
 pub(crate) mod sync;
 #[allow(dead_code, reason = "the model needs less of it than the library")]
@@ -8,6 +13,8 @@ mod turn;
 #[path = "../../../crates/tracing-prefork/src/sys/zero_is_empty.rs"]
 mod zero_is_empty;
 
+pub(crate) use bell::Bell;
+pub(crate) use disk::{RingFile, RingLock, Trust, append, other_than_file, read_at, size};
 pub(crate) use turn::{Taken, Turn};
 pub(crate) use zero_is_empty::{ZeroIsEmpty, fork_wiped};
 
@@ -32,9 +39,13 @@ pub(crate) enum WriteMode {
     Locked,
 }
 
-/// The number of a period stands for its file.
+/// For the slots: the inode is the number of a period, which stands for its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileId(pub(crate) usize);
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+    pub(crate) birth: u64,
+}
 
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -95,13 +106,13 @@ impl Descriptor {
     /// The line says of which period it is.
     pub(crate) fn append(&self, line: &[u8]) -> io::Result<usize> {
         let file = self.get().expect("the file of a pinned slot is open");
-        assert_eq!(file.0, usize::from(line[0]), "a line of period {} in the file of {}", line[0], file.0);
+        assert_eq!(file.inode, u64::from(line[0]), "a line of period {} in the file of {}", line[0], file.inode);
         Ok(line.len())
     }
 }
 
 /// Something to borrow; nobody writes to it.
-fn no_file() -> BorrowedFd<'static> {
+pub(crate) fn no_file() -> BorrowedFd<'static> {
     static NO_FILE: OnceLock<File> = OnceLock::new();
     NO_FILE.get_or_init(|| File::open("/dev/null").expect("opens")).as_fd()
 }
@@ -130,10 +141,6 @@ pub(crate) fn wait<T>(_bound: Duration, mut ask: impl FnMut() -> Option<T>) -> O
 
 /// There are no leases here.
 pub(crate) fn unshare(_file: BorrowedFd<'_>) {}
-
-pub(crate) fn size(_file: BorrowedFd<'_>) -> io::Result<u64> {
-    Ok(0)
-}
 
 #[derive(Debug)]
 pub(crate) struct ForkWiped<T: ZeroIsEmpty>(Box<T>);

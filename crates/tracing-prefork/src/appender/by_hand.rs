@@ -1,8 +1,7 @@
 //! What a program may ask an [`Appender`] for, although the appender does it by itself.
 
-use crate::names::log_file;
 use crate::upkeep::job::Job;
-use crate::{Appender, Error, LogFile, Operation, Stats};
+use crate::{Appender, Error, LogFile, Stats};
 
 impl Appender {
     /// Removes the files that [`max_log_files`](crate::Builder::max_log_files), [`max_age`](crate::Builder::max_age)
@@ -25,7 +24,7 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// If the directory cannot be read ([`Operation::List`]).
+    /// If the directory cannot be read ([`Operation::List`](crate::Operation::List)).
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -36,9 +35,7 @@ impl Appender {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn files(&self) -> Result<Vec<LogFile>, Error> {
-        let site = &self.log.site;
-        let listed = log_file::list(&site.pattern, site.clock.exact_second());
-        listed.map_err(|error| site.reporter.error(Operation::List, site.directory(), error))
+        self.log.upkeep.files()
     }
 
     /// Compresses the finished files, as [`Builder::compress`](crate::Builder::compress) describes. Returns how many.
@@ -101,6 +98,44 @@ impl Appender {
     /// ```
     pub fn reopen(&self) -> Result<(), Error> {
         self.log.reopen()
+    }
+
+    /// Returns when each event before is in its file. Without [`buffered`](crate::Builder::buffered) that is so anyway,
+    /// and `flush` does nothing. The piece of a line that was given to the [`Write`](std::io::Write) of a handle stays
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// The lines cannot be written, because the disk is full, for example. Or another thread is writing them, and has
+    /// come no further for ten seconds ([`TimedOut`](std::io::ErrorKind::TimedOut)). The lines stay in the ring, and
+    /// come into the file by themselves.
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// use tracing_prefork::{Appender, Buffering};
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// let builder = Appender::builder().filename_prefix("app.log").buffered(Buffering::default());
+    /// let logs = builder.build(directory.path())?;
+    /// writeln!(&logs, "in memory")?;
+    /// logs.flush()?;
+    /// assert_eq!(std::fs::read_to_string(logs.path())?, "in memory\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn flush(&self) -> Result<(), Error> {
+        self.log.flush()
+    }
+
+    /// Writes the lines that killed processes have left in their rings ([`buffered`](crate::Builder::buffered)), and
+    /// removes these rings. Returns how many lines that were. An appender does so by itself at build and after each
+    /// rollover; this method is for a supervisor whose last worker was killed.
+    ///
+    /// # Errors
+    ///
+    /// A ring cannot be read, belongs to another user, or cannot be relied on, or its lines cannot be written. The
+    /// other rings are recovered all the same. A ring that cannot be relied on is called `.ring.bad` from then on.
+    pub fn recover(&self) -> Result<u64, Error> {
+        self.log.recover()
     }
 
     /// Returns when the lines of the open files are on the disk: those of the current file, and those of the file
@@ -175,6 +210,9 @@ impl Appender {
     ///
     /// A [link](crate::Builder::latest_symlink) to a file that `close` compresses is removed. Whoever logs next makes
     /// the link again. The one file of [`Rotation::NEVER`](crate::Rotation::NEVER) is finished, too.
+    ///
+    /// `close` removes no old files. Call [`prune`](Self::prune) after it if the limits are to hold at once. Otherwise
+    /// the process that is started next prunes.
     ///
     /// `close` compresses at the priority of its thread, unlike [`compress`](Self::compress). It waits about five
     /// seconds for each job that another process does, and without a bound for a job that another thread of its own

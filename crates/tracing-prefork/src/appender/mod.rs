@@ -1,12 +1,22 @@
 //! [`Appender`]: the handle that users have.
 
+mod at;
 mod by_hand;
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+#[allow(clippy::expect_used, clippy::panic, reason = "a test may panic")]
+mod cuts;
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+#[allow(clippy::expect_used, reason = "a test may panic")]
+mod full_ring;
+pub(crate) mod log_files;
 
 use crate::event::io_write::Partial;
-use crate::event::layer::PlainFields;
 use crate::event::writer::{ShortEvent, write_formatted};
+use crate::format::layer::EventLayer;
+use crate::sink::Sink;
 use crate::time::clock::Moment;
-use crate::write::log::Log;
+#[cfg(feature = "socket")]
+use crate::time::zone::Offsets;
 use crate::{Builder, EventWriter, Period, Rotation, Timer};
 use std::fmt;
 use std::io::{self, Write};
@@ -14,8 +24,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
-use tracing_core::Subscriber;
-use tracing_subscriber::Layer;
+use tracing_core::{Metadata, Subscriber};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::registry::LookupSpan;
 
@@ -57,14 +66,32 @@ use tracing_subscriber::registry::LookupSpan;
 /// When the call that writes a line returns, the line is in the kernel's page cache. The line survives the end of the
 /// process, but not a power failure: for that, call [`sync`](Self::sync).
 pub struct Appender {
-    log: Arc<Log>,
+    log: Arc<Sink>,
     /// The piece of a line that `io::Write` was given, and whose rest has not come yet.
     partial: Partial,
 }
 
 impl Appender {
-    pub(crate) fn of(log: Arc<Log>) -> Self {
+    pub(crate) fn of(log: Arc<Sink>) -> Self {
         Self { log, partial: Partial::default() }
+    }
+
+    /// The engine, for tests of the rooms.
+    #[cfg(test)]
+    pub(crate) fn engine(&self) -> &Arc<crate::write::log::Log> {
+        self.log.log()
+    }
+
+    /// What all handles share.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn sink(&self) -> &Arc<Sink> {
+        &self.log
+    }
+
+    /// The zone of the appender, made ready at build.
+    #[cfg(feature = "socket")]
+    pub(crate) fn offsets(&self) -> &Offsets {
+        self.log.site.pattern.calendar().offsets()
     }
 
     /// An appender with this rotation, in UTC: `{directory}/{file_name_prefix}.2026-11-21`. It takes the arguments of
@@ -164,8 +191,8 @@ impl Appender {
     /// thread waited across a boundary between the timestamp and the write.
     ///
     /// The timestamp must stand in the first 256 bytes of the line. The thread that formats the line must also write
-    /// it: behind `non_blocking` or a `BufWriter`, the time of the write chooses the file. If fields of an event print
-    /// the timer's time too, the first timestamp in the line chooses the file.
+    /// it: behind a `BufWriter`, or the `non_blocking` of tracing-appender, the time of the write chooses the file. If
+    /// fields of an event print the timer's time too, the first timestamp in the line chooses the file.
     ///
     /// ```
     /// # let directory = tempfile::tempdir()?;
@@ -176,24 +203,18 @@ impl Appender {
     /// ```
     #[must_use]
     pub fn timer(&self) -> Timer {
-        Timer::new(self.log.clone())
+        Timer::new(self.log.log().clone())
     }
 
     /// A layer that prints events into the appender's files as `tracing_subscriber::fmt::layer()` prints them, without
-    /// colours, and with the appender's [timer](Self::timer). The layer has no filter: put a `LevelFilter` or `Targets`
-    /// beside it.
+    /// colours, and with the appender's [timer](Self::timer). It takes a fraction of the time. The layer has no filter:
+    /// put a `LevelFilter` or `Targets` beside it.
     #[must_use]
-    pub fn layer<S>(&self) -> impl Layer<S> + Send + Sync + use<S>
+    pub fn layer<S>(&self) -> EventLayer<S>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            // The appender counts failures, and reports them at a bounded rate.
-            .log_internal_errors(false)
-            .fmt_fields(PlainFields::default())
-            .with_timer(self.timer())
-            .with_writer(self.clone())
+        EventLayer::new(self.log.clone(), self.log.site.process.clone(), self.timer())
     }
 }
 
@@ -218,11 +239,16 @@ impl<'a> MakeWriter<'a> for Appender {
 
     #[inline]
     fn make_writer(&'a self) -> EventWriter<'a> {
-        EventWriter::of(&self.log)
+        EventWriter::of(&self.log, false)
+    }
+
+    #[inline]
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> EventWriter<'a> {
+        EventWriter::of(&self.log, self.log.is_urgent(event.level()))
     }
 }
 
-/// For programs that write to an [`io::Write`]: `tracing_appender::non_blocking`, `env_logger`, `BufWriter`.
+/// For programs that write to an [`io::Write`]: `env_logger`, `BufWriter`, the `non_blocking` of tracing-appender.
 ///
 /// The whole lines of one call go to the file at once, as one `write(2)`. The piece of a line at the end of a call
 /// stays in this handle until the rest of the line comes. `flush` and drop write the piece with a newline. A forked
@@ -242,21 +268,24 @@ impl<'a> MakeWriter<'a> for Appender {
 /// ```
 impl Write for Appender {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.partial.write(&self.log, buf)
+        self.partial.write(&self.log, buf, false)
     }
 
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
         write_formatted(arguments, |piece| self.write_all(piece))
     }
 
+    /// Writes the piece of a line that waits, with a newline. With [`Builder::buffered`], all lines of the ring are in
+    /// their files then.
     fn flush(&mut self) -> io::Result<()> {
-        self.partial.flush(&self.log)
+        self.partial.flush(&self.log)?;
+        Ok(self.log.flush()?)
     }
 }
 
 impl Drop for Appender {
     fn drop(&mut self) {
-        let _ = self.flush();
+        let _ = self.partial.flush(&self.log);
     }
 }
 
@@ -283,6 +312,6 @@ impl Write for &Appender {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        Ok(self.log.flush()?)
     }
 }

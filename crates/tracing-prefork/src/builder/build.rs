@@ -2,18 +2,22 @@
 
 use crate::builder::checks;
 use crate::builder::options::Builder;
+use crate::builder::writing::sink;
 use crate::names::agreement::Agreement;
 use crate::names::date_format::DateFormat;
 use crate::names::hidden::Hidden;
 use crate::names::ownership::{self, Findings};
-use crate::names::pattern::Pattern;
+use crate::names::pattern::{Parts, Pattern};
+use crate::names::presence::Presence;
 use crate::names::record::Names;
 use crate::names::site::Site;
 use crate::process::Process;
 use crate::report::{Operation, Reporter};
-use crate::sys::{self, ForkWiped, Remote, WriteMode};
+use crate::ring::pending::Rings;
+use crate::sys::{self, ForkWiped, Mode, Remote, WriteMode};
 use crate::time::calendar::{Calendar, Shown};
 use crate::time::clock::Moment;
+use crate::time::times;
 use crate::time::zone::Offsets;
 use crate::upkeep::prune::Limits;
 use crate::upkeep::{self, Upkeep};
@@ -25,7 +29,6 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 impl Builder {
     /// Builds the appender: makes the directory if it is not there, opens the current file, renews the links and
@@ -41,20 +44,13 @@ impl Builder {
     ///
     /// If another appender in the directory has names that could be taken for this one's, that is an error, too
     /// ([`BuildError::Names`]). A hidden record beside the files says which names are in use.
-    pub fn build(self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
-        static LAST_ID: AtomicU64 = AtomicU64::new(0);
+    pub fn build(mut self, directory: impl AsRef<Path>) -> Result<Appender, BuildError> {
         // This comes before any file is opened, even the data of a zone. If it fails, `Process::new` fails below.
         let _ = sys::watch_forks();
         // 1. The options, before a log file is opened.
-        self.rotation.check()?;
-        let offsets = Offsets::resolve(&self.zone)?;
-        let mode = self.file_mode.map(checks::file_mode).transpose()?;
-        let directory_mode = self.directory_mode.map(checks::directory_mode).transpose()?;
-        let directory_mode = directory_mode.or(mode.map(sys::mode_of_directories));
-        let (limits, min_log_files) = self.limits()?;
-        let now = self.clock.moment();
-        let Named { mut pattern, names, agreement, path } = self.names_and_pattern(directory.as_ref(), offsets, now)?;
-        let mut header = self.header;
+        let Checked { mode, directory_mode, limits, min_log_files, now, named } = self.check(directory.as_ref())?;
+        let Named { mut pattern, names, agreement, path } = named;
+        let mut header = self.header.take();
         if let (Some(header), Some(max)) = (&mut header, self.max_file_bytes) {
             checks::header(header, max, pattern.period_at(now.secs))?;
         }
@@ -69,9 +65,34 @@ impl Builder {
         let (presence, findings) = names.map(settle).transpose()?.unzip();
 
         // 3. The rooms, from the lowest to the highest.
-        let reporter = Arc::new(Reporter::new(self.on_error, process.clone()).map_err(open)?);
-        let turns = ForkWiped::new().map_err(open)?;
-        let clock = self.clock;
+        let write_mode = if self.locks_writes() { WriteMode::Locked } else { WriteMode::Unlocked };
+        let buffering = self.wanted_buffering();
+        let size_limit = self.max_file_bytes.map(SizeLimit::new);
+        let made = Made { pattern, presence, agreement, process, mode, directory_mode, limits, min_log_files };
+        let (site, upkeep) = self.site_and_upkeep(made, false).map_err(open)?;
+        let log = Arc::new(Log {
+            id: times::new_id(),
+            upkeep,
+            header,
+            size_limit,
+            slots: Slots::new(write_mode, site.process.clone()).map_err(open)?,
+            state: ForkWiped::new().map_err(open)?,
+            site,
+        });
+
+        // 4. The first file, and what was found on the way.
+        log.start(now.secs).map_err(open)?;
+        report_findings(&log.site, findings, write_mode);
+        Ok(Appender::of(Arc::new(sink(log, buffering).map_err(open)?)))
+    }
+
+    /// Puts together the two rooms that an appender and an inspector have in common. `waits_for_others`: files also
+    /// wait for the hook of other processes.
+    pub(super) fn site_and_upkeep(self, made: Made, waits_for_others: bool) -> io::Result<(Arc<Site>, Arc<Upkeep>)> {
+        let Made { pattern, presence, agreement, process, mode, directory_mode, limits, min_log_files } = made;
+        let rings = Rings::new(self.ring_directory(), &pattern);
+        let reporter = Arc::new(Reporter::new(self.on_error, process.clone())?);
+        let (clock, turns) = (self.clock, ForkWiped::new()?);
         let site =
             Arc::new(Site { pattern, presence, agreement, clock, mode, directory_mode, process, reporter, turns });
         site.clock.report_to(&site.reporter, site.directory());
@@ -82,24 +103,25 @@ impl Builder {
             keep_uncompressed: self.keep_uncompressed,
             priority: self.priority,
             hook: self.hook,
+            waits_for_others,
             links: self.links,
+            rings,
         };
-        let upkeep = Upkeep::new(site.clone(), options).map_err(open)?;
-        let write_mode = if self.lock_writes { WriteMode::Locked } else { WriteMode::Unlocked };
-        let log = Arc::new(Log {
-            id: LAST_ID.fetch_add(1, Relaxed) + 1,
-            upkeep: Arc::new(upkeep),
-            header,
-            size_limit: self.max_file_bytes.map(SizeLimit::new),
-            slots: Slots::new(write_mode, site.process.clone()).map_err(open)?,
-            state: ForkWiped::new().map_err(open)?,
-            site,
-        });
+        let upkeep = Upkeep::new(site.clone(), options)?;
+        Ok((site, Arc::new(upkeep)))
+    }
 
-        // 4. The first file, and what was found on the way.
-        log.start(now.secs).map_err(open)?;
-        report_findings(&log.site, findings, write_mode);
-        Ok(Appender::of(log))
+    /// Checks the options, and opens nothing but the data of a zone.
+    pub(super) fn check(&self, directory: &Path) -> Result<Checked, BuildError> {
+        self.rotation.check()?;
+        let offsets = Offsets::resolve(&self.zone)?;
+        let mode = self.file_mode.map(checks::file_mode).transpose()?;
+        let directory_mode = self.directory_mode.map(checks::directory_mode).transpose()?;
+        let directory_mode = directory_mode.or(mode.map(sys::mode_of_directories));
+        let (limits, min_log_files) = self.limits()?;
+        let now = self.clock.moment();
+        let named = self.names_and_pattern(directory, offsets, now)?;
+        Ok(Checked { mode, directory_mode, limits, min_log_files, now, named })
     }
 
     /// The limits of what is kept, and how many files stay on a full disk.
@@ -139,7 +161,9 @@ impl Builder {
         // 3. The pattern, and whether its names can be used.
         let directory = checks::absolute(directory)?;
         let numbered = self.max_file_bytes.is_some();
-        let mut pattern = Pattern::new(directory, prefix.as_deref(), suffix.as_deref(), date, calendar, numbered);
+        let tags = checks::tags(self.tag.as_deref(), self.per_process, prefix.as_deref(), date.is_some())?;
+        let parts = Parts { prefix: prefix.as_deref(), tags, date, suffix: suffix.as_deref() };
+        let mut pattern = Pattern::new(directory, parts, calendar, numbered);
         pattern.archives = self.compression.is_some();
         let path = checks::usable_name(&pattern, now)?;
         checks::tells_numbers_and_archives(&pattern, prefix.as_deref(), suffix.as_deref(), now)?;
@@ -153,6 +177,7 @@ impl Builder {
             date_format: self.date_format.clone(),
             rotation: self.rotation.to_string(),
             zone: self.zone.to_string(),
+            tags: tags.are_used(),
             numbered,
             archives: pattern.archives,
             foreign: Default::default(),
@@ -191,12 +216,34 @@ fn report_remote_file_system(site: &Site) {
     site.report(Operation::FileSystem, site.directory(), io::Error::other(text));
 }
 
-struct Named {
-    pattern: Pattern,
+/// What the site and the upkeep are made of, beside the options that need no check.
+pub(super) struct Made {
+    pub(super) pattern: Pattern,
+    pub(super) presence: Option<Presence>,
+    pub(super) agreement: Option<Agreement>,
+    pub(super) process: Arc<Process>,
+    pub(super) mode: Option<Mode>,
+    pub(super) directory_mode: Option<Mode>,
+    pub(super) limits: Limits,
+    pub(super) min_log_files: Option<NonZeroUsize>,
+}
+
+/// What the options make.
+pub(super) struct Checked {
+    pub(super) mode: Option<Mode>,
+    pub(super) directory_mode: Option<Mode>,
+    pub(super) limits: Limits,
+    pub(super) min_log_files: Option<NonZeroUsize>,
+    pub(super) now: Moment,
+    pub(super) named: Named,
+}
+
+pub(super) struct Named {
+    pub(super) pattern: Pattern,
     /// `None`: the names change each day.
-    names: Option<Names>,
+    pub(super) names: Option<Names>,
     /// `None`: the names change each day.
     agreement: Option<Agreement>,
     /// The path of the first file.
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }

@@ -4,6 +4,7 @@ use crate::BuildError;
 use crate::names::archive::{LONGEST_ENDING, plain_name};
 use crate::names::date_format::DateFormat;
 use crate::names::pattern::{LAST_INDEX, Pattern};
+use crate::names::tag::{Tag, Tags};
 use crate::sys::Mode;
 use crate::time::calendar::{Calendar, Period};
 use crate::time::clock::{self, Moment};
@@ -211,13 +212,45 @@ pub(crate) fn name_part(option: &'static str, value: Option<String>) -> Result<O
     Err(BuildError::FileName { option, value, reason })
 }
 
+/// The tag of the files, if they are to have one.
+pub(crate) fn tags(
+    tag: Option<&str>,
+    per_process: bool,
+    prefix: Option<&str>,
+    has_date: bool,
+) -> Result<Tags, BuildError> {
+    let refuse = |option, value: &str, reason| Err(BuildError::FileName { option, value: value.to_owned(), reason });
+    let tags = match (tag, per_process) {
+        (None, false) => return Ok(Tags::None),
+        (Some(tag), true) => return refuse("tag", tag, "with per_process, the process id is the tag; leave one out"),
+        (None, true) => Tags::OfProcess,
+        (Some(text), false) => match Tag::new(text) {
+            Ok(tag) => Tags::Given(tag),
+            Err(reason) => return refuse("tag", text, reason),
+        },
+    };
+    let (option, value) = tag.map_or(("per_process", "true"), |tag| ("tag", tag));
+    if prefix.is_none() {
+        return refuse(
+            option,
+            value,
+            "it needs filename_prefix: without a prefix, any file could be one of the family",
+        );
+    }
+    if !has_date {
+        return refuse(option, value, "it needs a rotation: without a date, any file could be one of the family");
+    }
+    Ok(tags)
+}
+
 /// The whole name must be one that a file can have. Returns the path of the first file.
 pub(crate) fn usable_name(pattern: &Pattern, now: Moment) -> Result<PathBuf, BuildError> {
     let too_long = |_| BuildError::Directory {
         path: pattern.directory().to_owned(),
         error: io::Error::new(io::ErrorKind::InvalidInput, "the paths of its files are too long; shorten it"),
     };
-    let path = pattern.path_at(now.secs, if pattern.is_numbered() { LAST_INDEX } else { 0 }).map_err(too_long)?;
+    let index = if pattern.is_numbered() { LAST_INDEX } else { 0 };
+    let path = pattern.longest_path_at(now.secs, index).map_err(too_long)?;
     let name = String::from_utf8_lossy(path.file_name()).into_owned();
     let longest = name.split('/').map(str::len).max().unwrap_or(0);
     let ending = if pattern.archives { LONGEST_ENDING } else { 0 };
@@ -243,12 +276,13 @@ pub(crate) fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Resu
         Kind::Symbolic => "latest_symlink",
         Kind::Hard => "latest_hard_link",
     };
-    let name = link.name().to_owned();
+    let name = link.option().to_owned();
     if name.contains('/') {
         let reason = "it contains a `/`; give a name alone, since the link stands in the directory of `build`";
         return Err(BuildError::FileName { option, value: name, reason });
     }
-    let name = name_part(option, Some(name))?.unwrap_or_default();
+    let _ = name_part(option, Some(name))?;
+    let name = link.name(pattern.longest_tag());
     let reason = if pattern.place_of_name(&name, 0).is_some() {
         "this is the name of a log file; give the link another name"
     } else if pattern.place_of_archive(&name, 0).is_some() {
@@ -257,7 +291,7 @@ pub(crate) fn link_name(link: &Link, others: &[Link], pattern: &Pattern) -> Resu
         "this is the name of a lock file; give the link another name"
     } else if name == "." || name == ".." || name.len() + HIDDEN > NAME_MAX {
         "no file can have this name; give another, of 215 bytes at most"
-    } else if others.iter().any(|other| other.name() == name) {
+    } else if others.iter().any(|other| other.option() == link.option()) {
         "another link has this name; give each link a name of its own"
     } else {
         return Ok(());

@@ -2,6 +2,10 @@
 
 mod build;
 mod checks;
+#[cfg(feature = "serde")]
+pub(crate) mod config;
+mod inspect;
 mod keeping;
 pub(crate) mod options;
 pub(crate) mod settings;
+mod writing;

@@ -1,6 +1,8 @@
 //! [`Builder`]: the options of an appender.
 
 use crate::Period;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::buffer::options::Buffering;
 use crate::report::{Error, OnError};
 use crate::sys::Priority;
 use crate::time::clock::Clock;
@@ -19,6 +21,7 @@ use std::time::{Duration, SystemTime};
 /// | [`rotation`](Self::rotation) | [`Rotation::NEVER`]; without prefix and suffix, its one file is named by the day of the build, as in tracing-appender |
 /// | [`zone`](Self::zone) | [`Zone::Utc`] |
 /// | [`filename_prefix`](Self::filename_prefix), [`filename_suffix`](Self::filename_suffix) | none |
+/// | [`tag`](Self::tag), [`per_process`](Self::per_process) | none: all processes write one file |
 /// | [`date_format`](Self::date_format) | the rotation's own, such as `%Y-%m-%d` |
 /// | [`max_log_files`](Self::max_log_files) | all are kept |
 /// | [`max_age`](Self::max_age), [`max_total_bytes`](Self::max_total_bytes) | no limit |
@@ -28,6 +31,7 @@ use std::time::{Duration, SystemTime};
 /// | [`keep_uncompressed`](Self::keep_uncompressed) | with `compress`, no finished file stays plain |
 /// | [`background_priority`](Self::background_priority) | compressing runs at the lowest priority, unless a seccomp filter is on |
 /// | [`lock_writes`](Self::lock_writes) | no |
+/// | [`buffered`](Self::buffered) | no: each event is written to its file at once |
 /// | [`latest_symlink`](Self::latest_symlink), [`latest_hard_link`](Self::latest_hard_link) | none |
 /// | [`file_mode`](Self::file_mode) | 0666 without the bits of the umask |
 /// | [`directory_mode`](Self::directory_mode) | what goes with `file_mode`, or 0777 without the bits of the umask |
@@ -56,6 +60,8 @@ pub struct Builder {
     pub(super) zone: Zone,
     pub(super) prefix: Option<String>,
     pub(super) suffix: Option<String>,
+    pub(super) tag: Option<String>,
+    pub(super) per_process: bool,
     pub(super) date_format: Option<String>,
     pub(super) max_log_files: Option<usize>,
     pub(super) max_age: Option<Duration>,
@@ -66,6 +72,11 @@ pub struct Builder {
     pub(super) keep_uncompressed: usize,
     pub(super) priority: Priority,
     pub(super) lock_writes: bool,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) buffered: bool,
+    /// How, if events are buffered; and where rings are, in any case.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) buffering: Buffering,
     pub(super) links: Vec<Link>,
     pub(super) file_mode: Option<u32>,
     pub(super) directory_mode: Option<u32>,
@@ -82,6 +93,8 @@ impl Default for Builder {
             zone: Zone::Utc,
             prefix: None,
             suffix: None,
+            tag: None,
+            per_process: false,
             date_format: None,
             max_log_files: None,
             max_age: None,
@@ -92,6 +105,10 @@ impl Default for Builder {
             keep_uncompressed: 0,
             priority: Priority::default(),
             lock_writes: false,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            buffered: false,
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            buffering: Buffering::default(),
             links: Vec::new(),
             file_mode: None,
             directory_mode: None,
@@ -131,6 +148,74 @@ impl Builder {
         Self { suffix: Some(suffix.into()).filter(|suffix| !suffix.is_empty()), ..self }
     }
 
+    /// Gives this writer files of its own: a tag `worker-3` behind the prefix makes `app.worker-3.2026-11-21.log`.
+    ///
+    /// Processes may have a tag in common: then they write one file together. All tags of a pattern are one family.
+    /// Limits, compression, the hook and [`Appender::files`](crate::Appender::files) go over the files of all tags, so
+    /// the files of a worker that is gone go, too. `max_log_files(30)` keeps 30 files in all, and not 30 of each tag;
+    /// [`max_age`](Self::max_age) does not depend on the number of tags. For `max_total_bytes`, each file that is open
+    /// counts with its `max_file_bytes`, because it may grow to that. Files without a tag are not in the family:
+    /// they have another pattern.
+    ///
+    /// Retention removes the files of ended periods first. If that is not enough, it also removes files of the current
+    /// period, if they have another tag and no process has them open. Among files of one period, the one that was
+    /// written last stays longest.
+    ///
+    /// A link has the tag in its name, before its last dot: `latest_symlink("app.log")` gives `app.worker-3.log`. When
+    /// the file that the link leads to has gone, a process that prunes or compresses removes the link.
+    ///
+    /// A tag has 1 to 64 bytes, without a dot, a slash or a control character. It needs a
+    /// [`filename_prefix`](Self::filename_prefix) and a [`rotation`](Self::rotation): without a prefix or a date, the
+    /// file of any program could be one of the family. [`build`](Self::build) checks this.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// let worker = 3;
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("app")
+    ///     .tag(format!("worker-{worker}"))
+    ///     .filename_suffix("log")
+    ///     .build(directory.path())?;
+    /// let name = logs.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    /// assert!(name.is_some_and(|name| name.starts_with("app.worker-3.2")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tag(self, tag: impl Into<String>) -> Self {
+        Self { tag: Some(tag.into()), ..self }
+    }
+
+    /// Gives each process files of its own: the [tag](Self::tag) is the process id, as in `app.4711.2026-11-21.log`. A
+    /// forked child has its own id, and its first event opens its own file. Build the appender before the fork or
+    /// after.
+    ///
+    /// Without this option all processes write one file, which is as safe and needs no merging. Use the option if
+    /// somebody wants to read the lines of one process alone. Processes of several containers can have the same id:
+    /// then they write one file together.
+    ///
+    /// A process that has ended leaves its file. Set a limit, such as [`max_age`](Self::max_age) or
+    /// [`max_log_files`](Self::max_log_files): the limits go over the files of all processes.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// use tracing_prefork::{Appender, Rotation};
+    ///
+    /// let logs = Appender::builder()
+    ///     .rotation(Rotation::DAILY)
+    ///     .filename_prefix("app")
+    ///     .per_process(true)
+    ///     .max_log_files(100)
+    ///     .build(directory.path())?;
+    /// let tag = logs.files()?.remove(0).tag;
+    /// assert_eq!(tag, Some(std::process::id().to_string()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn per_process(self, per_process: bool) -> Self {
+        Self { per_process, ..self }
+    }
+
     /// How the date stands in a file's name. A text with a `%` is a strftime pattern (`%Y%m%d`). Any other text is a
     /// [format description](https://time-rs.github.io/book/api/format-description.html) of the crate `time`
     /// (`[year][month][day]`).
@@ -165,26 +250,6 @@ impl Builder {
         Self { date_format: Some(format.into()), ..self }
     }
 
-    /// Takes a lock on the file around each write, so that a line is in the file whole or not at all. Use it for
-    /// writers that may be killed at any moment, for programs that end while their threads log, and for network file
-    /// systems, which do not append atomically by themselves (`open(2)`). The file system must pass locks on to its
-    /// server: NFS does unless it is mounted with `nolock` or `local_lock`, FUSE only if its program does.
-    ///
-    /// Without the lock, a process that is killed inside `write(2)` can leave a piece of its line, and the next line of
-    /// another process is glued to the piece. The kernel ends threads in the same way when `main` returns, or when
-    /// another thread calls `exit` or `execve(2)`. Under the lock, each writer first looks how the file ends: a piece
-    /// that somebody has left becomes a line of its own. If a write falls short, its piece is cut off again.
-    ///
-    /// All processes of a directory should use the lock, because it does not keep out those that do not. A writer that
-    /// finds such a process cuts nothing off. The lock takes four more system calls an event.
-    ///
-    /// If another process holds the lock for a second, because it was stopped, that is reported. Then lines are written
-    /// without the lock, and nobody waits for the lock until it has been free. Whoever may read the file can take the
-    /// lock: see [`file_mode`](Self::file_mode).
-    pub fn lock_writes(self, lock: bool) -> Self {
-        Self { lock_writes: lock, ..self }
-    }
-
     /// Keeps a symbolic link of this name in the directory. The link leads to the latest file.
     ///
     /// The link is renewed in one step (`rename(2)`) and never led back in time. A symbolic link that has the name
@@ -211,7 +276,7 @@ impl Builder {
         self.link(Kind::Hard, name.into())
     }
 
-    fn link(mut self, kind: Kind, name: String) -> Self {
+    pub(super) fn link(mut self, kind: Kind, name: String) -> Self {
         if !name.is_empty() {
             self.links.push(Link::new(kind, name));
         }

@@ -16,6 +16,8 @@ const SIZE: &str = "files can grow beyond the lower limit";
 const ARCHIVES: &str = "the process that has the turn decides";
 const HOOK: &str = "a process without the hook can prune a file before the hook has it";
 const LOCK: &str = "the lock does not keep out processes that do not take it";
+const BUFFERED: &str = "a process without it writes without the lock, unless it has lock_writes";
+const RINGS: &str = "a process does not find the rings that killed processes have left elsewhere";
 const HEADER: &str = "only a file that a process with the header makes has the header";
 const LINKS: &str = "a process renews only the links that it has set";
 const MODE: &str = "the process that makes a file or a directory gives it its mode";
@@ -35,6 +37,8 @@ impl Builder {
             ("keep_uncompressed", number(Some(self.keep_uncompressed).filter(|n| *n > 0)), ARCHIVES),
             ("on_finished", yes(self.hook.is_some()), HOOK),
             ("lock_writes", yes(self.lock_writes), LOCK),
+            ("buffered", yes(self.is_buffered()), BUFFERED),
+            ("ring_directory", self.ring_directory().map(|directory| directory.display().to_string()), RINGS),
             ("header", yes(self.header.is_some()), HEADER),
             ("latest_symlink", self.links_of(Kind::Symbolic), LINKS),
             ("latest_hard_link", self.links_of(Kind::Hard), LINKS),
@@ -55,7 +59,8 @@ impl Builder {
     }
 
     fn links_of(&self, kind: Kind) -> Option<String> {
-        let mut names: Vec<_> = self.links.iter().filter(|link| link.kind() == kind).map(|link| link.name()).collect();
+        let mut names: Vec<_> =
+            self.links.iter().filter(|link| link.kind() == kind).map(|link| link.option()).collect();
         names.sort_unstable();
         Some(names.join(", ")).filter(|names| !names.is_empty())
     }

@@ -3,10 +3,9 @@
 use crate::event;
 use crate::event::writer::put_pieces;
 use crate::process::pieces;
-use crate::write::log::Log;
+use crate::sink::Sink;
 use crate::write::unwritten::Unwritten;
 use std::io;
-use std::sync::Arc;
 
 /// The last piece of a line that a handle was given, and the process that the piece was given to.
 #[derive(Debug, Default)]
@@ -17,9 +16,9 @@ pub(crate) struct Partial {
 
 impl Partial {
     /// Writes the whole lines of `buf`, and keeps the rest. If a write falls short, takes only the lines that are in
-    /// the file, so that the caller can try the others again.
-    pub(crate) fn write(&mut self, log: &Arc<Log>, buf: &[u8]) -> io::Result<usize> {
-        let pieces = self.of(log.site.process.number());
+    /// the file, so that the caller can try the others again. `urgent`: the lines are in the file when this returns.
+    pub(crate) fn write(&mut self, sink: &Sink, buf: &[u8], urgent: bool) -> io::Result<usize> {
+        let pieces = self.of(sink.site.process.number());
         let before = pieces.len();
         let (lines, rest) = match buf.iter().rposition(|&byte| byte == b'\n') {
             Some(last) => buf.split_at(last + 1),
@@ -27,10 +26,10 @@ impl Partial {
         };
         if !lines.is_empty() {
             let put = if before == 0 {
-                event::put(log, lines, None)
+                event::put(sink, lines, None, urgent)
             } else {
                 pieces::append(pieces, lines)?;
-                event::put(log, pieces, None)
+                event::put(sink, pieces, None, urgent)
             };
             pieces.truncate(before);
             if let Err(Unwritten { error, written }) = put {
@@ -49,8 +48,8 @@ impl Partial {
     }
 
     /// Ends the piece with a newline, and writes it as a line.
-    pub(crate) fn flush(&mut self, log: &Arc<Log>) -> io::Result<()> {
-        put_pieces(log, self.of(log.site.process.number()), None)
+    pub(crate) fn flush(&mut self, sink: &Sink) -> io::Result<()> {
+        put_pieces(sink, self.of(sink.site.process.number()), None, false)
     }
 
     /// The pieces that belong to this process. Pieces that were inherited through a fork belong to the parent, which

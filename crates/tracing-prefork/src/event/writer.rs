@@ -2,10 +2,9 @@
 
 use crate::event;
 use crate::process::pieces::{self, SHORT};
-use crate::write::log::Log;
+use crate::sink::Sink;
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::Arc;
 
 /// The writer of one event, from [`MakeWriter::make_writer`](tracing_subscriber::fmt::MakeWriter::make_writer).
 ///
@@ -33,7 +32,9 @@ use std::sync::Arc;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct EventWriter<'a> {
-    log: &'a Arc<Log>,
+    sink: &'a Sink,
+    /// The line is in its file when the event ends.
+    urgent: bool,
     pieces: Vec<u8>,
     /// When the first piece came, in seconds since 1970.
     began: i64,
@@ -49,18 +50,18 @@ const REFUSED: u64 = u64::MAX;
 
 impl<'a> EventWriter<'a> {
     #[inline]
-    pub(crate) fn of(log: &'a Arc<Log>) -> Self {
-        Self { log, pieces: Vec::new(), began: 0, owner: NOBODY }
+    pub(crate) fn of(sink: &'a Sink, urgent: bool) -> Self {
+        Self { sink, urgent, pieces: Vec::new(), began: 0, owner: NOBODY }
     }
 }
 
 impl EventWriter<'_> {
     /// Notes the first piece of an event. `false`: this process writes nothing of the event.
     fn begin(&mut self) -> bool {
-        let process = self.log.site.process.number();
+        let process = self.sink.site.process.number();
         if self.owner == NOBODY {
             self.owner = process;
-            self.began = self.log.site.clock.exact_second();
+            self.began = self.sink.site.clock.exact_second();
         }
         self.owner == process
     }
@@ -72,13 +73,13 @@ impl EventWriter<'_> {
         let added = pieces::append(&mut self.pieces, piece);
         added.map_err(|error| {
             self.owner = REFUSED;
-            self.log.refuse(error, self.pieces.len() + piece.len())
+            self.sink.refuse(error, self.pieces.len() + piece.len())
         })
     }
 
     /// Ends the event. `true`: this process writes the event.
     fn end(&mut self) -> bool {
-        std::mem::replace(&mut self.owner, NOBODY) == self.log.site.process.number()
+        std::mem::replace(&mut self.owner, NOBODY) == self.sink.site.process.number()
     }
 }
 
@@ -92,16 +93,16 @@ impl Write for EventWriter<'_> {
     #[inline]
     fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
         if self.owner == NOBODY && buf.ends_with(b"\n") {
-            return Ok(event::put(self.log, buf, None)?);
+            return Ok(event::put(self.sink, buf, None, self.urgent)?);
         }
         self.add(buf)
     }
 
     fn write_fmt(&mut self, arguments: fmt::Arguments<'_>) -> io::Result<()> {
-        let process = self.log.site.process.number();
+        let process = self.sink.site.process.number();
         write_formatted(arguments, |piece| {
             // A `Display` may fork. Then this is the child, which writes nothing of the event.
-            if self.owner == NOBODY && process != self.log.site.process.number() {
+            if self.owner == NOBODY && process != self.sink.site.process.number() {
                 self.owner = process;
             }
             self.write_all(piece)
@@ -113,7 +114,7 @@ impl Write for EventWriter<'_> {
         if !self.end() {
             self.pieces.clear();
         }
-        put_pieces(self.log, &mut self.pieces, Some(self.began))
+        put_pieces(self.sink, &mut self.pieces, Some(self.began), self.urgent)
     }
 }
 
@@ -174,7 +175,7 @@ impl<'a> ShortEvent<'a> {
             self.text[self.len] = b'\n';
             self.len += 1;
         }
-        Ok(event::put(self.event.log, &self.text[..self.len], Some(self.event.began))?)
+        Ok(event::put(self.event.sink, &self.text[..self.len], Some(self.event.began), self.event.urgent)?)
     }
 }
 
@@ -203,7 +204,7 @@ pub(crate) fn write_formatted(
 }
 
 /// Writes the pieces as one line, and clears them.
-pub(crate) fn put_pieces(log: &Arc<Log>, pieces: &mut Vec<u8>, began: Option<i64>) -> io::Result<()> {
+pub(crate) fn put_pieces(sink: &Sink, pieces: &mut Vec<u8>, began: Option<i64>, urgent: bool) -> io::Result<()> {
     if pieces.is_empty() {
         return Ok(());
     }
@@ -211,7 +212,7 @@ pub(crate) fn put_pieces(log: &Arc<Log>, pieces: &mut Vec<u8>, began: Option<i64
         // There is room (`pieces::append`).
         pieces.push(b'\n');
     }
-    let put = event::put(log, pieces, began);
+    let put = event::put(sink, pieces, began, urgent);
     pieces.clear();
     Ok(put?)
 }

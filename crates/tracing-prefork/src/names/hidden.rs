@@ -27,9 +27,15 @@ pub(crate) enum Hidden {
     RefusalsNote,
     /// `link`: a note of the file that the hard links were led to last.
     LinkNote,
+    /// `link.d10ea686`: the same for the hard links of one tag. The number is a hash of the tag.
+    LinkNoteOfTag(u32),
     /// `e8c6d7f2.names`: a record of names. It says what the names of a pattern are made of. The number is a hash of
     /// the rotation and the zone, because each of these that give the same names has a record of its own.
     NamesRecord(u32),
+    /// `87d2c6f0e5b1a394.ring`: lines of a process that are not in a file yet. The number is the ring's own.
+    Ring(u64),
+    /// `rings`: which files' lines a killed process has left half-written. See `ring/cells.rs`.
+    Rings,
     /// `settings`: the options of the processes that are at work. See `names/settings.rs`.
     Settings,
 }
@@ -46,6 +52,9 @@ impl fmt::Display for Hidden {
             Self::HandOverRecord => f.write_str("rollover"),
             Self::RefusalsNote => f.write_str("rollover.refused"),
             Self::LinkNote => f.write_str("link"),
+            Self::LinkNoteOfTag(hash) => write!(f, "link.{hash:08x}"),
+            Self::Ring(id) => write!(f, "{id:016x}.ring"),
+            Self::Rings => f.write_str("rings"),
             Self::Settings => f.write_str("settings"),
             Self::NamesRecord(hash) => write!(f, "{hash:08x}.{NAMES_RECORD}"),
         }
@@ -83,14 +92,16 @@ pub(crate) struct HiddenNames {
 }
 
 impl HiddenNames {
-    /// `before` and `after`: what stands around the date in the names of log files.
-    pub(crate) fn new(before: &str, date: Option<&DateFormat>, after: &str) -> Self {
-        let readable = format!(".{before}{}{after}", if date.is_some() { "DATE" } else { "" });
+    /// `before` and `after`: what stands around the tag and the date in the names of log files.
+    pub(crate) fn new(before: &str, has_tags: bool, date: Option<&DateFormat>, after: &str) -> Self {
+        let readable = format!(".{before}{}{after}", middle(has_tags, date.is_some()));
         let cut = (0..=READABLE).rev().find(|at| readable.is_char_boundary(*at)).unwrap_or(0);
         let readable = &readable[..cut];
+        // No name has a control character, so no other pattern has the same text.
+        let tag = if has_tags { "\0" } else { "" };
         let name = |(label, offset)| {
             let text = date.map_or_else(|| Ok(String::new()), |date| date.text(label, offset));
-            text.map(|text| format!("{before}{text}{after}\n"))
+            text.map(|text| format!("{before}{tag}{text}{after}\n"))
         };
         let names: io::Result<String> = SAMPLES.into_iter().map(name).collect();
         Self { stem: format!("{readable}.{:08x}.", hash(&names.unwrap_or_default())) }
@@ -106,9 +117,24 @@ impl HiddenNames {
     }
 }
 
-/// FNV-1a, folded. It is the same in every version of every program; std promises no such thing of its own hashes.
+/// What stands for the tag and the date in a name for people.
+pub(crate) fn middle(has_tags: bool, has_date: bool) -> &'static str {
+    match (has_tags, has_date) {
+        (true, true) => "TAG.DATE",
+        (true, false) => "TAG",
+        (false, true) => "DATE",
+        (false, false) => "",
+    }
+}
+
+/// [`fnv`], folded.
 pub(crate) fn hash(text: &str) -> u32 {
-    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    let hash = fnv(text);
     (hash >> 32) as u32 ^ hash as u32
+}
+
+/// FNV-1a. It is the same in every version of every program; std promises no such thing of its own hashes.
+pub(crate) fn fnv(text: &str) -> u64 {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, step)
 }

@@ -2,7 +2,7 @@
 
 use crate::names::pattern::{Pattern, Place};
 use crate::names::rivals::Rivals;
-use crate::sys::{self, Entry};
+use crate::sys::{self, Entry, LogPath};
 use crate::time::clock::system_time;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -88,17 +88,16 @@ fn last_before_gap(indices: impl IntoIterator<Item = u32>) -> Option<u32> {
     Some(indices.scan(first, near).last().unwrap_or(first))
 }
 
-/// Leaves out the files whose numbers lie far from those of their period's other files: they are somebody else's.
+/// Leaves out the files whose numbers lie far from those of the other files of their row: they are somebody else's.
 fn leave_out_strays(found: &mut [Found]) {
     let mut places: Vec<_> = found.iter().filter_map(Found::file).collect();
     places.sort_unstable_by_key(|place| place.order());
-    for period in places.chunk_by(|one, other| one.span == other.span) {
-        let (Some(last), Some(highest)) = (last_before_gap(period.iter().map(|place| place.index)), period.last())
-        else {
+    for row in places.chunk_by(|one, other| one.is_in_row_of(*other)) {
+        let (Some(last), Some(highest)) = (last_before_gap(row.iter().map(|place| place.index)), row.last()) else {
             continue;
         };
         if last < highest.index {
-            let is_stray = |place: Place| place.span == highest.span && place.index > last;
+            let is_stray = |place: Place| place.is_in_row_of(*highest) && place.index > last;
             for stray in found.iter_mut().filter(|found| found.file().is_some_and(is_stray)) {
                 (stray.place, stray.archive_of) = (None, None);
             }
@@ -109,7 +108,11 @@ fn leave_out_strays(found: &mut [Found]) {
 /// The number of the last file of the period of `at`, and whether it is the file itself and not its archive. Reads one
 /// directory only.
 pub(crate) fn last_index(pattern: &Pattern, at: i64) -> io::Result<Option<(u32, bool)>> {
-    let first = pattern.path_at(at, 0)?;
+    last_index_behind(pattern, &pattern.path_at(at, 0)?)
+}
+
+/// The same for the period and the tag of the file that has this path as its first one.
+pub(crate) fn last_index_behind(pattern: &Pattern, first: &LogPath) -> io::Result<Option<(u32, bool)>> {
     let entries = match sys::entries(first.directory()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         entries => entries?,

@@ -1,19 +1,16 @@
 //! [`LogFile`]: a file of a pattern, for users to look at.
 
-use crate::names::listing;
-use crate::names::pattern::{Pattern, Place};
-use crate::sys;
 use crate::time::calendar::Period;
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
-/// A file of an appender's pattern, from [`Appender::files`](crate::Appender::files).
+/// A file of a pattern, from [`Appender::files`](crate::Appender::files) or [`LogFiles`](crate::LogFiles).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogFile {
     /// The file's absolute path.
     pub path: PathBuf,
+    /// The tag in the file's name, with [`tag`](crate::Builder::tag) or [`per_process`](crate::Builder::per_process).
+    pub tag: Option<String>,
     /// The period that the file covers.
     pub period: Period,
     /// Which of the period's files it is, counted from 0. Always 0 without
@@ -21,26 +18,12 @@ pub struct LogFile {
     pub index: u32,
     /// The size of the file.
     pub bytes: u64,
-    /// Whether a process has the file open to write to, and has written to it.
+    /// Whether a process has the file open to write to, and has written to it. `false` if this process may not read the
+    /// file.
     pub open: bool,
     /// Whether the file is an archive ([`compress`](crate::Builder::compress)).
     pub compressed: bool,
-}
-
-pub(crate) fn list(pattern: &Pattern, now: i64) -> io::Result<Vec<LogFile>> {
-    let mut found: Vec<_> = listing::list(pattern, now)?.found.into_iter().filter(|found| found.is_file).collect();
-    found.sort_by_key(|found| found.file().map(Place::order));
-    let file = |found: listing::Found| {
-        let place = found.file()?;
-        Some(LogFile {
-            // A file that has just been removed is left out.
-            bytes: fs::symlink_metadata(&found.path).ok()?.len(),
-            open: sys::is_held(&found.path),
-            period: pattern.period_at(place.span.start),
-            index: place.index,
-            compressed: found.place.is_none(),
-            path: found.path,
-        })
-    };
-    Ok(found.into_iter().filter_map(file).collect())
+    /// Whether the file, as it is now, was handed over to [`on_finished`](crate::Builder::on_finished) with success, by
+    /// whichever process.
+    pub handed_over: bool,
 }

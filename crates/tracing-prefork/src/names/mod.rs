@@ -14,3 +14,4 @@ pub(crate) mod record;
 pub(crate) mod rivals;
 pub(crate) mod settings;
 pub(crate) mod site;
+pub(crate) mod tag;

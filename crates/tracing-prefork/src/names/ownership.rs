@@ -72,6 +72,25 @@ pub(crate) fn settle(
     Ok((presence, findings))
 }
 
+/// For somebody who makes no file: finds out what the records say of the pattern, and writes nothing.
+pub(crate) fn look(pattern: &mut Pattern, mut own: Names, at: i64) {
+    let is_of_pattern =
+        |path: &PathBuf| path.file_name().is_some_and(|name| pattern.is_hidden(&name.to_string_lossy()));
+    let mut known = BTreeSet::new();
+    for names in records(pattern.directory()).filter(is_of_pattern).filter_map(|record| Names::read(&record)) {
+        own.numbered |= names.numbered;
+        own.archives |= names.archives;
+        known.extend(names.foreign);
+    }
+    pattern.has_also(own.numbered, own.archives);
+    let record = own.path(pattern);
+    // Whose name is in doubt is for a builder to say. Here such files are left alone.
+    let others = compare_with_others(pattern, &own, &record, Meeting::IsLeft, at).unwrap_or_default();
+    known.extend(foreign_files(pattern, &own, &others, &record, at));
+    pattern.set_foreign(Foreign { directory: sys::directory_identity(pattern.directory()), names: known });
+    pattern.record = Some(record);
+}
+
 /// Holds the record again. If another directory has taken the place of the one before, finds out anew which files are
 /// foreign. One thread at a time.
 pub(crate) fn renew(pattern: &Pattern, presence: &Presence, creation: Creation<'_>, at: i64) -> Findings {
@@ -162,7 +181,7 @@ fn compare_with_others(
         // 3. Then the other pattern makes way, unless it is in use. If the prefix and the suffix are the same, it is
         // the same program with earlier options, which is in use only as long as one of its processes runs. Another
         // program may start again, so it is in use as long as it has files.
-        let is_same_program = (&other.prefix, &other.suffix) == (&own.prefix, &own.suffix);
+        let is_same_program = (&other.prefix, &other.suffix, other.tags) == (&own.prefix, &own.suffix, own.tags);
         let is_in_use = || sys::is_held(&path) || files.iter().any(|file| !is_same_program || sys::is_held(&file.path));
         if meeting == Meeting::MakesWay && (lasts(is_in_use) || !remove_unless_held(&path)) {
             let (names, other) = (own.to_string(), other.to_string());
@@ -217,7 +236,7 @@ fn common_name(one: &Pattern, other: &Pattern, files: &[listing::Found]) -> Opti
         readings.is_some_and(|(reading, others)| reading != others)
     };
     let found = files.iter().map(|file| &file.name).find(|name| differ(name)).cloned();
-    found.or_else(|| [one, other].into_iter().find_map(|pattern| pattern.samples().find(differ)))
+    found.or_else(|| one.samples(other).chain(other.samples(one)).find(differ))
 }
 
 /// Says that files were found whose order does not fit.
@@ -238,8 +257,8 @@ fn foreign_by_order(pattern: &Pattern, at: i64) -> BTreeSet<String> {
     files.retain(|file| file.is_file && file.file().is_some());
     files.sort_by_key(|file| file.file().map(Place::order));
     let mut foreign = BTreeSet::new();
-    let span = |file: &listing::Found| file.file().map(|place| place.span);
-    for period in files.chunk_by(|one, other| span(one) == span(other)) {
+    let row = |file: &listing::Found| file.file().map(|place| (place.tag, place.span));
+    for period in files.chunk_by(|one, other| row(one) == row(other)) {
         let written = |file: &listing::Found| fs::symlink_metadata(&file.path).and_then(|found| found.modified()).ok();
         let index = |file: &listing::Found| file.file().map_or(0, |place| place.index);
         let begins_early = period.first().is_some_and(|first| index(first) <= listing::LARGEST_GAP);

@@ -3,7 +3,8 @@
 use crate::names::date_format::DateFormat;
 use crate::names::foreign::Foreign;
 use crate::names::hidden::{Hidden, hash, is_names_record};
-use crate::names::pattern::Pattern;
+use crate::names::pattern::{Parts, Pattern};
+use crate::names::tag::Tags;
 use crate::sys::{self, OwnFile};
 use crate::time::calendar::{Calendar, Shown};
 use crate::time::rotation::Rotation;
@@ -28,6 +29,8 @@ pub(crate) struct Names {
     pub(crate) date_format: Option<String>,
     pub(crate) rotation: String,
     pub(crate) zone: String,
+    /// The names have a tag, whichever.
+    pub(crate) tags: bool,
     pub(crate) numbered: bool,
     pub(crate) archives: bool,
     /// Foreign files, relative to the log directory.
@@ -36,12 +39,14 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn to_text(&self) -> String {
+        let yes = "yes".to_owned();
         let options = [
             ("prefix", self.prefix.as_ref()),
             ("suffix", self.suffix.as_ref()),
             ("date_format", self.date_format.as_ref()),
             ("rotation", Some(&self.rotation)),
             ("zone", Some(&self.zone)),
+            ("tags", Some(&yes).filter(|_| self.tags)),
         ];
         let lines = options.iter().filter_map(|(key, value)| Some(format!("{key} {}\n", value.as_ref()?)));
         let nothing = Self { numbered: false, archives: false, foreign: BTreeSet::new(), ..self.clone() };
@@ -79,6 +84,7 @@ impl Names {
             date_format: value("date_format"),
             rotation: value("rotation")?,
             zone: value("zone").unwrap_or_else(|| Zone::Utc.to_string()),
+            tags: value("tags").is_some(),
             numbered: value("numbered").is_some(),
             archives: value("archives").is_some(),
             foreign: values("foreign").collect(),
@@ -121,7 +127,10 @@ impl Names {
         let shown = date.as_ref().map_or_else(Shown::default, |date| date.shown);
         let calendar = Calendar::new(&rotation, offsets, shown);
         let (prefix, suffix) = (self.prefix.as_deref(), self.suffix.as_deref());
-        let mut pattern = Pattern::new(directory.to_owned(), prefix, suffix, date, calendar, self.numbered);
+        // Any tag is one of theirs.
+        let tags = if self.tags { Tags::OfProcess } else { Tags::None };
+        let parts = Parts { prefix, tags, date, suffix };
+        let mut pattern = Pattern::new(directory.to_owned(), parts, calendar, self.numbered);
         pattern.archives = self.archives;
         pattern.set_foreign(Foreign { directory: None, names: self.foreign.clone() });
         Some(pattern)
@@ -138,7 +147,7 @@ impl fmt::Display for Names {
         for (option, value) in texts.into_iter().filter_map(|(option, value)| Some((option, value.as_ref()?))) {
             write!(f, ", {option} {value:?}")?;
         }
-        let flags = [(self.numbered, "max_file_bytes"), (self.archives, "compress")];
+        let flags = [(self.tags, "a tag"), (self.numbered, "max_file_bytes"), (self.archives, "compress")];
         flags.into_iter().filter(|(is_on, _)| *is_on).try_for_each(|(_, option)| write!(f, ", {option}"))
     }
 }

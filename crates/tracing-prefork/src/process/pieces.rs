@@ -6,6 +6,7 @@
 //! handler or child that finds the flag set uses neither the buffer nor the allocator.
 
 use std::cell::Cell;
+use std::collections::TryReserveError;
 use std::io;
 use std::sync::atomic::{Ordering::SeqCst, compiler_fence};
 
@@ -43,14 +44,32 @@ fn change<T>(work: impl FnOnce() -> T) -> io::Result<T> {
 /// Appends to `pieces`, and leaves room for a newline. Pieces without a buffer get the one that this thread keeps. If
 /// an outer event of the thread has that buffer, they get a new one.
 pub(crate) fn append(pieces: &mut Vec<u8>, piece: &[u8]) -> io::Result<()> {
+    // There is room: the allocator is not called, and nothing is changed that a signal handler could use.
+    if pieces.capacity() - pieces.len() > piece.len() {
+        pieces.extend_from_slice(piece);
+        return Ok(());
+    }
     change(|| -> io::Result<()> {
         if pieces.capacity() == 0 {
             *pieces = BUFFER.try_with(Cell::take).unwrap_or_default();
         }
-        pieces.try_reserve(piece.len() + 1).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        grow(pieces, piece.len() + 1).map_err(|_| io::ErrorKind::OutOfMemory)?;
         pieces.extend_from_slice(piece);
         Ok(())
     })?
+}
+
+/// Makes room for `more` bytes. A buffer whose text is not too long to be kept does not become too large to be kept.
+fn grow(pieces: &mut Vec<u8>, more: usize) -> Result<(), TryReserveError> {
+    let needed = pieces.len() + more;
+    if needed <= pieces.capacity() {
+        return Ok(());
+    }
+    if needed > KEPT {
+        return pieces.try_reserve(more);
+    }
+    let wanted = needed.max((2 * pieces.capacity()).min(KEPT));
+    pieces.try_reserve_exact(wanted - pieces.len())
 }
 
 /// Keeps the buffer for the next event of this thread.

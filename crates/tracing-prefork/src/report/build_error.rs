@@ -73,6 +73,16 @@ pub enum BuildError {
         /// What is wrong with it, and where it was looked for.
         reason: String,
     },
+    /// A text that is no value of an option, as [`ParseError`] says. `build` itself never gives this error.
+    #[non_exhaustive]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong with it, and what was expected.
+        reason: String,
+    },
     /// Another appender has files in the directory, and one of the two could take a file of the other for its own.
     #[non_exhaustive]
     Names {
@@ -101,6 +111,14 @@ pub enum BuildError {
         /// What the system said.
         error: io::Error,
     },
+    /// The path of a socket cannot be used, or there is no memory for the lines that wait.
+    #[non_exhaustive]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
 }
 
 impl From<ParseError> for BuildError {
@@ -108,6 +126,7 @@ impl From<ParseError> for BuildError {
         match what {
             What::Rotation => Self::Rotation { value, reason },
             What::Zone => Self::Zone { value, reason },
+            What::Option(option) => Self::Option { option, value, reason },
         }
     }
 }
@@ -141,6 +160,7 @@ impl fmt::Display for BuildError {
             Self::Rotation { value, reason } => write!(f, "rotation {value:?}: {reason}"),
             Self::DateFormat { value, reason } => write!(f, "date_format {value:?}: {reason}"),
             Self::Zone { value, reason } => write!(f, "zone {value:?}: {reason}"),
+            Self::Option { option, value, reason } => write!(f, "{option} {value:?}: {reason}"),
             Self::Names { names, other, example, record } => write!(
                 f,
                 "the file names of this appender ({names}) and of another appender in the directory ({other}) overlap: \
@@ -158,6 +178,15 @@ impl fmt::Display for BuildError {
             }
             Self::Open { path, error } => {
                 write!(f, "cannot open the log file {}: {error}{}", path.display(), remedy(error))
+            }
+            Self::Socket { path, error } => {
+                let remedy = match error.raw_os_error() {
+                    Some(number) if number == Errno::ENAMETOOLONG as i32 => {
+                        "; a socket's absolute path has at most 107 bytes, so use a directory such as /run/app"
+                    }
+                    _ => "",
+                };
+                write!(f, "cannot use the socket {}: {error}{remedy}", path.display())
             }
         }
     }
@@ -188,7 +217,7 @@ impl BuildError {
     #[must_use]
     pub fn io_error(&self) -> Option<&io::Error> {
         match self {
-            Self::Directory { error, .. } | Self::Open { error, .. } => Some(error),
+            Self::Directory { error, .. } | Self::Open { error, .. } | Self::Socket { error, .. } => Some(error),
             _ => None,
         }
     }

@@ -57,6 +57,14 @@ impl Error {
     }
 }
 
+/// The error as one of the standard library, with the kind of its cause. So a function that returns `io::Result` can
+/// hand it on.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.io_error().kind(), error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (failed, next) = self.operation.sentence();

@@ -38,6 +38,9 @@ pub struct Stats {
     pub lines_lost: u64,
     /// The bytes of those lines.
     pub bytes_lost: u64,
+    /// Events that were dropped because the ring was full ([`WhenFull::Drop`](crate::WhenFull::Drop)). No caller was
+    /// told.
+    pub lines_dropped: u64,
     /// Failures of any kind, reported or not.
     pub errors: u64,
     /// Files opened because of an event's time, or because a file was full. The first file counts too.
@@ -63,6 +66,7 @@ fork_wiped! {
         pub(crate) writes_failed: AtomicU64,
         pub(crate) lines_lost: AtomicU64,
         pub(crate) bytes_lost: AtomicU64,
+        pub(crate) lines_dropped: AtomicU64,
         pub(crate) errors: AtomicU64,
         pub(crate) rollovers: AtomicU64,
         pub(crate) files_reopened: AtomicU64,
@@ -81,6 +85,7 @@ impl Counters {
             writes: (through_slots + read(&self.writes_apart)).saturating_sub(read(&self.writes_failed)),
             lines_lost: read(&self.lines_lost),
             bytes_lost: read(&self.bytes_lost),
+            lines_dropped: read(&self.lines_dropped),
             errors: read(&self.errors),
             rollovers: read(&self.rollovers),
             files_reopened: read(&self.files_reopened),

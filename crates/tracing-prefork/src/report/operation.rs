@@ -68,6 +68,14 @@ pub enum Operation {
     /// (`open(2)`), so lines of several machines, or of several mounts, can be torn. Use
     /// [`lock_writes`](crate::Builder::lock_writes), which is not told of this, or a local directory.
     FileSystem,
+    /// Making a ring ([`Builder::buffered`](crate::Builder::buffered)), writing its lines to their files, or reading
+    /// the ring of a process that has ended. The text says what follows: events go straight to the file, lines wait in
+    /// the ring, or a ring was set aside as `.ring.bad`.
+    Ring,
+    /// Reaching the receiver of a `SocketWriter` (feature `socket`). Nobody listens, the receiver does not keep up, or
+    /// it belongs to a user who was not expected. Lines wait in memory, or go to the files of the fallback. If neither
+    /// has room, they are refused and counted.
+    Socket,
 }
 
 impl Operation {
@@ -95,11 +103,13 @@ impl Operation {
             Self::Names => "names",
             Self::Settings => "settings",
             Self::FileSystem => "file_system",
+            Self::Ring => "ring",
+            Self::Socket => "socket",
         }
     }
 
     /// The number of variants: one more than the index of the last one.
-    pub(super) const COUNT: usize = Self::FileSystem as usize + 1;
+    pub(super) const COUNT: usize = Self::Socket as usize + 1;
 
     pub(super) fn index(self) -> usize {
         self as usize
@@ -149,6 +159,11 @@ impl Operation {
             Self::FileSystem => (
                 "cannot rely on the file system of",
                 "logging goes on; use lock_writes, if the file system passes locks on, or a local directory",
+            ),
+            Self::Ring => ("cannot use the ring", "nothing that was acknowledged is lost"),
+            Self::Socket => (
+                "cannot hand lines to the receiver at",
+                "lines wait in memory, or go to the files of the fallback; the next try follows within a second",
             ),
             Self::UserCode => (
                 "cannot use the program's own code for",

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Why a text could not be read as a [`Rotation`](crate::Rotation) or a [`Zone`](crate::Zone).
+/// Why a text could not be read as a [`Rotation`](crate::Rotation), a [`Zone`](crate::Zone) or the value of another
+/// option.
 ///
 /// ```
 /// use tracing_prefork::Rotation;
@@ -23,6 +24,8 @@ pub struct ParseError {
 pub(crate) enum What {
     Rotation,
     Zone,
+    /// The value of an option of this name.
+    Option(&'static str),
 }
 
 impl ParseError {
@@ -48,6 +51,7 @@ impl fmt::Display for ParseError {
         let what = match self.what {
             What::Rotation => "rotation",
             What::Zone => "zone",
+            What::Option(name) => name,
         };
         write!(f, "{what} {:?}: {}", self.value, self.reason)
     }

@@ -2,6 +2,8 @@
 
 use super::fork::{LIBC_FORKS, OPENERS, SHARED, Shared, shared};
 use super::fork_wiped::{map, wipe_on_fork};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::ring_map;
 use super::zero_is_empty::ZeroIsEmpty;
 use super::{job_lock, seat, standard};
 use nix::libc;
@@ -24,6 +26,8 @@ pub(crate) fn watch_forks() -> io::Result<()> {
         OPENERS.store(0, Relaxed);
         standard::close_in_child();
         job_lock::close_in_child();
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        ring_map::replace_in_child();
     }
     // Not a `Once`: a child that is forked meanwhile would inherit it locked. If two threads register, each fork counts
     // twice, and a page is kept in vain.
@@ -34,8 +38,8 @@ pub(crate) fn watch_forks() -> io::Result<()> {
             unsafe { page.as_ref() }.known.store(true, Relaxed);
             SHARED.store(page.as_ptr(), Release);
         }
-        // SAFETY: the handler changes atomics, reads a constant-initialised variable of its thread, and closes
-        // descriptors: all async-signal-safe.
+        // SAFETY: the handler changes atomics, reads a constant-initialised variable of its thread, closes descriptors
+        // and maps memory: all async-signal-safe.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
         REGISTERED.store(true, Release);
     }

@@ -22,6 +22,8 @@ pub(crate) struct FileId {
 }
 
 /// An unknown time of birth equals any other: a filter that is set later must not make an open file unknown.
+impl Eq for FileId {}
+
 impl PartialEq for FileId {
     fn eq(&self, other: &Self) -> bool {
         (self.device, self.inode) == (other.device, other.inode)

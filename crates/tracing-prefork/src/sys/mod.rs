@@ -1,6 +1,8 @@
 //! All system calls, and all `unsafe` code. Nothing in here knows about logging.
 
 mod at_fork;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod bell;
 mod cells;
 mod descriptor;
 mod directories;
@@ -11,6 +13,8 @@ mod files;
 mod finished_file;
 mod fork;
 mod fork_wiped;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod futex;
 mod hidden;
 mod identity;
 mod job_lock;
@@ -23,20 +27,33 @@ mod open;
 mod own_file;
 mod path;
 mod patience;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod per_process;
 mod positioned;
 mod priority;
 mod processor;
 mod replaced;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod ring_file;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod ring_map;
 pub(crate) mod seat;
+mod short_text;
+#[cfg(all(feature = "socket", any(target_os = "linux", target_os = "android")))]
+pub(crate) mod socket;
 mod standard;
 mod stderr;
 pub(crate) mod sync;
 mod tail;
 mod turn;
 mod unnamed;
+#[cfg(all(feature = "socket", any(target_os = "linux", target_os = "android")))]
+mod words;
 mod zero_is_empty;
 
 pub(crate) use at_fork::watch_forks;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use bell::Bell;
 pub(crate) use cells::{CELL_BYTES, TextInUse, texts_in_use, use_text};
 pub(crate) use descriptor::{Descriptor, append};
 pub(crate) use directories::{make_directories, mode_of_directories};
@@ -60,14 +77,28 @@ pub(crate) use locks::{
 pub(crate) use open::{open_to_read, read};
 pub(crate) use own_file::{OwnFile, Reader};
 pub(crate) use path::LogPath;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use patience::Progress;
 pub(crate) use patience::{MOMENT, PATIENCE, Patience, wait};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use per_process::PerProcess;
+pub(crate) use positioned::{read_at, write_at};
 pub(crate) use priority::{Priority, at_priority};
 pub(crate) use processor::{barrier_in_all_threads, now, register_barriers, time};
 pub(crate) use replaced::Replaced;
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+pub(crate) use ring_file::steps;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use ring_file::{RingFile, RingLock, Trust, boot, create_ring, random};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) use ring_map::RingMap;
+pub(crate) use short_text::ShortText;
 pub(crate) use stderr::write_to_stderr;
 pub(crate) use tail::{cut, end_fragment, end_line, size, tail};
 pub(crate) use turn::{Taken, Turn};
 pub(crate) use unnamed::{Unnamed, free_bytes};
+#[cfg(all(feature = "socket", any(target_os = "linux", target_os = "android")))]
+pub(crate) use words::Words;
 pub(crate) use zero_is_empty::{ZeroIsEmpty, fork_wiped};
 
 use nix::errno::Errno;
@@ -88,6 +119,12 @@ pub(crate) fn again<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<
             result => return result,
         }
     }
+}
+
+/// Has `call` called when the process exits by `exit(3)`. It calls nothing that must not be called then.
+pub(crate) fn at_exit(call: extern "C" fn()) {
+    // SAFETY: a function for the whole life of the process.
+    unsafe { nix::libc::atexit(call) };
 }
 
 /// Whether a disk or a quota is full.
@@ -170,11 +207,28 @@ fn disturbed_by<T>(mask: SigSet, work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// Does some work of ours while no signal handler runs in this thread. The user's code is [`disturbed`] all the same.
+/// `work` must not panic.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
+    if DISTURBED.get().is_some() {
+        return work();
+    }
+    let Ok(mask) = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK) else { return work() };
+    DISTURBED.set(Some(mask));
+    let done = work();
+    DISTURBED.set(None);
+    let _ = mask.thread_set_mask();
+    done
+}
+
 fn undisturbed<T>(name: &str, spawn: impl FnOnce(thread::Builder, SigSet) -> io::Result<T>) -> io::Result<T> {
     // A new thread inherits the mask of the thread that starts it (pthread_sigmask(3)).
     let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    // In a thread of ours, too, the user's code is to run with the program's mask.
+    let programs = DISTURBED.get().unwrap_or(mask);
     // If the size is given, std does not read RUST_MIN_STACK, and takes no lock of the environment.
-    let spawned = spawn(thread::Builder::new().name(name.to_owned()).stack_size(2 * 1024 * 1024), mask);
+    let spawned = spawn(thread::Builder::new().name(name.to_owned()).stack_size(2 * 1024 * 1024), programs);
     mask.thread_set_mask()?;
     spawned
 }

@@ -55,6 +55,28 @@ impl Patience {
     }
 }
 
+/// A wait for somebody who makes progress: the bound counts from the last step on.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    seen: u64,
+    bound: Duration,
+    patience: Patience,
+}
+
+impl Progress {
+    pub(crate) fn since(seen: u64, bound: Duration) -> Self {
+        Self { seen, bound, patience: Patience::of(bound) }
+    }
+
+    /// Lets others run for a moment. `false`: there has been no progress within the bound.
+    pub(crate) fn goes_on(&mut self, seen: u64) -> bool {
+        if std::mem::replace(&mut self.seen, seen) != seen {
+            self.patience = Patience::of(self.bound);
+        }
+        self.patience.goes_on()
+    }
+}
+
 /// Asks again and again until the answer is `Some`, for so long at most.
 pub(crate) fn wait<T>(bound: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
     let mut patience = Patience::of(bound);

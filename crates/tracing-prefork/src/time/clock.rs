@@ -42,6 +42,13 @@ impl From<SystemTime> for Moment {
     }
 }
 
+#[cfg(feature = "socket")]
+impl From<Moment> for SystemTime {
+    fn from(moment: Moment) -> Self {
+        system_time(moment.secs) + Duration::from_nanos(moment.nanos.into())
+    }
+}
+
 /// A time more than this many seconds in the future comes from a wrong clock: the clocks of processes that share a
 /// directory differ by less.
 pub(crate) const AHEAD: i64 = 3600;

@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod rotation;
 #[cfg(feature = "serde")]
 pub(crate) mod serialize;
+pub(crate) mod times;
 #[cfg(feature = "local-time")]
 pub(crate) mod tzdata;
 pub(crate) mod zone;

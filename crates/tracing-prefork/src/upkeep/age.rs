@@ -59,12 +59,23 @@ fn is_unchanged(found: &Metadata, seconds: i64) -> bool {
     found.modified().ok().and_then(passed).is_some_and(|passed| passed.as_secs() as i64 >= seconds)
 }
 
+/// What a look at files may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// Nothing: somebody asks what a job would do.
+    Only,
+    /// The look is a part of a job: it sets times that a wrong clock has made, and clears away what killed processes
+    /// have left.
+    AndTidy,
+}
+
 /// Whether nobody has written to a file of the future for a day. The time of the last write may come from the same
 /// wrong clock. If that time is in the future too, it is set to now, so that the day begins at the first look.
-pub(crate) fn has_rested_in_future(path: &Path) -> bool {
+pub(crate) fn has_rested_in_future(path: &Path, look: Look) -> bool {
     let Ok(found) = fs::symlink_metadata(path) else { return false };
     let now = SystemTime::now();
-    if found.modified().is_ok_and(|written| written > now + Duration::from_secs(AHEAD.unsigned_abs())) {
+    let is_ahead = |written| written > now + Duration::from_secs(AHEAD.unsigned_abs());
+    if look == Look::AndTidy && found.modified().is_ok_and(is_ahead) {
         let _ = sys::set_modified(path, now);
     }
     is_abandoned(&found)
@@ -74,11 +85,13 @@ pub(crate) fn has_rested_in_future(path: &Path) -> bool {
 ///
 /// If the last write is before the year 2000, its time is set to now. If it is more than an hour in the future, it does
 /// not count.
-pub(crate) fn is_aged(span: Span, path: &Path, age: u64, now: i64) -> bool {
+pub(crate) fn is_aged(span: Span, path: &Path, age: u64, now: i64, look: Look) -> bool {
     let last = now.saturating_sub_unsigned(age);
     let was_written = |written: i64| {
         if written < SET && SET <= now {
-            let _ = sys::set_modified(path, system_time(now));
+            if look == Look::AndTidy {
+                let _ = sys::set_modified(path, system_time(now));
+            }
             return false;
         }
         written <= last || written > now.saturating_add(AHEAD)

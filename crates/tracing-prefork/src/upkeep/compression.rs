@@ -1,12 +1,15 @@
 //! [`Compression`]: how finished files are compressed, and how their archives are read.
 
 use crate::names::archive::with_ending;
+use crate::report::parse_error::{ParseError, What};
+use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// How [`Builder::compress`](crate::Builder::compress) compresses files. Each kind needs a feature of this crate.
-/// Without these features, the enum has no variant.
+/// Without these features, the enum has no variant. `Display` and `FromStr` know them as `gzip` and `zstd`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Compression {
@@ -19,22 +22,55 @@ pub enum Compression {
     Zstd,
 }
 
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Compression {
+    type Err = ParseError;
+
+    /// Reads `gzip` and `zstd`, in upper or lower case. An error if this build lacks that kind.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let lower = text.trim().to_ascii_lowercase();
+        let kind = KINDS.iter().find(|kind| kind.name() == lower);
+        let reason = match lower.as_str() {
+            "gzip" => "this program was built without the feature `gzip` of tracing-prefork",
+            "zstd" => "this program was built without the feature `zstd` of tracing-prefork",
+            _ => "expected `gzip` or `zstd`",
+        };
+        kind.copied().ok_or_else(|| ParseError::new(What::Option("compress"), text, reason))
+    }
+}
+
+/// The kinds of this build.
+const KINDS: &[Compression] = &[
+    #[cfg(feature = "gzip")]
+    Compression::Gzip,
+    #[cfg(feature = "zstd")]
+    Compression::Zstd,
+];
+
 /// How an archive is compressed, by its name. An error if this build lacks that kind.
 pub(crate) fn kind_of(archive: &Path) -> io::Result<Compression> {
-    let kinds = [
-        #[cfg(feature = "gzip")]
-        Compression::Gzip,
-        #[cfg(feature = "zstd")]
-        Compression::Zstd,
-    ];
     let name = archive.as_os_str().as_bytes();
-    let kind = kinds.into_iter().find(|kind: &Compression| name.ends_with(kind.ending().as_bytes()));
-    kind.ok_or_else(|| {
+    let kind = KINDS.iter().find(|kind| name.ends_with(kind.ending().as_bytes()));
+    kind.copied().ok_or_else(|| {
         io::Error::new(io::ErrorKind::Unsupported, "this build lacks the feature `gzip` or `zstd` that reads it")
     })
 }
 
 impl Compression {
+    fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "gzip")]
+            Self::Gzip => "gzip",
+            #[cfg(feature = "zstd")]
+            Self::Zstd => "zstd",
+        }
+    }
+
     fn ending(self) -> &'static str {
         match self {
             #[cfg(feature = "gzip")]

@@ -9,13 +9,14 @@ use crate::process::user_code;
 use crate::report::{Error, Operation};
 use crate::sys::{self, Holder, JobLock, Priority, Refused};
 use crate::upkeep::compress::Compress;
-use crate::upkeep::hand_over::HandOver;
+use crate::upkeep::hand_over::{Due, HandOver};
 use crate::upkeep::hand_over_record::HandOverRecord;
 use crate::upkeep::occasion::Occasion;
 use crate::upkeep::outcome::Outcome;
+use crate::upkeep::over::Closing;
 use crate::upkeep::queue::Queue;
 use crate::upkeep::schedule::EACH_MINUTE;
-use crate::upkeep::{Options, Upkeep, prune, refusals};
+use crate::upkeep::{Options, Upkeep, gone_links, prune, refusals};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -243,8 +244,18 @@ impl Upkeep {
     /// `tried`: whatever could be handed over has just been handed over.
     fn prune(&self, tried: bool, at: i64) -> io::Result<Outcome> {
         let Site { pattern, clock, .. } = &*self.site;
-        let queue = self.options.hook.as_ref().map(|_| self.queue(tried, at));
-        prune::prune(pattern, &self.options.links, &self.options.limits, queue.as_ref(), clock, at)
+        let queue = self.asks_hook().then(|| self.queue(tried, at));
+        let Options { links, limits, .. } = &self.options;
+        let pruned = prune::prune(pattern, links, limits, queue.as_ref(), clock, at);
+        self.clear_gone_links();
+        pruned
+    }
+
+    /// Files of other tags may have gone, or have become archives.
+    fn clear_gone_links(&self) {
+        if self.site.pattern.has_tags() && !self.options.links.is_empty() {
+            gone_links::clear(&self.site, &self.options.links);
+        }
     }
 
     fn compress(&self, turn: &JobLock, occasion: Occasion, now: i64) -> io::Result<Outcome> {
@@ -254,16 +265,18 @@ impl Upkeep {
         };
         let closing = self.is_over_early(occasion);
         // Whoever closes is waited for.
-        let priority = if closing { Priority::Usual } else { *priority };
+        let priority = if closing.is_some() { Priority::Usual } else { *priority };
         let keep = *keep_uncompressed;
-        Compress { pattern, links, kind: *kind, keep, priority, clock, turn, closing, now }.run()
+        let compressed =
+            Compress { pattern, links, rings: self.rings(), kind: *kind, keep, priority, clock, turn, closing, now }
+                .run();
+        self.clear_gone_links();
+        compressed
     }
 
     fn hand_over(&self, turn: &JobLock, occasion: Occasion, now: i64) -> io::Result<Outcome> {
         let Some(hook) = &self.options.hook else { return Ok(Outcome::default()) };
-        let keep_uncompressed = self.options.keep_uncompressed;
-        let closing = self.is_over_early(occasion);
-        let hand_over = HandOver { pattern: &self.site.pattern, hook, turn, occasion, closing, keep_uncompressed, now };
+        let hand_over = HandOver { due: self.due(occasion, now), hook, turn };
         let outcome = hand_over.run(&self.record_path(), self.site.creation());
         if outcome.as_ref().map_or(true, |outcome| outcome.refused) {
             self.note_refusal(now);
@@ -273,16 +286,22 @@ impl Upkeep {
         outcome
     }
 
-    /// Whether the current file counts as over: somebody closes, and nobody has the file.
-    fn is_over_early(&self, occasion: Occasion) -> bool {
-        occasion == Occasion::Closing && !self.is_current_file_held()
+    pub(super) fn due(&self, occasion: Occasion, now: i64) -> Due<'_> {
+        let (pattern, keep_uncompressed) = (&self.site.pattern, self.options.keep_uncompressed);
+        Due { pattern, occasion, closing: self.is_over_early(occasion), keep_uncompressed, now }
+    }
+
+    /// Whether the current files of our tag count as over: somebody closes, and nobody has the file.
+    fn is_over_early(&self, occasion: Occasion) -> Option<Closing> {
+        (occasion == Occasion::Closing && !self.is_current_file_held()).then(|| self.site.pattern.own_tag_id())
     }
 
     /// Whether a process may write to the current file. If nobody can tell, somebody may.
     pub(crate) fn is_current_file_held(&self) -> bool {
         let Site { pattern, clock, .. } = &*self.site;
         let now = clock.exact_second();
-        let is_current = |found: &Found| found.place.is_some_and(|place| place.span.contains(now));
+        let own = pattern.own_tag_id();
+        let is_current = |found: &Found| found.place.is_some_and(|place| place.tag == own && place.span.contains(now));
         let held = |listing: Listing| {
             let current = listing.found.into_iter().filter(is_current);
             let last = current.max_by_key(|found| found.place.map(Place::order));
@@ -291,8 +310,13 @@ impl Upkeep {
         listing::list(pattern, now).map_or(true, held)
     }
 
+    /// Whether a file waits for a hook before it is pruned.
+    pub(super) fn asks_hook(&self) -> bool {
+        self.has(Job::HandOver) || self.options.waits_for_others && self.record_path().exists()
+    }
+
     /// What retention asks of the hook.
-    fn queue(&self, tried: bool, at: i64) -> Queue {
+    pub(super) fn queue(&self, tried: bool, at: i64) -> Queue {
         let record = HandOverRecord::read(&self.record_path(), self.site.creation());
         let called = record.last_call().is_some_and(|(called, _)| at - called < refusals::DAY);
         let refused = !called && refusals::have_lasted(&self.refusals_path(), at);

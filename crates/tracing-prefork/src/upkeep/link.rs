@@ -1,9 +1,9 @@
 //! The link to the latest file. It is renewed in one step, and only ever led forward in time.
 
-use crate::names::hidden::Hidden;
 use crate::names::listing;
 use crate::names::pattern::{Pattern, Place};
 use crate::names::site::Site;
+use crate::names::tag::Tag;
 use crate::sys::{self, FileId, LogPath, parse_hidden, unique_hidden};
 use crate::time::clock::{AHEAD, Clock, FIRST, Moment};
 use crate::upkeep::age::{self, is_left_behind};
@@ -16,7 +16,7 @@ use std::io::ErrorKind::NotFound;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
@@ -27,7 +27,8 @@ const LOOKS: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Link {
     kind: Kind,
-    name: String,
+    /// The name as it was given. With tags, the link of a tag has the tag before the last dot of this name.
+    option: String,
     /// The file that this process has led a hard link to, mixed into one number; 0 for none yet. By this the link is
     /// known to be ours when the file's own name is gone.
     led: AtomicU64,
@@ -59,10 +60,10 @@ pub(crate) enum Kind {
 }
 
 impl Link {
-    pub(crate) fn new(kind: Kind, name: String) -> Self {
+    pub(crate) fn new(kind: Kind, option: String) -> Self {
         Self {
             kind,
-            name,
+            option,
             led: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             wanted: AtomicI64::new(i64::MIN),
@@ -75,19 +76,53 @@ impl Link {
         self.kind
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    /// The name as it was given.
+    pub(crate) fn option(&self) -> &str {
+        &self.option
+    }
+
+    /// The parts of the name around the tag.
+    fn parts(&self) -> (&str, &str) {
+        let end = self.option.rfind('.').filter(|dot| *dot > 0).unwrap_or(self.option.len());
+        self.option.split_at(end)
+    }
+
+    /// The name of the link of a tag. Allocates nothing.
+    fn write_name(&self, tag: Option<Tag>, into: &mut impl Write) -> io::Result<()> {
+        let (before, after) = self.parts();
+        into.write_all(before.as_bytes())?;
+        if let Some(tag) = tag {
+            write!(into, ".{}", tag.as_str())?;
+        }
+        into.write_all(after.as_bytes())
+    }
+
+    /// The name of the link of a tag, or of a pattern without tags.
+    pub(crate) fn name(&self, tag: Option<Tag>) -> String {
+        let (before, after) = self.parts();
+        tag.map_or_else(|| self.option.clone(), |tag| format!("{before}.{}{after}", tag.as_str()))
+    }
+
+    /// The tag whose link has this name.
+    pub(crate) fn tag_of(&self, name: &str) -> Option<Tag> {
+        let (before, after) = self.parts();
+        Tag::new(name.strip_prefix(before)?.strip_prefix('.')?.strip_suffix(after)?).ok()
+    }
+
+    /// The path of the link of this process.
+    fn path(&self, pattern: &Pattern) -> PathBuf {
+        pattern.directory().join(self.name(pattern.own_tag()))
     }
 
     /// Whether somebody has removed or replaced the link since it was renewed last.
-    pub(crate) fn has_changed(&self, directory: &Path) -> bool {
-        fingerprint(&directory.join(&self.name)) != self.seen.load(Relaxed)
+    pub(crate) fn has_changed(&self, pattern: &Pattern) -> bool {
+        fingerprint(&self.path(pattern)) != self.seen.load(Relaxed)
     }
 
     /// [Leads](Self::lead) the link to a file, and remembers what has its name then.
     pub(crate) fn renew(&self, site: &Site, to: To) -> io::Result<()> {
         let renewed = self.lead(site, to);
-        self.seen.store(fingerprint(&site.pattern.directory().join(&self.name)), Relaxed);
+        self.seen.store(fingerprint(&self.path(&site.pattern)), Relaxed);
         renewed
     }
 
@@ -97,8 +132,9 @@ impl Link {
     /// each process that has renamed looks at the clock again, and at the directory if the period is over by then.
     fn lead(&self, site: &Site, To { at, index, put_back }: To) -> io::Result<()> {
         let Site { pattern, clock, .. } = site;
-        let path = pattern.directory().join(&self.name);
-        let (mut place, mut target) = (Place { span: pattern.calendar().span(at), index }, pattern.path_at(at, index)?);
+        let (path, tag) = (self.path(pattern), pattern.own_tag_id());
+        let mut place = Place { tag, span: pattern.calendar().span(at), index };
+        let mut target = pattern.path_at(at, index)?;
         let mut tries = 1;
         loop {
             // 1. Does the link lead there, or further, already?
@@ -152,8 +188,8 @@ impl Link {
         there.order() >= place.order() && there.span.start <= now.saturating_add(ahead)
     }
 
-    /// Which file the link leads to now. `None`: none of the pattern's. An error if something else has the link's name,
-    /// which is not ours to replace.
+    /// Which file the link leads to now. `None`: none of this process's tag. An error if something else has the link's
+    /// name, which is not ours to replace.
     fn leads_to(&self, path: &Path, site: &Site, now: i64) -> io::Result<Option<Place>> {
         for _ in 0..LOOKS {
             let found = match fs::symlink_metadata(path) {
@@ -166,7 +202,7 @@ impl Link {
                     let files = listing::list(&site.pattern, now)?.found;
                     let place = files.iter().find_map(|file| file.place.filter(|_| file.inode == found.ino()));
                     if place.is_some() || self.is_ours(path, site) || copy::is_one(path, &found, &files) {
-                        return Ok(place);
+                        return Ok(place.filter(|place| place.tag == site.pattern.own_tag_id()));
                     }
                     // Or somebody has renewed the link between the two looks, and pruned the file that it led to.
                 }
@@ -178,7 +214,7 @@ impl Link {
 
     /// Whether a hard link leads to the file that this process has led it to, or the process that led such links last.
     fn is_ours(&self, path: &Path, site: &Site) -> bool {
-        let is_noted = |id| link_note::tells_of(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
+        let is_noted = |id| link_note::tells_of(&own_note(&site.pattern), site.creation(), id);
         sys::identity_of(path).is_some_and(|id| mixed(id) == self.led.load(Relaxed) || is_noted(id))
     }
 
@@ -192,7 +228,7 @@ impl Link {
         };
         let Some(mut id) = sys::identity_of(path).filter(led) else { return };
         for _ in 0..LOOKS {
-            let noted = link_note::write(&site.pattern.hidden(Hidden::LinkNote), site.creation(), id);
+            let noted = link_note::write(&own_note(&site.pattern), site.creation(), id);
             match sys::identity_of(path) {
                 // Another process has renewed the link. Its note may have come before ours, and be overwritten.
                 Some(found) if noted.is_ok() && found != id && is_log(found) => id = found,
@@ -210,7 +246,7 @@ impl Link {
     pub(crate) fn is_name_of(&self, pattern: &Pattern, id: FileId) -> bool {
         let path = || {
             let mut path = LogPath::in_directory(pattern.directory())?;
-            path.write_all(self.name.as_bytes()).map(|()| path)
+            self.write_name(pattern.own_tag(), &mut path).map(|()| path)
         };
         self.is_hard() && path().is_ok_and(|path| sys::identity_at(&path).is_ok_and(|found| found == Some(id)))
     }
@@ -218,14 +254,14 @@ impl Link {
     /// Whether this is a symbolic link to the file of that name, or a hard link to the file itself.
     pub(crate) fn leads_to_file(&self, pattern: &Pattern, name: &str, id: FileId) -> bool {
         match self.kind {
-            Kind::Symbolic => fs::read_link(pattern.directory().join(&self.name)).is_ok_and(|to| to == Path::new(name)),
+            Kind::Symbolic => fs::read_link(self.path(pattern)).is_ok_and(|to| to == Path::new(name)),
             Kind::Hard => self.is_name_of(pattern, id),
         }
     }
 
     /// Removes the link, whose file is gone.
     pub(crate) fn remove(&self, pattern: &Pattern) -> io::Result<()> {
-        match sys::unlink(&pattern.directory().join(&self.name)) {
+        match sys::unlink(&self.path(pattern)) {
             Err(error) if error.kind() == NotFound => Ok(()),
             removed => removed,
         }
@@ -281,7 +317,7 @@ impl Link {
         let Some(directory) = path.parent() else { return true };
         let is_left = |name: &OsStr| {
             let parsed = name.to_str().and_then(|name| parse_hidden(name, now));
-            parsed.is_some_and(|(name, age)| name == self.name && is_left_behind(age))
+            parsed.is_some_and(|(name, age)| path.ends_with(name) && is_left_behind(age))
         };
         let names = sys::entries(directory).into_iter().flatten().map(|entry| entry.name);
         let mut left = names.filter(|name| is_left(name));
@@ -293,8 +329,15 @@ impl Link {
 fn symbolic_target(path: &Path, pattern: &Pattern, now: i64) -> io::Result<Option<Place>> {
     match fs::read_link(path) {
         Err(error) if error.kind() == NotFound => Ok(None),
-        target => Ok(target?.to_str().and_then(|name| pattern.place_of_name(name, now))),
+        target => {
+            let place = target?.to_str().and_then(|name| pattern.place_of_name(name, now));
+            Ok(place.filter(|place| place.tag == pattern.own_tag_id()))
+        }
     }
+}
+
+fn own_note(pattern: &Pattern) -> PathBuf {
+    pattern.link_note(pattern.own_tag())
 }
 
 /// Removes a name. `false`: it stays.
@@ -328,14 +371,15 @@ fn not_ours() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, "something else has the link's name; move it away")
 }
 
-/// The newest file that is there. Files of the future do not count.
+/// The newest file of this process's tag that is there. Files of the future do not count.
 fn newest(pattern: &Pattern, clock: &Clock) -> io::Result<Option<Place>> {
     let found = match listing::list(pattern, clock.exact_second()) {
         // Whoever looks at the current file makes the directory again.
         Err(error) if error.kind() == NotFound => return Ok(None),
         listing => listing?.found,
     };
-    let places = found.into_iter().filter_map(|file| file.place);
+    let own = pattern.own_tag_id();
+    let places = found.into_iter().filter_map(|file| file.place).filter(|place| place.tag == own);
     // The clock is read again: if it goes fast, others may have begun further files meanwhile.
     let now = clock.exact_second();
     Ok(places.filter(|place| !age::is_of_future(place.span, now)).max_by_key(|place| place.order()))

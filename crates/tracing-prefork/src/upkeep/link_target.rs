@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn four_answers_decide_what_follows_an_attempt_at_a_link() {
-        let later = Place { span: Span { start: 0, end: 1 }, index: 0 };
+        let later = Place { tag: None, span: Span { start: 0, end: 1 }, index: 0 };
         for (is_later, failed, try_left, has_ended, next) in [
             (true, None, true, false, Next::LeadTo(later)),
             (true, Some(NotFound), true, true, Next::LeadTo(later)),

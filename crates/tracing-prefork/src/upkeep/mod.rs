@@ -9,7 +9,9 @@ pub(crate) mod busy;
 pub(crate) mod compress;
 pub(crate) mod compression;
 pub(crate) mod copy;
+pub(crate) mod files;
 pub(crate) mod frugal;
+mod gone_links;
 pub(crate) mod hand_over;
 pub(crate) mod hand_over_record;
 pub(crate) mod hook;
@@ -31,6 +33,7 @@ pub(crate) mod turn;
 
 use crate::names::site::Site;
 use crate::report::Operation;
+use crate::ring::pending::Rings;
 use crate::sys::{self, ForkWiped, Priority, fork_wiped};
 use crate::upkeep::compression::Compression;
 use crate::upkeep::hook::Hook;
@@ -62,7 +65,11 @@ pub(crate) struct Options {
     pub(crate) keep_uncompressed: usize,
     pub(crate) priority: Priority,
     pub(crate) hook: Option<Hook>,
+    /// Files also wait for the hook of other processes: there is a record of hand-overs.
+    pub(crate) waits_for_others: bool,
     pub(crate) links: Vec<Link>,
+    /// The rings of the pattern: a file in which a killed process has left half-written lines is not compressed yet.
+    pub(crate) rings: Rings,
 }
 
 fork_wiped! {
@@ -95,6 +102,11 @@ pub(crate) struct Current {
 impl Upkeep {
     pub(crate) fn new(site: Arc<Site>, options: Options) -> io::Result<Self> {
         Ok(Self { site, options, state: ForkWiped::new()? })
+    }
+
+    /// The rings of the pattern.
+    pub(crate) fn rings(&self) -> &Rings {
+        &self.options.rings
     }
 
     /// As part of building: the first file is open, and may be new.
@@ -182,7 +194,7 @@ impl Upkeep {
         if in_doubt {
             self.state.links_in_doubt.store(false, Relaxed);
         }
-        for link in self.options.links.iter().filter(|link| in_doubt || link.has_changed(pattern.directory())) {
+        for link in self.options.links.iter().filter(|link| in_doubt || link.has_changed(pattern)) {
             self.renew_link(link, file, if in_doubt { PutBack::Own } else { PutBack::FarAhead });
         }
     }
@@ -193,7 +205,11 @@ impl Upkeep {
 
     fn renew_link(&self, link: &Link, Current { at, index }: Current, put_back: PutBack) {
         if let Err(error) = link.renew(&self.site, To { at, index, put_back }) {
-            self.site.report(Operation::Link, &self.site.directory().join(link.name()), error);
+            self.site.report(
+                Operation::Link,
+                &self.site.directory().join(link.name(self.site.pattern.own_tag())),
+                error,
+            );
         }
     }
 }

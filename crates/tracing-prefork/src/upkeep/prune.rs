@@ -6,9 +6,9 @@
 use crate::names::archive::plain_name;
 use crate::names::listing::{self, Disputed, Found, Listing};
 use crate::names::pattern::{Pattern, Place};
-use crate::sys::{self, Removal};
+use crate::sys::{self, FileId, Removal};
 use crate::time::clock::{Clock, system_time};
-use crate::upkeep::age::{self, ABANDONED};
+use crate::upkeep::age::{self, ABANDONED, Look};
 use crate::upkeep::link::Link;
 use crate::upkeep::outcome::Outcome;
 use crate::upkeep::over::Over;
@@ -25,7 +25,7 @@ pub(crate) struct Limits {
     pub(crate) files: Option<NonZeroUsize>,
     pub(crate) age: Option<Duration>,
     pub(crate) bytes: Option<u64>,
-    /// Bytes that the current file may grow to. They are kept free for it.
+    /// Bytes that a current file may grow to. They are kept free for it.
     pub(crate) spare: u64,
 }
 
@@ -42,18 +42,17 @@ impl Limits {
         let by_number = self.files.map_or(0, |keep| names().take(too_many(keep)).map(<[_]>::len).sum());
         let by_bytes = self.bytes.map_or(0, |bytes| {
             let mut room = bytes;
-            let fits = |(from_last, file): &(usize, &Kept)| {
-                // The last one is the current file. It has room to grow.
-                let size = if *from_last == 0 { file.bytes().max(self.spare) } else { file.bytes() };
+            let fits = |file: &&Kept| {
+                let size = if file.grows { file.bytes().max(self.spare) } else { file.bytes() };
                 room.checked_sub(size).map(|left| room = left).is_some()
             };
-            files.len() - files.iter().rev().enumerate().take_while(fits).count()
+            files.len() - files.iter().rev().take_while(fits).count()
         });
         by_number.max(by_bytes)
     }
 
-    fn is_aged(&self, file: &Kept, now: i64) -> bool {
-        self.age.is_some_and(|age| age::is_aged(file.place.span, &file.path, age.as_secs(), now))
+    fn is_aged(&self, file: &Kept, now: i64, look: Look) -> bool {
+        self.age.is_some_and(|age| age::is_aged(file.place.span, &file.path, age.as_secs(), now, look))
     }
 }
 
@@ -66,16 +65,32 @@ struct Kept {
     /// Relative to the log directory.
     name: String,
     path: PathBuf,
+    /// It is a current file.
+    grows: bool,
 }
 
 impl Kept {
+    /// Whether the file waits for the user's hook.
+    fn waits(&self, queue: Option<&Queue>, now: i64) -> Waits {
+        queue.map_or(Waits::No, |queue| queue.waits(&self.name, &self.path, || self.has_rested(now)))
+    }
+
+    fn has_rested(&self, now: i64) -> bool {
+        age::has_rested(self.place.span, &self.path, now)
+    }
+
+    /// Whether the file goes although somebody holds it.
+    fn goes_held(&self, now: i64) -> bool {
+        (self.place.span.end <= now || age::is_of_future(self.place.span, now)) && self.has_rested(now)
+    }
+
     fn bytes(&self) -> u64 {
         fs::symlink_metadata(&self.path).map_or(0, |found| found.len())
     }
 }
 
-/// Removes the oldest files beyond the limits. Files of the current and of later periods never go. Files that wait for
-/// the user's hook stay.
+/// Removes the oldest files beyond the limits. Files of later periods never go, and of the current period only those of
+/// another tag that nobody has open. Files that wait for the user's hook stay.
 pub(crate) fn prune(
     pattern: &Pattern,
     links: &[Link],
@@ -84,35 +99,50 @@ pub(crate) fn prune(
     clock: &Clock,
     now: i64,
 ) -> io::Result<Outcome> {
-    let Surplus { files, ahead, unreadable, disputed } = surplus(pattern, links, limits, clock, now)?;
+    let Surplus { files, ahead, unreadable, disputed } = surplus(pattern, links, limits, clock, now, Look::AndTidy)?;
     let mut outcome = Outcome { failed: unreadable, ahead, disputed, ..Outcome::default() };
-    for Kept { place, name, path, .. } in files {
-        let rested = || age::has_rested(place.span, &path, now);
-        let waits = queue.map_or(Waits::No, |queue| queue.waits(&name, &path, rested));
+    for file in files {
+        let waits = file.waits(queue, now);
         if waits == Waits::Yes {
             outcome.waiting += 1;
             continue;
         }
-        let may_go_held = || (place.span.end <= now || age::is_of_future(place.span, now)) && rested();
-        match remove(pattern, links, &path, may_go_held) {
+        match remove(pattern, links, &file.path, || file.goes_held(now)) {
             Ok(Removal::Removed) => {
                 outcome.done += 1;
                 if waits == Waits::InVain {
-                    outcome.unseen = outcome.unseen.or(Some(path));
+                    outcome.unseen = outcome.unseen.or(Some(file.path));
                 }
             }
             Ok(Removal::Gone) => {}
             Ok(Removal::Held) => outcome.waiting += 1,
-            Err(error) => outcome.failed = outcome.failed.or(Some((path, error))),
+            Err(error) => outcome.failed = outcome.failed.or(Some((file.path, error))),
         }
     }
     Ok(outcome)
 }
 
+/// The paths of the files that [`prune`] would remove now, the oldest first.
+pub(crate) fn would_go(
+    pattern: &Pattern,
+    links: &[Link],
+    limits: &Limits,
+    queue: Option<&Queue>,
+    clock: &Clock,
+    now: i64,
+) -> io::Result<Vec<PathBuf>> {
+    let files = surplus(pattern, links, limits, clock, now, Look::Only)?.files;
+    let may_go = |file: &Kept| {
+        let is_needed = || sys::identity_of(&file.path).is_none_or(|id| is_needed(pattern, links, id));
+        file.waits(queue, now) != Waits::Yes && (!sys::is_held(&file.path) || file.goes_held(now)) && !is_needed()
+    };
+    Ok(files.into_iter().filter(may_go).map(|file| file.path).collect())
+}
+
 /// Removes the oldest finished file if there are more than `keep`. Says whether one has gone.
 pub(crate) fn remove_oldest(pattern: &Pattern, links: &[Link], keep: NonZeroUsize, clock: &Clock) -> io::Result<bool> {
     let limits = Limits { files: Some(keep), age: None, bytes: None, spare: 0 };
-    for Kept { path, .. } in surplus(pattern, links, &limits, clock, clock.exact_second())?.files {
+    for Kept { path, .. } in surplus(pattern, links, &limits, clock, clock.exact_second(), Look::AndTidy)?.files {
         if remove(pattern, links, &path, || false)? == Removal::Removed {
             return Ok(true);
         }
@@ -133,20 +163,31 @@ struct Surplus {
 }
 
 /// The files beyond the limits that are over, the oldest first. Files of the future do not count, and go when nobody
-/// has written to them for a day. Clears away what killed processes have left.
-fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, now: i64) -> io::Result<Surplus> {
+/// has written to them for a day.
+fn surplus(
+    pattern: &Pattern,
+    links: &[Link],
+    limits: &Limits,
+    clock: &Clock,
+    now: i64,
+    look: Look,
+) -> io::Result<Surplus> {
     // 1. The files, in their order.
     let mut files = Vec::new();
     let Listing { found, unreadable, disputed, empty } = listing::list_own(pattern, now)?;
-    clear_empty_directories(&empty, pattern);
+    if look == Look::AndTidy {
+        clear_empty_directories(&empty, pattern);
+    }
     for found in found {
         match found.place.or(found.archive_of) {
             // A link of that name is not ours.
             Some(place) if found.is_file => {
-                files.push(Kept { place, is_plain: found.place.is_some(), name: found.name, path: found.path });
+                let (is_plain, grows) = (found.place.is_some(), false);
+                files.push(Kept { place, is_plain, name: found.name, path: found.path, grows });
             }
             Some(_) => {}
-            None => clear_left_behind(&found, pattern, links, now),
+            None if look == Look::AndTidy => clear_left_behind(&found, pattern, links, now),
+            None => {}
         }
     }
     files.sort_unstable_by_key(|file| (file.place.order(), file.is_plain));
@@ -155,26 +196,58 @@ fn surplus(pattern: &Pattern, links: &[Link], limits: &Limits, clock: &Clock, no
     let present = files.partition_point(|file| !limits.is_set() || !age::is_of_future(file.place.span, latest));
     let future = files.split_off(present);
     let ahead = future.first().map(|file| file.path.clone());
-    // 3. Those that are over and beyond a limit.
+    // 3. Which of them are over, and which are current.
+    let over = Over::new(files.iter().map(|file| file.place), now, None);
+    if pattern.has_tags() {
+        files = in_order_of_family(files, pattern, &over, now);
+    } else if let Some(last) = files.last_mut() {
+        last.grows = true;
+    }
+    // 4. Those that may go, and are beyond a limit. A file of the current period that nobody has open is of a process
+    // that has ended.
     let count = limits.surplus(&files);
-    let over = Over::new(files.iter().map(|file| file.place), now, false);
-    let goes = |(index, file): &(usize, Kept)| over.has(file.place) && (*index < count || limits.is_aged(file, now));
+    let is_left = |file: &Kept| pattern.has_tags() && file.place.span.contains(now) && !file.grows;
+    let may_go = |file: &Kept| over.has(file.place) || is_left(file);
+    let goes = |(index, file): &(usize, Kept)| may_go(file) && (*index < count || limits.is_aged(file, now, look));
     let surplus = files.into_iter().enumerate().filter(goes).map(|(_, file)| file);
-    let files = surplus.chain(future.into_iter().filter(|file| age::has_rested_in_future(&file.path))).collect();
+    let files = surplus.chain(future.into_iter().filter(|file| age::has_rested_in_future(&file.path, look))).collect();
     Ok(Surplus { files, ahead, unreadable, disputed })
+}
+
+/// The files of a pattern with tags, in the order in which they go. Within a period the current files come last, before
+/// them the other files, by their last write. `files`: in the order of their places.
+fn in_order_of_family(mut files: Vec<Kept>, pattern: &Pattern, over: &Over, now: i64) -> Vec<Kept> {
+    let own = pattern.own_tag_id();
+    let last_write = |file: &Kept| file.path.symlink_metadata().and_then(|found| found.modified()).ok();
+    let mut ranks = Vec::with_capacity(files.len());
+    // A file and its archives stay together.
+    for same in files.chunk_by_mut(|one, other| one.place == other.place) {
+        let place = same[0].place;
+        let is_current = |file: &Kept| file.is_plain && (place.tag == own || sys::is_held(&file.path));
+        let grows = place.span.contains(now) && !over.has(place) && same.iter().any(is_current);
+        same.iter_mut().for_each(|file| file.grows = grows);
+        let rank = (place.span.start, grows, same.iter().filter_map(last_write).max());
+        ranks.extend(same.iter().map(|_| rank));
+    }
+    let mut ranked: Vec<_> = ranks.into_iter().zip(files).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, file)| file).collect()
 }
 
 /// Removes a file, unless somebody holds it, or it is needed. `regardless`: whether it goes although somebody holds it.
 fn remove(pattern: &Pattern, links: &[Link], path: &Path, regardless: impl Fn() -> bool) -> io::Result<Removal> {
-    // A hard link's file keeps its own name: without it, nobody could tell that it is a log file.
-    let is_linked = |id| links.iter().any(|link| link.is_name_of(pattern, id));
-    // If another directory has taken the place of ours, nobody knows yet which files there are others'.
-    let needed = |id| !pattern.foreign().are_of(pattern.directory()) || is_linked(id);
-    let removal = sys::claim_and_remove(path, regardless, needed)?;
+    let removal = sys::claim_and_remove(path, regardless, |id| is_needed(pattern, links, id))?;
     if removal == Removal::Removed {
         remove_directories_of(path, pattern.directory());
     }
     Ok(removal)
+}
+
+/// Whether a file must stay, whoever holds it.
+fn is_needed(pattern: &Pattern, links: &[Link], id: FileId) -> bool {
+    // If another directory has taken the place of ours, nobody knows yet which files there are others'. A hard link's
+    // file keeps its own name: without it, nobody could tell that it is a log file.
+    !pattern.foreign().are_of(pattern.directory()) || links.iter().any(|link| link.is_name_of(pattern, id))
 }
 
 /// Removes the directories that have become empty with a file.
@@ -209,7 +282,7 @@ pub(crate) fn clear_left_behind(found: &Found, pattern: &Pattern, links: &[Link]
     let of_ours = pattern.is_hidden(&whole)
         || pattern.place_of_name(&whole, now).is_some()
         || pattern.leads_through(&whole)
-        || links.iter().any(|link| link.name() == whole);
+        || links.iter().any(|link| link.option() == whole || link.tag_of(&whole).is_some() && pattern.has_tags());
     if of_ours && age::is_left_behind(age) {
         let _ = fs::remove_file(&found.path).or_else(|_| fs::remove_dir(&found.path));
     } else if plain_name(&whole).is_some_and(|plain| pattern.place_of_name(plain, now).is_some()) {

@@ -3,6 +3,7 @@
 use crate::sys::Opened;
 use crate::time::clock::Second;
 use crate::write::lease::Lease;
+use crate::write::lines::Lines;
 use crate::write::locked::{Appended, IfFull};
 use crate::write::log::Log;
 use crate::write::pin::Pin;
@@ -28,7 +29,7 @@ impl Log {
     /// Writes a line near a boundary, or a line whose file is not open. If the exact second is not `known`, this finds
     /// it. If need be, this rolls over.
     #[cold]
-    pub(crate) fn write_at_boundary(self: &Arc<Self>, line: &[u8], known: Option<Second>) -> Result<(), Unwritten> {
+    pub(crate) fn write_at_boundary(self: &Arc<Self>, line: Lines<'_>, known: Option<Second>) -> Result<(), Unwritten> {
         // 1. The exact second may lie in a slot.
         let now = known.unwrap_or_else(|| Second::exact(self.site.clock.exact_second()));
         let at = now.at;
@@ -45,18 +46,48 @@ impl Log {
             (None, Err(error)) => self.write_to_any_open_file(line, at, copy_of(error)),
         };
         // 4. The work that follows a rollover does not keep the line back.
+        self.has_rolled(rolled, at);
+        written
+    }
+
+    /// The work that follows a rollover.
+    fn has_rolled(self: &Arc<Self>, rolled: io::Result<Rolled>, at: i64) {
         match rolled {
             Ok(Rolled::Forward) => self.file_was_opened(at),
             Ok(Rolled::Back) => self.upkeep.earlier_file_was_opened(self.current(at)),
             Ok(Rolled::No) | Err(_) => {}
         }
-        written
+    }
+
+    /// Does what the next line of `at`, of `length` bytes, would do before its write: looks, rolls over, goes on to the
+    /// next file. Returns the number of the period's file that takes the line.
+    pub(crate) fn open_before(self: &Arc<Self>, at: i64, length: usize) -> io::Result<u32> {
+        if self.state.seconds.is_new(at) {
+            self.each_second(at);
+        }
+        if self.slots.index(at).is_none() {
+            let rolled = self.roll_over(at);
+            let failed = rolled.as_ref().err().map(copy_of);
+            self.has_rolled(rolled, at);
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        if self.size_limit.is_some() && self.slots.index(at).is_some_and(|index| self.has_next(at, index)) {
+            self.look_for_next();
+        }
+        self.move_on(at, length);
+        match self.slots.index(at) {
+            Some(index) => Ok(index),
+            // Another thread exchanges files. The line would open its file for itself.
+            None => self.open_for(at, length).map(|(_, index)| index),
+        }
     }
 
     /// Appends to a slot, whatever that takes. If the slot's file is full or has been removed, appends to the file that
     /// takes its place.
     #[cold]
-    pub(crate) fn write(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+    pub(crate) fn write(self: &Arc<Self>, pin: Pin<'_>, line: Lines<'_>, at: i64) -> Result<(), Unwritten> {
         let (mut pinned, mut tries) = (Some(pin), 0..TRIES);
         while let Some(pin) = pinned {
             let is_another_open = match self.try_slot(pin, line, at) {
@@ -73,7 +104,7 @@ impl Log {
     }
 
     /// Appends to this very slot, if its file takes the line.
-    fn try_slot(self: &Arc<Self>, pin: Pin<'_>, line: &[u8], at: i64) -> InSlot {
+    fn try_slot(self: &Arc<Self>, pin: Pin<'_>, line: Lines<'_>, at: i64) -> InSlot {
         // 1. A file with a lease stays where it is.
         let lease = self.lease(&pin, at);
         if lease == Lease::Lost {
@@ -81,9 +112,9 @@ impl Log {
             return InSlot::Removed;
         }
         // 2. Append, in one system call if that is all.
-        let in_one_call = !pin.status().needs_more_than_lease();
+        let in_one_call = !pin.status().needs_more_than_lease() && line.journal().is_none();
         let appended = if in_one_call {
-            Appended::Tried(pin.append(line))
+            Appended::Tried(pin.append(&line))
         } else {
             self.write_to_slot(&pin, line, at, IfFull::Refuse)
         };
@@ -109,7 +140,7 @@ impl Log {
         self: &Arc<Self>,
         pin: Pin<'_>,
         outcome: io::Result<usize>,
-        line: &[u8],
+        line: Lines<'_>,
         at: i64,
     ) -> Result<(), Unwritten> {
         // 1. The program has closed the descriptor, as a daemon does on its way, and may have the number for something
@@ -131,14 +162,14 @@ impl Log {
     }
 
     /// Ends the piece of a line that a write to a slot has left, or notes that there may be one.
-    fn end_own_in_slot(&self, pin: &Pin<'_>, line: &[u8], outcome: &io::Result<usize>) {
-        if pin.file().is_none_or(|file| !self.end_own(file, line, outcome)) {
+    fn end_own_in_slot(&self, pin: &Pin<'_>, line: Lines<'_>, outcome: &io::Result<usize>) {
+        if pin.file().is_none_or(|file| !self.end_own(file, &line, outcome)) {
             pin.status().tear();
         }
     }
 
     /// Opens the file of `at` for this one line.
-    fn write_with_own_descriptor(self: &Arc<Self>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+    fn write_with_own_descriptor(self: &Arc<Self>, line: Lines<'_>, at: i64) -> Result<(), Unwritten> {
         // As at a rollover: until the next try to open the file, the file before takes the lines.
         if self.slots.is_open() {
             if let Err(error) = self.state.retry.may_open(at) {
@@ -176,7 +207,7 @@ impl Log {
 
     /// The file of `at` cannot be opened, for the reason that `error` says. A line in the file before it, or in a file
     /// that was inherited through a fork, is better than a lost line. This is the last resort: it leads nowhere else.
-    fn write_to_any_open_file(self: &Arc<Self>, line: &[u8], at: i64, error: io::Error) -> Result<(), Unwritten> {
+    fn write_to_any_open_file(self: &Arc<Self>, line: Lines<'_>, at: i64, error: io::Error) -> Result<(), Unwritten> {
         let outcome = match self.slots.pin_any(at, |file| self.upkeep.keeps_name(file)) {
             Some(pin) => self.write_to_any_slot(pin, line, at, error),
             None => self.write_to_inherited_file(line, at, error),
@@ -184,7 +215,7 @@ impl Log {
         self.settle(outcome, line, at)
     }
 
-    fn write_to_any_slot(&self, pin: Pin<'_>, line: &[u8], at: i64, error: io::Error) -> io::Result<usize> {
+    fn write_to_any_slot(&self, pin: Pin<'_>, line: Lines<'_>, at: i64, error: io::Error) -> io::Result<usize> {
         let lease = self.lease(&pin, at);
         let outcome = match lease {
             Lease::Held | Lease::Missing => self.write_to_slot(&pin, line, at, IfFull::Append).outcome(),
@@ -195,7 +226,7 @@ impl Log {
         outcome
     }
 
-    fn write_to_inherited_file(&self, line: &[u8], at: i64, error: io::Error) -> io::Result<usize> {
+    fn write_to_inherited_file(&self, line: Lines<'_>, at: i64, error: io::Error) -> io::Result<usize> {
         self.site.counters().writes_apart.fetch_add(1, Relaxed);
         let Some(file) = self.slots.inherited(|file| self.upkeep.keeps_name(file)) else { return Err(error) };
         let lease = self.take_lease(file, at);

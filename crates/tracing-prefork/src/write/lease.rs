@@ -60,7 +60,7 @@ impl Log {
 
     /// Takes the lease on an open file.
     pub(crate) fn take_lease(&self, file: BorrowedFd<'_>, at: i64) -> Lease {
-        let outcome = sys::share_patiently(file, self.slots.write_mode);
+        let outcome = sys::share_patiently(file, self.slots.write_mode());
         match outcome {
             LockOutcome::Busy if sys::is_claimed(file) => Lease::Lost,
             // Somebody has locked the whole file. That keeps pruners away, too.

@@ -5,6 +5,7 @@
 
 use crate::report::Operation;
 use crate::sys::{self, PATIENCE, Taken, Unlocked, WriteLock, WriteMode};
+use crate::write::lines::Lines;
 use crate::write::log::Log;
 use crate::write::pin::Pin;
 use crate::write::status::FULL;
@@ -44,7 +45,7 @@ impl Appended {
 
 impl Log {
     /// Appends to a slot in more than one system call: ends a fragment first, and takes the write lock if need be.
-    pub(crate) fn write_to_slot(&self, pin: &Pin<'_>, line: &[u8], at: i64, if_full: IfFull) -> Appended {
+    pub(crate) fn write_to_slot(&self, pin: &Pin<'_>, line: Lines<'_>, at: i64, if_full: IfFull) -> Appended {
         if if_full == IfFull::Refuse && pin.status().has(FULL) {
             return Appended::NoRoom;
         }
@@ -55,40 +56,48 @@ impl Log {
         let lock = turn.as_ref().and_then(|_| self.lock(file));
         // 2. If there is no lock to be had, the line goes to the file all the same.
         let Some(lock) = lock else {
-            let outcome = match self.slots.write_mode {
+            let outcome = match self.mode_of(line) {
                 WriteMode::Locked => write_without_lock(file, line),
-                WriteMode::Unlocked => end_of_others(file).and_then(|_| pin.append(line)),
+                WriteMode::Unlocked => end_of_others(file).and_then(|_| pin.append(&line)),
             };
             drop(turn);
             self.report_lock(at);
             return Appended::Tried(outcome);
         };
         // 3. Under the lock, nobody else ends the same fragment.
-        let size = match end_of_others(file) {
+        let size = match self.end_of_others_under_lock(file, line) {
             Ok(size) => size,
             Err(error) => return Appended::Tried(Err(error)),
         };
         pin.status().mended(torn);
         // 4. The line.
-        match self.slots.write_mode {
+        match self.mode_of(line) {
             WriteMode::Locked => self.write_under_lock(file, &lock, size, line, if_full),
             // The lock was for the fragment alone.
             WriteMode::Unlocked => {
                 drop((lock, turn));
-                Appended::Tried(pin.append(line))
+                Appended::Tried(pin.append(&line))
             }
         }
     }
 
     /// Appends to a file that only this thread has open.
-    pub(crate) fn write_to(&self, file: BorrowedFd<'_>, line: &[u8], torn: bool, at: i64, if_full: IfFull) -> Appended {
-        let appended = match self.slots.write_mode {
-            WriteMode::Unlocked if !torn => Appended::Tried(sys::append(file, line)),
+    pub(crate) fn write_to(
+        &self,
+        file: BorrowedFd<'_>,
+        line: Lines<'_>,
+        torn: bool,
+        at: i64,
+        if_full: IfFull,
+    ) -> Appended {
+        let appended = match self.mode_of(line) {
+            WriteMode::Unlocked if !torn => Appended::Tried(sys::append(file, &line)),
             WriteMode::Unlocked => {
-                let _lock = self.lock(file);
-                Appended::Tried(end_of_others(file).and_then(|_| sys::append(file, line)))
+                let lock = self.lock(file);
+                let ended = lock.map_or_else(|| end_of_others(file), |_lock| self.end_of_others_under_lock(file, line));
+                Appended::Tried(ended.and_then(|_| sys::append(file, &line)))
             }
-            WriteMode::Locked => match self.lock(file).map(|lock| (lock, end_of_others(file))) {
+            WriteMode::Locked => match self.lock(file).map(|lock| (lock, self.end_of_others_under_lock(file, line))) {
                 Some((lock, Ok(size))) => self.write_under_lock(file, &lock, size, line, if_full),
                 Some((_, Err(error))) => Appended::Tried(Err(error)),
                 None => Appended::Tried(write_without_lock(file, line)),
@@ -96,9 +105,14 @@ impl Log {
         };
         if let Appended::Tried(outcome) = &appended {
             self.report_lock(at);
-            self.end_own(file, line, outcome);
+            self.end_own(file, &line, outcome);
         }
         appended
+    }
+
+    /// How a line is written. Lines of a ring are written under the lock, whatever the options of this process.
+    fn mode_of(&self, line: Lines<'_>) -> WriteMode {
+        if line.journal().is_some() { WriteMode::Locked } else { self.slots.write_mode() }
     }
 
     /// Appends the whole line to a file of `size` bytes. If that fails, and everybody writes under the lock, nothing of
@@ -108,19 +122,45 @@ impl Log {
         file: BorrowedFd<'_>,
         lock: &WriteLock<'_>,
         size: u64,
-        line: &[u8],
+        line: Lines<'_>,
         if_full: IfFull,
     ) -> Appended {
         if if_full == IfFull::Refuse && !self.has_room(size, line.len()) {
             return Appended::NoRoom;
         }
-        Appended::Tried(match sys::append(file, line) {
+        Appended::Tried(noted(file, size, line, || match sys::append(file, &line) {
             Ok(written) if written < line.len() => {
-                let finish = || finish_or_cut(file, size, line, written);
+                let finish = || finish_or_cut(file, size, &line, written);
                 lock.while_nobody_writes(finish).unwrap_or(Ok(written))
             }
             outcome => outcome,
-        })
+        }))
+    }
+
+    /// Under the write lock: finishes what the last holder of the lock has left half-written, if it was killed. Returns
+    /// the size of the file. Not inlined: the write that follows needs no stack for this.
+    #[inline(never)]
+    fn end_of_others_under_lock(&self, file: BorrowedFd<'_>, line: Lines<'_>) -> io::Result<u64> {
+        let (rings, pattern) = (self.upkeep.rings(), &self.site.pattern);
+        if rings.are_in_use() && self.site.process.may_allocate() {
+            // What cannot be finished here is whole in its ring, and comes once more.
+            let _ = rings.finish_last(pattern, file, line.journal().map_or(0, |journal| journal.ring()));
+        }
+        match sys::tail(file)? {
+            tail if tail.torn => self.end_torn(file),
+            tail => Ok(tail.size),
+        }
+    }
+
+    /// The file ends in a fragment of others. Goes on with it if a ring of the dead has the rest, or ends it by a
+    /// newline.
+    #[cold]
+    #[inline(never)]
+    fn end_torn(&self, file: BorrowedFd<'_>) -> io::Result<u64> {
+        if self.site.process.may_allocate() {
+            let _ = self.upkeep.rings().finish_torn(&self.site.pattern, file);
+        }
+        end_of_others(file)
     }
 
     /// If a write of this process has left a fragment, makes the fragment a line of its own. Says whether no fragment
@@ -202,10 +242,25 @@ fn inode(file: BorrowedFd<'_>) -> u64 {
 
 /// Appends without the write lock, and announces that: meanwhile a holder of the lock cuts nothing off. An error while
 /// a holder of the lock cuts something off, because this line could go with it.
-fn write_without_lock(file: BorrowedFd<'_>, line: &[u8]) -> io::Result<usize> {
+fn write_without_lock(file: BorrowedFd<'_>, line: Lines<'_>) -> io::Result<usize> {
     let _unlocked = Unlocked::announce(file).ok_or(io::ErrorKind::TimedOut)?;
-    end_of_others(file)?;
-    sys::append(file, line)
+    let size = end_of_others(file)?;
+    noted(file, size, line, || sys::append(file, &line))
+}
+
+/// Appends, while the ring of the lines notes what is being done.
+fn noted(
+    file: BorrowedFd<'_>,
+    size: u64,
+    line: Lines<'_>,
+    append: impl FnOnce() -> io::Result<usize>,
+) -> io::Result<usize> {
+    let Some(journal) = line.journal() else { return append() };
+    let id = sys::identity(file)?;
+    journal.begin(id, size, &line)?;
+    let outcome = append();
+    journal.end(id, &line, *outcome.as_ref().unwrap_or(&0));
+    outcome
 }
 
 /// For a file that had `size` bytes and then got the first `written` bytes of a line, while nobody else writes. Appends

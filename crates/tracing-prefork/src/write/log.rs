@@ -7,6 +7,7 @@ use crate::sys::{ForkWiped, Turn, fork_wiped};
 use crate::time::clock::Second;
 use crate::upkeep::{Current, Upkeep};
 use crate::write::header::Header;
+use crate::write::lines::Lines;
 use crate::write::pin::Pin;
 use crate::write::retry::Retry;
 use crate::write::seconds::Seconds;
@@ -59,14 +60,24 @@ impl Log {
         if self.state.seconds.is_new(now.at) {
             self.each_second(now.at);
         }
+        let line = Lines::of_event(line);
         let Some(pin) = self.slots.pin_plain(now) else { return self.put_elsewhere(line, known, now) };
-        let outcome = pin.append(line);
+        let outcome = pin.append(&line);
         self.after_write(pin, outcome, line, now.at)
+    }
+
+    /// Appends lines of a ring to the file of `at`, the second of the last of them.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn put_of_ring(self: &Arc<Self>, lines: Lines<'_>, at: i64) -> Result<(), Unwritten> {
+        if self.state.seconds.is_new(at) {
+            self.each_second(at);
+        }
+        self.put_elsewhere(lines, Some(Second::exact(at)), Second::exact(at))
     }
 
     /// Writes a line that the slot which was filled last does not take in one system call.
     #[cold]
-    fn put_elsewhere(self: &Arc<Self>, line: &[u8], known: Option<Second>, now: Second) -> Result<(), Unwritten> {
+    fn put_elsewhere(self: &Arc<Self>, line: Lines<'_>, known: Option<Second>, now: Second) -> Result<(), Unwritten> {
         match self.slots.pin(now) {
             Some(pin) => self.write(pin, line, now.at),
             None => self.write_at_boundary(line, known),
@@ -79,7 +90,7 @@ impl Log {
         self: &Arc<Self>,
         pin: Pin<'_>,
         outcome: io::Result<usize>,
-        line: &[u8],
+        line: Lines<'_>,
         at: i64,
     ) -> Result<(), Unwritten> {
         match outcome {

@@ -1,11 +1,14 @@
 //! The engine: one line, one second, one `write(2)` to the file of that second.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod apart;
 pub(crate) mod fallback;
 pub(crate) mod file_lease;
 pub(crate) mod header;
 pub(crate) mod in_flight;
 pub(crate) mod lease;
 mod letting_go;
+pub(crate) mod lines;
 pub(crate) mod locked;
 pub(crate) mod log;
 pub(crate) mod next_file;

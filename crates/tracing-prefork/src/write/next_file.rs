@@ -27,7 +27,7 @@ impl Log {
     /// Whether a file of `size` bytes takes another line of `length`.
     pub(crate) fn has_room(&self, size: u64, length: usize) -> bool {
         let empty = size == 0 || self.header.as_ref().is_some_and(|header| header.is_all_of(size));
-        self.size_limit.as_ref().is_none_or(|limit| limit.has_room(size, length, empty, self.slots.write_mode))
+        self.size_limit.as_ref().is_none_or(|limit| limit.has_room(size, length, empty, self.slots.write_mode()))
     }
 
     /// Adds a thread's bytes to the count of all threads, and looks at the size of the file when it is time.
@@ -55,6 +55,14 @@ impl Log {
         let size = pin.file().and_then(|file| sys::size(file).ok());
         if size.is_some_and(|size| !self.has_room(size, 0)) {
             pin.status().set(FULL);
+        }
+    }
+
+    /// Another process has written lines of this process's threads meanwhile. It may have gone on to the next file, and
+    /// the open one may still have room. So the next line looks for the period's last file.
+    pub(crate) fn look_for_next(&self) {
+        if self.size_limit.is_some() {
+            self.slots.set_full();
         }
     }
 
@@ -148,7 +156,7 @@ impl Log {
     }
 
     /// Whether the file that follows this one in the period is there.
-    fn has_next(&self, at: i64, index: u32) -> bool {
+    pub(crate) fn has_next(&self, at: i64, index: u32) -> bool {
         index < LAST_INDEX && self.is_there(at, self.site.pattern.next_index(at, index))
     }
 

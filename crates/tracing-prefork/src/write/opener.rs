@@ -61,7 +61,7 @@ impl Log {
     fn open_and_make_directories(&self, path: &LogPath, creation: Option<Creation<'_>>) -> io::Result<Opened> {
         // Building takes no lease.
         let lease = self.slots.is_built().then_some(LeaseWanted {
-            write_mode: self.slots.write_mode,
+            write_mode: self.slots.write_mode(),
             are_supported: !self.slots.is_without_leases(),
         });
         // Making directories allocates, which a raw clone must not do.

@@ -1,12 +1,13 @@
 //! [`Rolling`]: the right to exchange the files of the slots.
 
+use crate::sys::sync::fence;
 use crate::sys::{self, FileId, Opened, Taken, WriteMode};
 use crate::time::calendar::Span;
 use crate::time::clock::Second;
 use crate::write::slots::{Slots, State};
 use crate::write::status::{FULL, LEFT, LOCKED, TORN, UNLEASED};
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 /// Writers in the middle of a write have so much time to finish.
@@ -113,10 +114,15 @@ impl Rolling<'_> {
         bounds.refused.store(i64::MIN, Relaxed);
         let flag = |is_set, flag| if is_set { flag } else { 0 };
         let flags = flag(takes == Takes::NoLinesYet, FULL)
-            | flag(self.slots.write_mode == WriteMode::Locked, LOCKED)
+            | flag(self.slots.write_mode() == WriteMode::Locked, LOCKED)
             | flag(!opened.leased, UNLEASED)
             | flag(opened.torn, TORN);
         bounds.status.open(flags);
+        // Another thread may have called `Slots::lock_writes` meanwhile.
+        fence(SeqCst);
+        if self.slots.write_mode() == WriteMode::Locked {
+            bounds.status.set(LOCKED);
+        }
         self.state.latest.store(slot, Relaxed);
         // 4. At the first file of a forked child, the other descriptor leads to a file of the parent.
         if nothing_open {

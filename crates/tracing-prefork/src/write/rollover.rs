@@ -74,6 +74,7 @@ impl Log {
                 self.slots.disown();
                 self.site.presence.iter().for_each(Presence::disown);
                 self.site.agreement.iter().for_each(Agreement::disown);
+                self.upkeep.rings().disown();
             }
             self.slots.state.in_flight.expedite();
         }

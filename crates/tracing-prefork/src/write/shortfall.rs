@@ -3,6 +3,7 @@
 use crate::report::Operation;
 use crate::sys;
 use crate::upkeep::room::Wanted;
+use crate::write::lines::Lines;
 use crate::write::locked::IfFull;
 use crate::write::log::Log;
 use crate::write::rollover::copy_of;
@@ -58,12 +59,17 @@ fn is_cut(lines: &[u8], written: usize) -> bool {
 impl Log {
     /// The end of each way that a line takes: if the line is not in the file as a whole, tries to get it there. If that
     /// fails, counts and reports the loss, and tells the caller.
-    pub(crate) fn settle(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> Result<(), Unwritten> {
+    pub(crate) fn settle(&self, outcome: io::Result<usize>, line: Lines<'_>, at: i64) -> Result<(), Unwritten> {
         let (error, written) = match self.write_rest(outcome, line, at) {
             Ok(written) if written == line.len() => return Ok(()),
-            Ok(written) => (self.fell_short(line, written), written),
+            Ok(written) => (self.fell_short(&line, written), written),
             Err(error) => (error, 0),
         };
+        if line.journal().is_some() {
+            // The lines wait in their ring.
+            self.site.counters().writes_failed.fetch_add(1, Relaxed);
+            return Err(Unwritten { error, written });
+        }
         let lost = &line[written..];
         let lines = lost.iter().filter(|&&byte| byte == b'\n').count().max(1);
         self.site.counters().writes_failed.fetch_add(1, Relaxed);
@@ -73,7 +79,7 @@ impl Log {
 
     /// Where this process makes room for lines: tries again until `line` is in the file, or nothing helps. Lines that
     /// are in the file already are not written again. The outcome is that for the whole of `line`.
-    fn write_rest(&self, outcome: io::Result<usize>, line: &[u8], at: i64) -> io::Result<usize> {
+    fn write_rest(&self, outcome: io::Result<usize>, line: Lines<'_>, at: i64) -> io::Result<usize> {
         if !self.upkeep.makes_room_for_lines() {
             return outcome;
         }
@@ -88,7 +94,7 @@ impl Log {
                 Next::MakeRoom if self.upkeep.no_room(Wanted::Line) => short_writes = 0,
                 Next::MakeRoom | Next::Done => break,
             }
-            outcome = self.try_again(&line[begin..], at);
+            outcome = self.try_again(line.behind(begin), at);
         }
         match outcome {
             Ok(written) => Ok(begin + written),
@@ -99,7 +105,7 @@ impl Log {
     }
 
     /// Writes to the file that takes the next line now. That file may be another one than before.
-    fn try_again(&self, lines: &[u8], at: i64) -> io::Result<usize> {
+    fn try_again(&self, lines: Lines<'_>, at: i64) -> io::Result<usize> {
         let (opened, _) = self.open_apart(at, lines.len())?;
         self.write_to(opened.file.borrow(), lines, opened.torn, at, IfFull::Append).outcome()
     }
@@ -117,6 +123,12 @@ impl Log {
             "the disk, a quota or the file-size limit is full"
         };
         io::Error::new(kind, format!("{written} of {} bytes went in: {why}", line.len()))
+    }
+
+    /// Counts and reports a line that could go neither into the ring nor into a file.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn lose(&self, error: io::Error, bytes: usize, at: i64) -> io::Error {
+        self.report_lost(1, bytes, at, error)
     }
 
     /// Counts and reports a line that could not be put together. Only the length of its first `bytes` is known.

@@ -33,6 +33,10 @@ impl SizeLimit {
         Self { max, interval, part: interval / PARTS }
     }
 
+    pub(crate) fn max(&self) -> u64 {
+        self.max
+    }
+
     /// Counts bytes that a thread has written. Says whether it is time to add them to the count of all threads.
     #[inline]
     pub(crate) fn count(&self, own: &AtomicU64, written: usize) -> bool {

@@ -16,15 +16,16 @@
 //! there, no rollover that nobody will finish, and no period of another descriptor table. It opens its file anew.
 
 use crate::process::Process;
-use crate::sys::sync::{AtomicU64, AtomicUsize};
+use crate::sys::sync::{AtomicU64, AtomicUsize, fence};
 use crate::sys::{Descriptor, ForkWiped, Turn, WriteMode, fork_wiped};
 use crate::time::clock::Second;
 use crate::write::in_flight::InFlight;
 use crate::write::pin::{Bounds, Pin};
-use crate::write::status::{FULL, LEFT};
+use crate::write::status::{FULL, LEFT, LOCKED};
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Arc, OnceLock};
 
 fork_wiped! {
@@ -56,7 +57,8 @@ pub(crate) struct Slots {
     pub(crate) state: ForkWiped<State>,
     /// Not wiped: a child has its parent's descriptors, and puts its own files at the same numbers.
     pub(super) descriptors: [Descriptor; 2],
-    pub(crate) write_mode: WriteMode,
+    /// Whether each write goes under the write lock. Once it does, it stays so.
+    locked: AtomicBool,
     process: Arc<Process>,
     /// Whether the file system and the kernel have leases. Not set while the appender is built.
     leases: OnceLock<bool>,
@@ -65,7 +67,20 @@ pub(crate) struct Slots {
 impl Slots {
     pub(crate) fn new(write_mode: WriteMode, process: Arc<Process>) -> io::Result<Self> {
         let descriptors = [Descriptor::none(), Descriptor::none()];
-        Ok(Self { state: ForkWiped::new()?, descriptors, write_mode, process, leases: OnceLock::new() })
+        let locked = AtomicBool::new(write_mode == WriteMode::Locked);
+        Ok(Self { state: ForkWiped::new()?, descriptors, locked, process, leases: OnceLock::new() })
+    }
+
+    pub(crate) fn write_mode(&self) -> WriteMode {
+        if self.locked.load(Relaxed) { WriteMode::Locked } else { WriteMode::Unlocked }
+    }
+
+    /// From now on each write goes under the write lock, those of lines in flight excepted.
+    pub(crate) fn lock_writes(&self) {
+        self.locked.store(true, Relaxed);
+        // Whoever fills a slot looks once more behind this fence (`Rolling::install`). So one of the two sets the flag.
+        fence(SeqCst);
+        self.state.bounds.iter().for_each(|bounds| bounds.status.set(LOCKED));
     }
 
     /// Notes that the appender is built. From now on a thread that opens a file takes a lease on it, if there are any.
@@ -120,6 +135,11 @@ impl Slots {
         pin(best).or_else(|| pin(best ^ 1))
     }
 
+    /// The slot that was filled last, if it is open.
+    pub(crate) fn pin_latest(&self) -> Option<Pin<'_>> {
+        self.pin_open(self.state.latest.load(Relaxed) & 1)
+    }
+
     /// The slot of that number, if it is open, whatever its period.
     pub(crate) fn pin_open(&self, slot: usize) -> Option<Pin<'_>> {
         self.pin_if(&self.state, slot, |bounds| bounds.status.is_open())
@@ -161,6 +181,11 @@ impl Slots {
         if bounds.index.load(Relaxed) < index {
             bounds.status.set(FULL | LEFT);
         }
+    }
+
+    /// From now on no open file takes a line, until its thread has looked for the next file.
+    pub(crate) fn set_full(&self) {
+        self.state.bounds.iter().for_each(|bounds| bounds.status.set(FULL));
     }
 
     /// Whether this very thread rolls over or writes: it has called the user's code meanwhile.

@@ -6,11 +6,16 @@ mod common;
 #[path = "../common/interposed.rs"]
 mod interposed;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod buffer;
 mod builder;
 mod event;
 mod examples;
+mod format;
 mod model;
 mod names;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod non_blocking;
 mod process;
 mod sys;
 mod time;

@@ -13,6 +13,8 @@ pub(crate) mod lock_writes;
 pub(crate) mod on_finished;
 pub(crate) mod on_finished_attacks;
 pub(crate) mod ownership;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod rings;
 pub(crate) mod settings;
 pub(crate) mod sizes;
 pub(crate) mod turns;

@@ -5,9 +5,13 @@ mod common;
 #[path = "../common/interposed.rs"]
 mod interposed;
 
+mod buffer;
 mod builder;
 mod event;
+mod format;
 mod names;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod non_blocking;
 mod process;
 mod time;
 mod upkeep;

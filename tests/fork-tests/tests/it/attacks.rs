@@ -70,6 +70,50 @@ fn writers_may_be_killed_in_the_middle_of_a_line() {
     survives(&["killed", "--trials=200", "--length=5000", "--glued"]);
 }
 
+/// Nothing at all may be wrong.
+#[track_caller]
+fn survives_buffered(arguments: &[&str]) -> Option<Played> {
+    survives(&[arguments, &["--buffered"]].concat())
+}
+
+const ALL_OPTIONS: [&str; 4] = ["--max-file-bytes=4194304", "--compress=zstd", "--on-finished", "--trials=8"];
+
+#[test]
+fn buffered_writers_may_be_killed_at_full_speed() {
+    let run = survives_buffered(&["killed-at-full-speed", "--trials=30"]).expect("needs no root");
+    assert_eq!((run.count("killed"), run.count("fragments")), (30, 0), "{run:?}");
+    survives_buffered(&[&["killed-at-full-speed"], &ALL_OPTIONS[..3], &["--trials=5"]].concat());
+}
+
+#[test]
+fn buffered_writers_may_be_killed_inside_their_writes() {
+    // The run itself is wrong if most of the kills miss.
+    if let Some(run) = survives_buffered(&["killed-in-writes", "--trials=40"]) {
+        assert!(run.count("inside") >= 20 && run.count("partial") > 0, "{run:?}");
+        assert_eq!(run.count("fragments"), 0, "{run:?}");
+    }
+    survives_buffered(&[&["killed-in-writes"], &ALL_OPTIONS[..]].concat());
+}
+
+#[test]
+fn whoever_recovers_lines_may_be_killed_too() {
+    if let Some(run) = survives_buffered(&["killed-recovering", "--trials=16"]) {
+        assert!(run.count("recoverers") >= 8 && run.count("partial") > 0, "{run:?}");
+        assert_eq!(run.count("fragments"), 0, "{run:?}");
+    }
+}
+
+#[test]
+fn buffered_writers_survive_what_others_do() {
+    let killed = survives_buffered(&["killed", "--trials=100", "--length=5000"]).expect("needs no root");
+    assert_eq!((killed.count("killed"), killed.count("glued")), (100, 0), "{killed:?}");
+    survives_buffered(&["sizes", "--trials=10"]);
+    survives_buffered(&["full-tmpfs", "--trials=3"]).inspect(|run| assert!(run.count("refused") > 20, "{run:?}"));
+    survives_buffered(&["paused", "--rollovers=20"]);
+    survives_buffered(&["crossing-dst-back", "--rollovers=20"]);
+    survives_buffered(&["busy-fork", "--processes=20", "--visitors=50", "--rollovers=40", "--lines=8000"]);
+}
+
 #[test]
 fn programs_may_end_while_their_threads_write_a_line() {
     let run = survives(&["ended", "--trials=100", "--lock-writes"]).expect("needs no root");

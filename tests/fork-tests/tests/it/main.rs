@@ -7,6 +7,7 @@ mod bad_writers;
 mod busy_parent;
 mod chaos;
 mod directories;
+mod documented;
 mod house;
 mod injected_clock;
 mod package;

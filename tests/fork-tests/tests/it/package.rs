@@ -25,26 +25,40 @@ fn files_below(folder: &Path, above: &str) -> BTreeSet<String> {
     found.collect()
 }
 
-#[test]
-fn the_package_has_the_pages_and_no_tests() {
-    let list = cargo().args(["package", "--package", "tracing-prefork", "--list", "--allow-dirty"]).output();
+/// Compares what a package has with the texts, and with the files of the folders.
+fn has_exactly(package: &str, texts: &[&str], folders: &[&str]) {
+    let list = cargo().args(["package", "--package", package, "--list", "--allow-dirty"]).output();
     let list = list.expect("cargo runs");
     assert!(list.status.success(), "{}", String::from_utf8_lossy(&list.stderr));
     let listed: BTreeSet<_> = String::from_utf8(list.stdout).expect("UTF-8").lines().map(str::to_owned).collect();
 
-    let library = root().join("crates/tracing-prefork");
-    let texts = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "SECURITY.md"];
+    let crate_folder = root().join("crates").join(package);
     let made_by_cargo = [".cargo_vcs_info.json", "Cargo.lock", "Cargo.toml", "Cargo.toml.orig"];
-    let mut expected: BTreeSet<_> = texts.into_iter().chain(made_by_cargo).map(str::to_owned).collect();
-    for folder in ["docs", "examples", "src"] {
-        let files = files_below(&library.join(folder), &format!("{folder}/"));
-        expected.extend(files.into_iter().filter(|file| [".md", ".rs", ".svg"].iter().any(|end| file.ends_with(end))));
+    let mut expected: BTreeSet<_> = texts.iter().chain(&made_by_cargo).map(|name| (*name).to_owned()).collect();
+    for folder in folders {
+        let files = files_below(&crate_folder.join(folder), &format!("{folder}/"));
+        expected.extend(
+            files
+                .into_iter()
+                .filter(|file| [".md", ".rs", ".service", ".socket", ".svg"].iter().any(|end| file.ends_with(end))),
+        );
     }
     // Cargo notes the commit only if it finds a repository.
     expected.retain(|file| file != ".cargo_vcs_info.json" || listed.contains(file));
     let (missing, besides) = (expected.difference(&listed), listed.difference(&expected));
     let (missing, besides): (Vec<_>, Vec<_>) = (missing.collect(), besides.collect());
     assert!(missing.is_empty() && besides.is_empty(), "not in the package: {missing:?}; too much: {besides:?}");
+}
+
+#[test]
+fn the_package_has_the_pages_and_no_tests() {
+    let texts = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "SECURITY.md"];
+    has_exactly("tracing-prefork", &texts, &["docs", "examples", "src"]);
+}
+
+#[test]
+fn the_package_of_the_program_has_its_page_and_no_tests() {
+    has_exactly("prefork-log", &["LICENSE-APACHE", "LICENSE-MIT", "README.md"], &["src"]);
 }
 
 #[test]

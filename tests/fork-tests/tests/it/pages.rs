@@ -1,8 +1,9 @@
 //! The repository's pages are true in what a program can check: links lead somewhere, and tests that they name exist.
 
+use crate::program::fork_tests;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace").to_owned()
@@ -77,6 +78,34 @@ fn links_between_pages_lead_somewhere() {
 }
 
 #[test]
+fn each_example_is_named_in_the_guide_and_in_the_readme() {
+    let folder = "crates/tracing-prefork/examples";
+    let [guide, readme] =
+        ["docs/guide.md", "README.md"].map(|page| fs::read_to_string(root().join(page)).expect("readable"));
+    let begin = format!("`{folder}/");
+    let in_guide: BTreeSet<_> = guide.split(&begin).skip(1).filter_map(|rest| rest.split('`').next()).collect();
+    let examples = fs::read_dir(root().join(folder)).expect("examples").map(|entry| entry.expect("readable"));
+    let examples: BTreeSet<_> = examples.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect();
+    assert_eq!(in_guide, examples.iter().map(String::as_str).collect());
+    for example in examples {
+        let name = example.trim_end_matches(".rs");
+        assert!(readme.contains(&format!("`{name}`")), "README.md does not name {name}");
+    }
+    // Those of several processes: a package each.
+    let packages = fs::read_dir(root().join("examples")).expect("examples").map(|entry| entry.expect("readable"));
+    let packages: Vec<_> = packages.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect();
+    assert!(packages.len() >= 3, "only {packages:?}");
+    for name in packages {
+        let is_named = pages().iter().any(|(page, text)| {
+            page.parent() == Some(&root().join("docs")) && text.contains(&format!("`examples/{name}`"))
+        });
+        assert!(is_named, "no page of docs names {name}");
+        let is_named = [format!("`examples/{name}`"), format!("-p {name}`")].iter().any(|text| readme.contains(text));
+        assert!(is_named, "README.md does not name {name}");
+    }
+}
+
+#[test]
 fn the_check_of_pages_finds_links_and_headings() {
     let text = "# The `a` of B. C\n[x](y.md#z) `[s](t)` [v][w]\n```\n[no](no)\n```\n\n[w]: u.md\n";
     assert_eq!(targets(text), ["y.md#z", "u.md"]);
@@ -94,8 +123,13 @@ fn sources_below(folder: &Path) -> Vec<PathBuf> {
 
 /// The sources of all tests, also of those beside what they test, and their file names.
 fn tests() -> (String, Vec<String>) {
-    let folders =
-        ["tests/fork-tests/tests", "tests/harness/tests", "crates/tracing-prefork/tests", "crates/tracing-prefork/src"];
+    let folders = [
+        "tests/fork-tests/tests",
+        "tests/harness/tests",
+        "crates/prefork-log/tests",
+        "crates/tracing-prefork/tests",
+        "crates/tracing-prefork/src",
+    ];
     let files: Vec<_> = folders.iter().flat_map(|folder| sources_below(&root().join(folder))).collect();
     let sources = files.iter().map(|file| fs::read_to_string(file).expect("readable")).collect();
     let names = files.iter().map(|file| file.file_name().expect("a name").to_string_lossy().into_owned()).collect();
@@ -104,7 +138,7 @@ fn tests() -> (String, Vec<String>) {
 
 #[test]
 fn each_test_that_the_guarantees_name_exists() {
-    let list = Command::new(env!("CARGO_BIN_EXE_fork-tests")).arg("list").output().expect("runs").stdout;
+    let list = fork_tests(&["list"]).stdout;
     let list = String::from_utf8(list).expect("UTF-8");
     let scenarios: Vec<_> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let (sources, files) = tests();

@@ -1,6 +1,6 @@
 //! Plays a scenario in the harness's own program and reads its summary.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// How a run ended.
 #[derive(Debug)]
@@ -10,10 +10,19 @@ pub(crate) struct Played {
     cases: String,
 }
 
+/// Runs `fork-tests` with these arguments. The program keeps the files of a run that is wrong; those of a test go with
+/// the test, because many tests are wrong on purpose.
+pub(crate) fn fork_tests(arguments: &[&str]) -> Output {
+    let place = tempfile::Builder::new().prefix("fork-tests-it-").tempdir().expect("a directory");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fork-tests"));
+    let output = command.args(arguments).env("TMPDIR", place.path()).output().expect("the program starts");
+    place.close().expect("the directory can be removed");
+    output
+}
+
 /// Runs `fork-tests run` with these arguments.
 pub(crate) fn play(arguments: &[&str]) -> Played {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fork-tests"));
-    let run = command.arg("run").args(arguments).output().unwrap();
+    let run = fork_tests(&[&["run"], arguments].concat());
     Played {
         code: run.status.code(),
         summary: String::from_utf8(run.stdout).unwrap(),

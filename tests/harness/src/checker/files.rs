@@ -56,7 +56,7 @@ impl Checker<'_> {
             }
             // The lock files of the pattern, and the records of its names, its links and what the hook was given; they
             // hold no lines.
-            let ends = [".lock", ".link", ".names", ".rollover", ".rollover.refused", ".settings"];
+            let ends = [".lock", ".link", ".names", ".rollover", ".rollover.refused", ".rings", ".settings"];
             let lock = name.starts_with('.') && ends.iter().any(|end| name.ends_with(end));
             // What a writer has made that was killed before it made the file in it.
             let is_left =

@@ -273,10 +273,13 @@ impl Checker<'_> {
         (key < self.pattern.key(&line.stamp) || self.is_stepped()) && is_obstructed
     }
 
-    /// Whether files could not be opened at some moment between these, or shortly before.
+    /// Whether files could not be opened at some moment between these, or shortly before, or while the line waited for
+    /// its way to the file.
     pub(super) fn is_obstructed(&self, before: u64, after: u64) -> bool {
         let within = |deed: &Deed| match *deed {
-            Deed::Obstructed(from, to) => from <= after && before < to + CATCH_UP + self.slack,
+            Deed::Obstructed(from, to) => {
+                from <= after.saturating_add(self.delay) && before < to + CATCH_UP + self.slack
+            }
             _ => false,
         };
         self.deeds.iter().any(within)

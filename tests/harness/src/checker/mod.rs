@@ -51,6 +51,8 @@ pub struct Checker<'a> {
     pub forward: bool,
     /// How far a timer's stamp may lie outside of its line's write, in nanoseconds.
     pub slack: u64,
+    /// How long after its acknowledgement a line may come into a file, in nanoseconds.
+    pub delay: u64,
     /// Lines that went to a file after it had been removed: lost, even if the file was to go.
     pub orphans: HashSet<Id>,
     /// Names of other files that belong in the directory.

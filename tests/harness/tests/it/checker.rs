@@ -103,6 +103,7 @@ impl Desk {
             demands,
             forward: true,
             slack: 0,
+            delay: 0,
             orphans: HashSet::new(),
             others: vec!["app.log".to_owned()],
             deeds: journal::deeds(&self.home.path().join("journal")),

@@ -1,6 +1,7 @@
 //! Loom's atomics in the place of the standard library's.
 
 use crate::sys;
+use crate::sys::kill;
 use loom::sync::atomic as loomed;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -21,6 +22,8 @@ pub(crate) enum Broken {
     Turns,
     /// Two threads have the same seat.
     Seats,
+    /// No exchange publishes anything.
+    Exchanges,
 }
 
 thread_local! {
@@ -56,6 +59,11 @@ macro_rules! atomic {
 
         #[allow(dead_code, reason = "the protocol needs some of each")]
         impl $name {
+            pub(crate) const fn new(value: $value) -> Self {
+                assert!(value as u64 == 0, "memory fresh from the kernel");
+                Self(AtomicPtr::new(std::ptr::null_mut()))
+            }
+
             fn get(&self) -> &loomed::$name {
                 if self.0.load(Ordering::Relaxed).is_null() {
                     let made = Box::into_raw(Box::new(loomed::$name::new($zero)));
@@ -63,6 +71,12 @@ macro_rules! atomic {
                 }
                 // SAFETY: made above, freed on drop. The threads of a model take turns on one thread.
                 unsafe { &*self.0.load(Ordering::Relaxed) }
+            }
+
+            /// What whoever reads the memory of a dead process finds.
+            pub(crate) fn peek(&self) -> $value {
+                // SAFETY: the threads of a model take turns on one thread.
+                if self.0.load(Ordering::Relaxed).is_null() { $zero } else { unsafe { self.get().unsync_load() } }
             }
 
             #[track_caller]
@@ -75,6 +89,7 @@ macro_rules! atomic {
 
             #[track_caller]
             pub(crate) fn store(&self, value: $value, order: Ordering) {
+                kill::step();
                 let weak = is_broken(Broken::Releases) && order == Ordering::Release;
                 self.get().store(value, if weak { Ordering::Relaxed } else { order });
             }
@@ -92,6 +107,8 @@ macro_rules! atomic {
                 success: Ordering,
                 failure: Ordering,
             ) -> Result<$value, $value> {
+                kill::step();
+                let success = if is_broken(Broken::Exchanges) { Ordering::Relaxed } else { success };
                 let outcome = self.get().compare_exchange(current, new, success, failure);
                 // The turn to roll over is the only word of its size that is exchanged.
                 let given = is_broken(Broken::Turns) && size_of::<$value>() == size_of::<usize>();
@@ -106,6 +123,12 @@ macro_rules! atomic {
                 new: impl FnMut($value) -> Option<$value>,
             ) -> Result<$value, $value> {
                 self.get().fetch_update(success, failure, new)
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new($zero)
             }
         }
 

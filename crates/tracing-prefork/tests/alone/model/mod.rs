@@ -140,10 +140,15 @@ fn shortest(mut sequence: Sequence, wrong: Wrong) -> (Sequence, Failure) {
 
 /// Something is wrong on purpose, and is found for what it is, in few operations.
 fn finds(wrong: Wrong, kind: Kind) {
+    finds_one_of(wrong, &[kind]);
+}
+
+/// The same where it can look in several ways.
+fn finds_one_of(wrong: Wrong, kinds: &[Kind]) {
     seeded(|seed| match search(2000, seed, wrong) {
         Err(TestError::Fail(reason, sequence)) => {
             let (sequence, failure) = shortest(sequence, wrong);
-            assert_eq!(failure.kind, kind, "{failure}; {reason}; {sequence:?}");
+            assert!(kinds.contains(&failure.kind), "{failure}; {reason}; {sequence:?}");
             assert!(sequence.1.len() <= 4, "{failure}; {sequence:?}");
         }
         other => panic!("{other:?}"),
@@ -162,7 +167,8 @@ fn a_writer_that_doubles_lines_is_found() {
 
 #[test]
 fn a_line_in_the_file_of_another_period_is_found() {
-    finds(Wrong::ForgetsStamps, Kind::Misses);
+    // The file that was not written to may also be pruned as an older one.
+    finds_one_of(Wrong::ForgetsStamps, &[Kind::Misses, Kind::Prunes]);
 }
 
 #[test]

@@ -33,6 +33,24 @@ fn what_a_buffer_tries_again_is_there_once_and_whole() {
 }
 
 #[test]
+fn of_lines_with_a_time_those_that_are_in_the_file_are_counted() {
+    limited(|directory| {
+        let hand = Hand::at(NOW);
+        let logs = hand.builder().on_error(|_| {}).build(directory).expect("builds");
+        let lines = b"line 0 0123\nline 1 0123\nline 2 0123\n";
+        limit(30);
+        let written = logs.write_lines_at(common::at(NOW), lines).expect("the first two are in the file");
+        assert_eq!(written, 24);
+        logs.write_lines_at(common::at(NOW), &lines[written..]).expect_err("not one line fits");
+        limit(u64::MAX);
+        assert_eq!(logs.write_lines_at(common::at(NOW), &lines[written..]).expect("writes"), 12);
+        let text = read(directory, "app.log");
+        let whole: Vec<_> = text.lines().filter(|line| line.len() == 11).collect();
+        assert_eq!(whole, ["line 0 0123", "line 1 0123", "line 2 0123"]);
+    });
+}
+
+#[test]
 fn the_piece_of_a_line_survives_a_failure_to_write_its_rest() {
     limited(|directory| {
         let hand = Hand::at(NOW);

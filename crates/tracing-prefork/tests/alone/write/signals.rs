@@ -240,3 +240,59 @@ fn a_handler_may_log_and_fork_while_its_thread_formats_a_line() {
         });
     });
 }
+
+/// The handler logs by the writer.
+#[test]
+fn a_handler_may_log_and_fork_while_the_layer_prints_an_event() {
+    use tracing_subscriber::prelude::*;
+    alone(|directory| {
+        in_a_storm_of_signals(directory, |logs, number| {
+            if number == 0 {
+                let layer = logs.layer().without_time().with_target(false).with_level(false);
+                tracing_subscriber::registry().with(layer).init();
+            }
+            let width = (number % 7 * 200) as usize;
+            tracing::info!("main {number:width$}");
+        });
+    });
+}
+
+extern "C" fn log_by_layer(_: i32) {
+    let (number, errno) = (HANDLED.fetch_add(1, Relaxed), Errno::last_raw());
+    let width = if number % 3 == 0 { 1000 } else { 1 };
+    tracing::info!(who = "parent", "handler {number:width$}");
+    Errno::set_raw(errno);
+}
+
+/// A long line of the handler may be refused, if the thread's buffer is in use: it is counted. The handler does not
+/// fork: glibc's fork waits for the allocator, in which the handler may have interrupted its thread.
+#[test]
+fn a_handler_may_log_through_the_layer() {
+    use tracing_subscriber::prelude::*;
+    alone(|directory| {
+        let logs = daily(&Hand::at(NOW)).on_error(|_| {}).build(directory).expect("builds");
+        let layer = logs.layer().without_time().with_target(false).with_level(false);
+        tracing_subscriber::registry().with(layer).init();
+        log_by_layer(0);
+        set_action(Signal::SIGALRM, SigHandler::Handler(log_by_layer));
+        let (mut events, began) = (0_u64, Instant::now());
+        while began.elapsed() < Duration::from_secs(2) {
+            let handled = HANDLED.load(Relaxed);
+            alarm_in(1 + handled % 41);
+            while HANDLED.load(Relaxed) == handled {
+                let width = (events % 7 * 200) as usize;
+                tracing::info!("main {events:width$}");
+                events += 1;
+            }
+        }
+        set_action(Signal::SIGALRM, SigHandler::SigIgn);
+        let text = read(directory, "app.2026-11-21.log");
+        let count = |begin: &str| text.lines().filter(|line| line.starts_with(begin)).count() as u64;
+        let of_parent = text.lines().filter(|line| line.ends_with("who=\"parent\"")).count() as u64;
+        let own = HANDLED.load(Relaxed);
+        assert_eq!(count("main "), events, "each event of the thread is there once");
+        assert_eq!(of_parent + logs.stats().lines_lost, own, "each event of the handler is there or counted");
+        assert_eq!(count("main ") + count("handler "), text.lines().count() as u64, "no line is torn");
+        assert!(own > 100, "{own} events of the handler");
+    });
+}

@@ -4,13 +4,15 @@
 use std::fs;
 use std::path::Path;
 
-/// A program that uses each public item of `tracing_appender::rolling`.
+/// A program that uses each public item of `tracing_appender`.
 macro_rules! program {
     ($name:ident, $appender:ident) => {
         mod $name {
             use std::io::Write;
             use std::path::Path;
             use tracing_subscriber::fmt::MakeWriter;
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            use $appender::non_blocking::{self, ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
             use $appender::rolling::{self, Builder, InitError, RollingFileAppender, RollingWriter, Rotation};
 
             fn with_options(directory: &Path) -> Result<RollingFileAppender, InitError> {
@@ -23,7 +25,38 @@ macro_rules! program {
                     .build(directory)
             }
 
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            fn without_blocking(directory: &Path) {
+                let never = |name: &str| rolling::never(directory, name);
+                let (default, default_guard): (NonBlocking, WorkerGuard) =
+                    $appender::non_blocking(never("default.log"));
+                let (new, new_guard) = NonBlocking::new(never("waits.log"));
+                let builder: NonBlockingBuilder = NonBlockingBuilder::default()
+                    .lossy(false)
+                    .buffered_lines_limit(non_blocking::DEFAULT_BUFFERED_LINES_LIMIT)
+                    .thread_name("worker");
+                assert!(format!("{builder:?}").contains("worker"));
+                let (built, built_guard) = builder.finish(never("chosen.log"));
+                for non_blocking in [&default, &new, &built] {
+                    let mut writer: NonBlocking = non_blocking.make_writer();
+                    writer.write_all(b"by MakeWriter\n").expect("taken");
+                    let mut writer = non_blocking.clone();
+                    assert_eq!(writer.write(b"by io::Write\n").expect("taken"), 13);
+                    writer.flush().expect("nothing to do");
+                    let fmt = tracing_subscriber::fmt().without_time().with_target(false);
+                    let subscriber = fmt.with_writer(non_blocking.clone());
+                    tracing::subscriber::with_default(subscriber.finish(), || tracing::info!("by fmt"));
+                }
+                let counters: [ErrorCounter; 3] = [&default, &new, &built].map(NonBlocking::error_counter);
+                drop((default_guard, new_guard, built_guard));
+                assert_eq!(counters.map(|counter| counter.clone().dropped_lines()), [0; 3]);
+                // After the guards nobody can rely on a line.
+                drop((default, new, built));
+            }
+
             pub(super) fn run(directory: &Path) {
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                without_blocking(directory);
                 let new = RollingFileAppender::new(Rotation::DAILY, directory, "new.log");
                 let built = Builder::new().rotation(Rotation::HOURLY).filename_prefix("built").build(directory);
                 let all = [
@@ -73,7 +106,8 @@ fn a_program_for_tracing_appender_makes_the_same_files() {
         }
     };
     assert_eq!(files.0, files.1);
-    assert_eq!(files.0.len(), 9);
+    let others = if cfg!(any(target_os = "linux", target_os = "android")) { 3 } else { 0 };
+    assert_eq!(files.0.len(), 9 + others);
 }
 
 /// A panic may pass a handle by, as `catch_unwind` demands of what it is given.

@@ -4,3 +4,5 @@ mod directories;
 mod hidden_names;
 mod ownership;
 mod settings;
+mod tag_attacks;
+mod tags;

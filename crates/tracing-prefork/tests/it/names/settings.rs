@@ -33,7 +33,7 @@ fn each_of_two_with_other_limits_is_told_once_with_both_values() {
 #[test]
 fn each_option_that_others_should_have_is_compared() {
     type Change = fn(Builder) -> Builder;
-    let changes: [(&str, Change); 16] = [
+    let changes: &[(&str, Change)] = &[
         ("rotation is daily here, daily at 04:00", |builder| builder.rotation(Rotation::DAILY.at(4, 0))),
         ("zone is UTC here, +05:30", |builder| builder.zone(Zone::Fixed(19_800))),
         ("max_log_files is not set here, 9", |builder| builder.max_log_files(9)),
@@ -43,6 +43,8 @@ fn each_option_that_others_should_have_is_compared() {
         ("max_file_bytes is not set here, 777", |builder| builder.max_file_bytes(777)),
         ("on_finished is not set here, yes", |builder| builder.on_finished(|_, _| ())),
         ("lock_writes is not set here, yes", |builder| builder.lock_writes(true)),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        ("buffered is not set here, yes", |builder| builder.buffered(tracing_prefork::Buffering::default())),
         ("header is not set here, yes", |builder| builder.header(|_| "# first".to_owned())),
         ("latest_symlink is not set here, a", |builder| builder.latest_symlink("a")),
         ("latest_hard_link is not set here, b", |builder| builder.latest_hard_link("b")),
@@ -54,7 +56,7 @@ fn each_option_that_others_should_have_is_compared() {
         #[cfg(not(feature = "gzip"))]
         ("try_on_finished", |builder| builder.try_on_finished(|_, _| Ok::<(), std::io::Error>(()))),
     ];
-    for (text, change) in changes {
+    for &(text, change) in changes {
         let directory = tempfile::tempdir().expect("a directory");
         let other = change(daily(&Hand::at(NOW))).build(directory.path()).expect("builds");
         let (told, own) = telling(daily(&Hand::at(NOW)));

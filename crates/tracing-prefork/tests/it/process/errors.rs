@@ -44,3 +44,38 @@ fn what_is_behind_the_error_of_a_hook_is_its_source() {
     let upload = error.io_error().get_ref().and_then(|error| error.downcast_ref::<Upload>());
     assert_eq!(upload.map(|Upload(cause)| cause.kind()), Some(ErrorKind::ConnectionRefused));
 }
+
+#[test]
+fn the_short_name_of_an_operation_is_its_variant_in_snake_case() {
+    use Operation::{
+        Compression, FileSystem, Lease, Link, List, Lock, Names, OnFinished, Release, Reopen, Retention, Rollover,
+        Settings, Socket, Sync, UserCode, Write,
+    };
+    let all = [
+        Compression,
+        FileSystem,
+        Lease,
+        Link,
+        List,
+        Lock,
+        Names,
+        OnFinished,
+        Release,
+        Reopen,
+        Retention,
+        Rollover,
+        Settings,
+        Socket,
+        Sync,
+        UserCode,
+        Write,
+    ];
+    for operation in all {
+        let words = format!("{operation:?}");
+        let snake = words
+            .chars()
+            .flat_map(|letter| letter.is_uppercase().then_some('_').into_iter().chain(letter.to_lowercase()));
+        let snake: String = snake.skip(1).collect();
+        assert_eq!((operation.as_str(), operation.to_string()), (&*snake, snake.clone()));
+    }
+}

@@ -120,6 +120,24 @@ fn the_last_one_that_closes_hands_the_current_file_over() {
 }
 
 #[test]
+fn files_that_close_hands_over_may_be_pruned_after_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_files(directory.path(), &["app.2026-11-19.log", "app.2026-11-20.log"]);
+    let hand = Hand::at(NOW);
+    let (given, builder) = given(daily(&hand).max_log_files(1));
+    let logs = builder.build(directory.path()).expect("builds");
+    // No event: it would start the thread that hands over and prunes.
+    logs.close().expect("closed");
+    let days = ["app.2026-11-19.log", "app.2026-11-20.log", TODAY];
+    assert_eq!(
+        (all(&given), names(directory.path())),
+        (days.map(str::to_owned).into(), days.map(str::to_owned).into())
+    );
+    assert_eq!(logs.prune().expect("pruned"), 2);
+    assert_eq!((names(directory.path()), is_open(&logs)), (vec![TODAY.to_owned()], false));
+}
+
+#[test]
 fn close_ends_although_the_hook_logs_at_each_call() {
     static LOGS: OnceLock<Appender> = OnceLock::new();
     static CALLS: AtomicUsize = AtomicUsize::new(0);

@@ -1,3 +1,4 @@
+mod at;
 mod failures;
 mod full;
 mod hardening;

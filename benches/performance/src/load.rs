@@ -1,0 +1,136 @@
+//! One measurement: processes that log at the same time into a directory of their own.
+
+use crate::lines::{self, Found};
+use crate::loggers::Logger;
+use crate::worker::{Figures, READY};
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) processes: u64,
+    /// Of each process.
+    pub(crate) threads: u64,
+    /// Events of all threads together.
+    pub(crate) events: u64,
+    pub(crate) limit: Option<u64>,
+    /// Events a second of each thread, each of them timed. `None`: as many as go.
+    pub(crate) rate: Option<u64>,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    /// Nanoseconds of wall-clock time for each event, until all lines are in the file.
+    pub(crate) flushed: f64,
+    /// Nanoseconds of processor time for each event, of all threads.
+    pub(crate) cpu: f64,
+    /// The most memory of a process, in MiB.
+    pub(crate) memory: f64,
+    /// The median, p99, p99.9, p99.99 and the longest, in microseconds.
+    pub(crate) times: [f64; 5],
+    pub(crate) found: Found,
+}
+
+/// Events of each process before those that are measured: enough for each page of a buffer to have been touched.
+const WARM_UP: u64 = 20_000;
+
+pub(crate) fn measure(logger: &Logger, load: Load, parent: &Path) -> Result<Measured, Box<dyn Error>> {
+    let directory = tempfile::Builder::new().prefix("performance.").tempdir_in(parent)?;
+    let writers = load.processes * load.threads;
+    let (each, warm_up) = (load.events / writers, WARM_UP / writers);
+    // What the loggers print, and their panics.
+    let mut errors = tempfile::tempfile()?;
+    let mut processes = Vec::new();
+    for process in 0..load.processes {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["worker", logger.name, "--directory"]).arg(directory.path());
+        let first = process * load.threads;
+        let numbers = [("threads", load.threads), ("events", each), ("warm-up", warm_up), ("first-writer", first)];
+        for (name, value) in
+            numbers.into_iter().chain(load.limit.map(|it| ("limit", it))).chain(load.rate.map(|it| ("rate", it)))
+        {
+            command.arg(format!("--{name}={value}"));
+        }
+        processes.push(Process::start(&mut command, errors.try_clone()?)?);
+    }
+    let are_ready = processes.iter_mut().try_for_each(Process::expect_ready);
+    processes.iter_mut().for_each(Process::begin);
+    let figures =
+        are_ready.and_then(|()| processes.into_iter().map(Process::finish).collect::<Result<Vec<Figures>, _>>());
+    let figures = figures.map_err(|error| format!("{error}{}", first_line(&mut errors)))?;
+    let found = lines::find(directory.path(), writers, warm_up + each)?;
+    directory.close()?;
+
+    let start = figures.iter().map(|figures| figures.start).min().unwrap_or_default();
+    let flushed = figures.iter().map(|figures| figures.flushed).max().unwrap_or_default();
+    let events = (writers * each) as f64;
+    Ok(Measured {
+        flushed: (flushed - start) as f64 / events,
+        cpu: figures.iter().map(|figures| figures.cpu).sum::<u64>() as f64 / events,
+        memory: figures.iter().map(|figures| figures.memory).max().unwrap_or_default() as f64 / 1024.0,
+        times: figures[0].times.map(|ns| ns as f64 / 1e3),
+        found,
+    })
+}
+
+/// The first line that was printed, behind a colon.
+fn first_line(errors: &mut File) -> String {
+    let mut text = String::new();
+    let read = errors.seek(SeekFrom::Start(0)).and_then(|_| errors.read_to_string(&mut text));
+    match (read, text.lines().find(|line| !line.trim().is_empty())) {
+        (Ok(_), Some(line)) => format!(": {}", without_folders(line.trim())),
+        _ => String::new(),
+    }
+}
+
+/// The folder of a crate says where a machine keeps it.
+fn without_folders(line: &str) -> String {
+    let word = |word: &str| match word.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
+        Some((_, path)) => path.to_owned(),
+        None => word.to_owned(),
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+struct Process {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    fn start(command: &mut Command, errors: File) -> Result<Self, Box<dyn Error>> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn()?;
+        let output = BufReader::new(child.stdout.take().ok_or("a process without an output")?);
+        Ok(Self { child, output })
+    }
+
+    fn expect_ready(&mut self) -> Result<(), Box<dyn Error>> {
+        let mut word = String::new();
+        self.output.read_line(&mut word)?;
+        if word == READY { Ok(()) } else { Err("a process ended before its first event".into()) }
+    }
+
+    fn begin(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    fn finish(mut self) -> Result<Figures, Box<dyn Error>> {
+        let mut text = String::new();
+        self.output.read_to_string(&mut text)?;
+        let status = self.child.wait()?;
+        if status.success() { Figures::parse(&text) } else { Err(format!("a process ended with {status}").into()) }
+    }
+}
+
+impl Drop for Process {
+    /// A measurement that has failed leaves no process behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,5 @@
+mod full;
+mod lines;
+mod options;
+mod shared;
+mod signals;

@@ -1,0 +1,5 @@
+mod json;
+mod layers;
+mod same;
+mod spans;
+mod text;

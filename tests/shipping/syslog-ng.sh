@@ -1,0 +1,3 @@
+#!/bin/sh
+# A million lines through syslog-ng, with kills: see ship.py. Needs `cargo build -p prefork-log`.
+exec python3 "$(dirname "$0")/ship.py" syslog-ng "$@"
