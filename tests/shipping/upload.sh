@@ -13,4 +13,5 @@ if ! command -v s3s-fs >/dev/null; then
     cargo install --quiet --locked --debug s3s-fs --version 0.14.1 --features binary --root "$tools"
     export PATH="$tools/bin:$PATH"
 fi
-cargo test -p upload -- --nocapture
+cd examples/upload
+cargo test -- --nocapture
