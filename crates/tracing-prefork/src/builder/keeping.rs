@@ -230,8 +230,8 @@ impl Builder {
     ///   [`try_on_finished`](Self::try_on_finished) can fail without a panic.
     ///
     /// A file that an idle process still has open is handed over when it has rested: a day after the end of its period
-    /// and its last line. With `compress` the hook gets such a file plain. The one file of [`Rotation::NEVER`](crate::Rotation::NEVER) without [`max_file_bytes`](Self::max_file_bytes) is
-    /// never finished.
+    /// and its last line. With `compress` the hook gets such a file plain. The one file of
+    /// [`Rotation::NEVER`](crate::Rotation::NEVER) without [`max_file_bytes`](Self::max_file_bytes) is never finished.
     ///
     /// Retention waits for the hook. 24 hours after the end of its period and its last write, a file may be deleted all
     /// the same, if the hook has failed on it, has not come back from a file for a day, or could not be called for a

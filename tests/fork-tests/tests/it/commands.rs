@@ -1,6 +1,6 @@
 //! Each command that a page names can be typed: its package, its test program, its example, its script and its fuzz
-//! target are there, and `fork-tests` knows the scenario and the options. That the commands do what the page says is for
-//! other tests: `page.rs` and `troubleshooting.rs` of `prefork-log` run those with `prefork-log`.
+//! target are there, and `fork-tests` knows the scenario and the options. That the commands do what the page says is
+//! for other tests: `page.rs` and `troubleshooting.rs` of `prefork-log` run those with `prefork-log`.
 
 use crate::pages::{pages, root};
 use crate::program::fork_tests;
