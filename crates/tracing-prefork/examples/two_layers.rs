@@ -13,6 +13,10 @@
 //! the fields of a span once for all layers that have the same field formatter, and the first of these layers decides
 //! about colours. So the plain layer has a field formatter of its own. `logs.layer()`, which the JSON file uses, always
 //! has one.
+//!
+//! Each layer reads the clock for itself. So the text and the JSON of one event can differ by some microseconds, and at
+//! midnight they can stand in files of different days. The guide shows two small layers that give both one time ("Two
+//! appenders in one program").
 
 use std::env;
 use std::error::Error;

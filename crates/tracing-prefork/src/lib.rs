@@ -144,6 +144,7 @@
 //! | family | the files of all tags of a pattern |
 //! | rollover | opening the file of a new period, or the next file of a row |
 //! | finished | said of a file that no process has open to write to, if its period is over or the next file of its row has begun |
+//! | rested | said of a file whose period ended at least a day ago, and whose last line was written at least a day ago. The hook and retention also take a rested file that a process has open to write to, compression does not |
 //! | late line | a line whose period is over when the line is written |
 //! | fragment | a piece of a line, left by a write that fell short or by a killed process |
 //! | torn | said of a line that is not in one piece |

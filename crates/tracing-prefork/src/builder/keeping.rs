@@ -217,20 +217,21 @@ impl Builder {
     /// Files are handed over by one of the processes that share the directory, in a thread beside the events, one after
     /// the other, the oldest first. The first hand-over includes all finished files that are there.
     ///
-    /// Each file is handed over once. The exceptions:
+    /// The hook succeeds once for each file. It is called again for the same file in three cases:
     ///
     /// * A file that late lines have changed is handed over again. A change is told by the file's size and the time of
     ///   its last change. So after `touch`, or after a copy of all files without their times (`cp` without `-p`), all
     ///   are handed over again.
-    /// * A file is handed over again if the process was killed in the hook.
+    /// * The process ended or was killed before it had noted the success.
     /// * If the hook panics, it has failed, which is reported
-    ///   ([`Operation::OnFinished`](crate::Operation::OnFinished)). It is called for the file again, first after 7
-    ///   seconds and then ever more rarely, but at least once an hour, as long as something is logged.
+    ///   ([`Operation::OnFinished`](crate::Operation::OnFinished)). The next events call it again for the file: first
+    ///   after 7 seconds and then ever more rarely, but at least once an hour. Without events only
+    ///   [`hand_over`](crate::Appender::hand_over) and [`close`](crate::Appender::close) call it.
     ///   [`try_on_finished`](Self::try_on_finished) can fail without a panic.
     ///
-    /// A file that an idle process still has open is finished a day after the end of its period and its last line. The
-    /// one file of [`Rotation::NEVER`](crate::Rotation::NEVER) without [`max_file_bytes`](Self::max_file_bytes) is
-    /// never finished.
+    /// A file that an idle process still has open is handed over when it has rested: a day after the end of its period
+    /// and its last line. With `compress` the hook gets such a file plain. The one file of
+    /// [`Rotation::NEVER`](crate::Rotation::NEVER) without [`max_file_bytes`](Self::max_file_bytes) is never finished.
     ///
     /// Retention waits for the hook. 24 hours after the end of its period and its last write, a file may be deleted all
     /// the same, if the hook has failed on it, has not come back from a file for a day, or could not be called for a
@@ -270,8 +271,8 @@ impl Builder {
         })
     }
 
-    /// The same as [`on_finished`](Self::on_finished), for a hook that can fail. After a failure the hook is called
-    /// again for the file.
+    /// The same as [`on_finished`](Self::on_finished), for a hook that can fail. After a failure the next events call
+    /// the hook again for the file.
     pub fn try_on_finished<E>(self, hook: impl Fn(&Path, Period) -> Result<(), E> + Send + Sync + 'static) -> Self
     where
         E: Into<Box<dyn error::Error + Send + Sync>>,

@@ -34,7 +34,8 @@ pub enum Operation {
     /// Compressing a finished file. The file stays plain until the next time.
     Compression,
     /// Handing a finished file over to [`on_finished`](crate::Builder::on_finished). The hook has failed or panicked,
-    /// or could not be called. It is called again for the file.
+    /// or could not be called. The next events call it again for the file, at first after 7 seconds. Without events
+    /// only [`hand_over`](crate::Appender::hand_over) and [`close`](crate::Appender::close) call it.
     OnFinished,
     /// Bringing lines onto the disk by [`Appender::sync`](crate::Appender::sync). The lines are in the file, but a
     /// power failure may take them.
@@ -144,7 +145,8 @@ impl Operation {
             ),
             Self::OnFinished => (
                 "cannot hand over",
-                "files wait for on_finished, which is called again after some seconds, and then at least once an hour",
+                "files wait for on_finished; the next events call it again, after some seconds and then at least once \
+                 an hour; without events only hand_over or close calls it",
             ),
             Self::Sync => ("cannot sync", "the lines are in the file, but a power failure may take them"),
             Self::Release => ("cannot let go of", "the file stays open, and logging goes on"),

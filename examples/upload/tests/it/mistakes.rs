@@ -88,6 +88,20 @@ fn a_missing_bucket_is_named_and_loses_no_line() {
 }
 
 #[test]
+fn the_page_has_the_table_of_what_it_costs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace");
+    let output = match Command::new("python3").arg("examples/upload/cost.py").current_dir(root).output() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return writeln!(io::stderr(), "SKIPPED: python3 is missing").expect("told");
+        }
+        output => output.expect("the program starts"),
+    };
+    let table = String::from_utf8(output.stdout).expect("UTF-8");
+    let page = fs::read_to_string(root.join("docs/object-storage.md")).expect("the page");
+    assert!(output.status.success() && table.lines().count() > 5 && page.contains(table.trim_end()), "{table}");
+}
+
+#[test]
 fn the_page_names_each_option_of_the_program() {
     let help = Command::new(env!("CARGO_BIN_EXE_upload")).arg("-h").output().expect("the program starts");
     let help = String::from_utf8(help.stdout).expect("UTF-8");

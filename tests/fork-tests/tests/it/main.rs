@@ -6,6 +6,7 @@ mod attacks;
 mod bad_writers;
 mod busy_parent;
 mod chaos;
+mod commands;
 mod dependencies;
 mod directories;
 mod documented;

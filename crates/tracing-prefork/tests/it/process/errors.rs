@@ -35,8 +35,8 @@ fn what_is_behind_the_error_of_a_hook_is_its_source() {
     assert_eq!(error.operation(), Operation::OnFinished);
     let path = directory.path().join("app.2026-10-01.log");
     let text = format!(
-        "cannot hand over {}: the upload has failed; files wait for on_finished, which is called again after some \
-         seconds, and then at least once an hour",
+        "cannot hand over {}: the upload has failed; files wait for on_finished; the next events call it again, \
+         after some seconds and then at least once an hour; without events only hand_over or close calls it",
         path.display()
     );
     assert_eq!(chain(&error), [&*text, "connection refused"]);
