@@ -44,6 +44,7 @@ pub(crate) fn bars(path: &Path, title: &str, unit: &str, bars: &[Bar]) -> Result
             .disable_y_mesh()
             .y_labels(bars.len())
             .y_label_formatter(&name)
+            .x_label_formatter(&|value| ((value * 1e6).round() / 1e6).to_string())
             .x_desc(unit)
             .label_style(FONT)
             .draw()?;

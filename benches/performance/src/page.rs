@@ -70,7 +70,7 @@ pub(crate) fn write(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     page += &sharing(&interleave(&limited, load, rounds.min(3), parent)?, load);
 
     let _ = writeln!(page, "\nLoad of the machine at the end: {}.\n", machine::load());
-    page += "[design-buffering]: design.md#buffering\n";
+    page += "[design-buffering]: design.md#buffering\n[performance-server]: performance-server.md\n";
     fs::write(docs.join("performance.md"), wrapped(&page))?;
     Ok(())
 }
@@ -79,7 +79,8 @@ fn head(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     let mut text = String::from(
         "# Performance\n\n\
          The loggers of Rust that write files, side by side: how many events a second, what an event costs, how long a \
-         call takes, and what is in the files when eight processes share a directory.\n\n\
+         call takes, and what is in the files when eight processes share a directory. A server under load: \
+         [performance of a server][performance-server].\n\n\
          All figures of this page are of one run of one command:\n\n\
          ```text\n\
          cargo run --release --manifest-path benches/performance/Cargo.toml -- page --docs docs\n\
@@ -270,7 +271,7 @@ fn shape_name((processes, threads): (u64, u64)) -> String {
 }
 
 /// Lines of at most 120 columns, but for rows of tables and what stands between fences.
-fn wrapped(page: &str) -> String {
+pub(crate) fn wrapped(page: &str) -> String {
     let (mut text, mut is_code) = (String::new(), false);
     for line in page.lines() {
         is_code ^= line.starts_with("```");
@@ -290,6 +291,6 @@ fn wrapped(page: &str) -> String {
     text
 }
 
-fn cell(value: Option<f64>) -> String {
+pub(crate) fn cell(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), number)
 }

@@ -16,19 +16,21 @@ pub(crate) struct Row {
 impl Row {
     /// The median of a figure. `None`: there is none.
     pub(crate) fn median(&self, figure: impl Fn(&Measured) -> f64) -> Option<f64> {
-        let mut values: Vec<f64> = self.rounds.as_ref().ok()?.iter().map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        let (low, high) = (values.get((values.len().max(1) - 1) / 2)?, values.get(values.len() / 2)?);
-        Some((low + high) / 2.0)
+        median(self.rounds.as_ref().ok()?.iter().map(figure).collect())
     }
 
     /// The median of the ratios of the rounds.
     pub(crate) fn ratio(&self, to: &Self, figure: impl Fn(&Measured) -> f64) -> Option<f64> {
         let (Ok(ours), Ok(theirs)) = (&self.rounds, &to.rounds) else { return None };
-        let mut ratios: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| figure(a) / figure(b)).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios.get(ratios.len() / 2).copied()
+        median(ours.iter().zip(theirs).map(|(a, b)| figure(a) / figure(b)).collect())
     }
+}
+
+/// The value in the middle, or between the two in the middle. `None`: there is none.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let (low, high) = (values.get((values.len().max(1) - 1) / 2)?, values.get(values.len() / 2)?);
+    Some((low + high) / 2.0)
 }
 
 pub(crate) fn interleave(
@@ -50,4 +52,16 @@ pub(crate) fn interleave(
         }
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_stands_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(Vec::new()), None);
+    }
 }

@@ -274,6 +274,8 @@ macro_rules! page {
         /// [house]: crate::_house
         /// [house-words]: crate::_house#words
         /// [object-storage]: crate::_object_storage
+        /// [performance]: crate::_performance
+        /// [performance-server]: crate::_performance_server
         /// [prefork-log]: crate::_prefork_log
         /// [prefork-log-speed]: crate::_prefork_log#how-fast-it-is
         /// [shipping]: crate::_shipping
@@ -299,6 +301,8 @@ page!(_house, "docs/house.md");
 page!(_object_storage, "docs/object-storage.md");
 #[cfg(doc)]
 page!(_performance, "docs/performance.md");
+#[cfg(doc)]
+page!(_performance_server, "docs/performance-server.md");
 #[cfg(doc)]
 page!(_prefork_log, "docs/prefork-log.md");
 // Its code names zones.
