@@ -1,16 +1,18 @@
 //! Loggers that write files, side by side in one run. Writes `docs/performance.md` and its pictures:
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/performance/Cargo.toml -- page --docs docs
+//! cargo run --release --manifest-path benches/performance/Cargo.toml -- page --docs docs --readme README.md
 //! ```
 //!
 //! Each measurement is a process of its own, or several, which log the same event with two fields: the number of their
 //! thread and the number of the event. Afterwards every line is looked for in the files.
 
+mod busy_disk;
 mod chart;
 #[path = "../../src/counted.rs"]
 mod counted;
 mod events;
+mod latency;
 mod lines;
 mod load;
 mod log_peers;
@@ -19,9 +21,9 @@ mod loggers;
 mod machine;
 mod ours;
 mod page;
-#[path = "../../src/percentiles.rs"]
 mod percentiles;
 mod rounds;
+mod summary;
 mod tracing_peers;
 mod versions;
 mod worker;
@@ -46,6 +48,9 @@ enum Mode {
     /// A process of a measurement: started by this program itself.
     #[command(hide = true)]
     Worker(worker::Arguments),
+    /// The process that keeps the disk busy: started by this program itself.
+    #[command(hide = true)]
+    DiskFiller(busy_disk::Arguments),
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
@@ -58,6 +63,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         Mode::Worker(arguments) => worker::work(&arguments),
+        Mode::DiskFiller(arguments) => busy_disk::fill(&arguments),
     }
 }
 
