@@ -2,6 +2,7 @@
 
 use crate::chart::number;
 use crate::latency::time;
+use crate::load::Measured;
 use crate::page::{PEER, row_of, wrapped};
 use crate::rounds::Row;
 use std::error::Error;
@@ -57,19 +58,21 @@ impl Summary {
     /// From the measurements of one and two threads and of four processes, and from those beside a busy disk.
     pub(crate) fn of(thread: &[Row], threads: &[Row], processes: &[Row], busy: &[Row]) -> Result<Self, Box<dyn Error>> {
         let row = |rows, name| row_of(rows, name).ok_or_else(|| format!("no row {name}"));
-        let ratio = |rows, name, to| -> Result<String, Box<dyn Error>> {
-            let ratio = row(rows, name)?.ratio(row(rows, to)?, |measured| measured.flushed);
+        let ratio = |rows, name, to, figure: fn(&Measured) -> f64| -> Result<String, Box<dyn Error>> {
+            let ratio = row(rows, name)?.ratio(row(rows, to)?, figure);
             Ok(format!("{:.2}", ratio.ok_or("a ratio is missing")?))
         };
+        let (cpu, flushed) = (|it: &Measured| it.cpu, |it: &Measured| it.flushed);
         let cost = Sentence {
             begin: "On one thread, an event of `layer()` takes ",
             middle: format!(
-                "{} times as long as a bare `write(2)` (`fmt` with tracing-appender: {} times). With two threads, this \
-                 crate writes {} times as many events a second as tracing-appender, and with four processes {}",
-                ratio(thread, "prefork", "write")?,
-                ratio(thread, PEER, "write")?,
-                ratio(threads, PEER, "prefork")?,
-                ratio(processes, PEER, "prefork")?,
+                "{} times the processor time of a bare `write(2)` (`fmt` with tracing-appender: {} times). With two \
+                 threads, this crate writes {} times as many events a second as tracing-appender, and with four \
+                 processes {}",
+                ratio(thread, "prefork", "write", cpu)?,
+                ratio(thread, PEER, "write", cpu)?,
+                ratio(threads, PEER, "prefork", flushed)?,
+                ratio(processes, PEER, "prefork", flushed)?,
             ),
             end: " times as many.",
         };
