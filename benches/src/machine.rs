@@ -17,10 +17,9 @@ pub(crate) fn describe(directory: &Path) -> Result<String, Box<dyn Error>> {
     let host = nix::sys::utsname::uname()?;
     let now = OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?;
     Ok(format!(
-        "{processors} x {model}; {} {}; {} on {}; load {}; {now}",
+        "{processors} x {model}; {} {}; {}; load {}; {now}",
         host.sysname().to_string_lossy(),
         host.release().to_string_lossy(),
-        directory.display(),
         file_system(directory)?,
         load(),
     ))

@@ -4,13 +4,11 @@
 //! It reports times and never judges them: a shared machine would make a judgement flaky. It does
 //! refuse to report a measurement whose lines are not all in the file afterwards.
 
-mod busy_disk;
 mod closed;
 mod counted;
 mod latency;
 mod load;
 mod machine;
-mod percentiles;
 mod pipes;
 mod report;
 mod short;
@@ -53,10 +51,6 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Mode {
     Latency(latency::Arguments),
-    BusyDisk(busy_disk::Arguments),
-    /// One of the processes of `busy-disk`: started by this program itself.
-    #[command(hide = true)]
-    DiskFiller(busy_disk::Filler),
     Pipes(pipes::Arguments),
     /// One of the processes of `pipes`: started by this program itself.
     #[command(hide = true)]
@@ -86,8 +80,6 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let dir = &*arguments.dir;
     match &arguments.mode {
         Some(Mode::Latency(latency)) => return latency::measure(latency, dir),
-        Some(Mode::BusyDisk(disk)) => return busy_disk::measure(disk, dir),
-        Some(Mode::DiskFiller(filler)) => return filler.work(dir),
         Some(Mode::Pipes(pipes)) => return pipes::measure(pipes, dir),
         Some(Mode::PipeFeeder(feeder)) => return feeder.work(),
         Some(Mode::PipeReader(reader)) => return reader.work(),

@@ -1,5 +1,5 @@
 //! The things that are measured: each opens its file in a directory and then writes lines or
-//! events, or formats times. A subject knows nothing of threads, processes and clocks.
+//! events, or formats events. A subject knows nothing of threads, processes and clocks.
 
 use std::{
     error::Error,
@@ -25,7 +25,7 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_prefork::{Appender, Buffering};
 use tracing_subscriber::{
     Layer, Registry,
-    fmt::{self, MakeWriter, format::Writer, time::FormatTime, time::SystemTime},
+    fmt::{self, MakeWriter},
     layer::SubscriberExt,
 };
 
@@ -59,12 +59,10 @@ pub(crate) enum Group {
     FormatsJson,
     /// As JSON, in the two spans.
     FormatsJsonSpans,
-    /// One timestamp, no file.
-    Timers,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Lines,
         Self::Events,
         Self::Short,
@@ -72,7 +70,6 @@ impl Group {
         Self::FormatsSpans,
         Self::FormatsJson,
         Self::FormatsJsonSpans,
-        Self::Timers,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -84,7 +81,6 @@ impl Group {
             Self::FormatsSpans => "formats-spans",
             Self::FormatsJson => "formats-json",
             Self::FormatsJsonSpans => "formats-json-spans",
-            Self::Timers => "timers",
         }
     }
 
@@ -135,8 +131,6 @@ pub(crate) enum Kind {
     FormatJsonFmt,
     FormatJsonSpansPrefork,
     FormatJsonSpansFmt,
-    TimerPrefork,
-    TimerSystemTime,
 }
 
 /// How a kind is called.
@@ -149,7 +143,7 @@ struct Row {
 }
 
 impl Kind {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 31] = [
         Self::Write,
         Self::Pwrite,
         Self::Prefork,
@@ -181,12 +175,10 @@ impl Kind {
         Self::FormatJsonFmt,
         Self::FormatJsonSpansPrefork,
         Self::FormatJsonSpansFmt,
-        Self::TimerPrefork,
-        Self::TimerSystemTime,
     ];
 
     fn row(self) -> Row {
-        use Group::{Events, Formats, FormatsJson, FormatsJsonSpans, FormatsSpans, Lines, Short, Timers};
+        use Group::{Events, Formats, FormatsJson, FormatsJsonSpans, FormatsSpans, Lines, Short};
 
         const FMT: &str = "fmt::layer() into a File, O_APPEND";
         const LAYER: &str = "tracing_prefork, layer()";
@@ -230,8 +222,6 @@ impl Kind {
                 (FormatsJsonSpans, "format-json-spans-prefork", "tracing_prefork, layer().json()")
             }
             Self::FormatJsonSpansFmt => (FormatsJsonSpans, "format-json-spans-fmt", "fmt::layer().json()"),
-            Self::TimerPrefork => (Timers, "timer-prefork", "tracing_prefork, timer()"),
-            Self::TimerSystemTime => (Timers, "timer-system-time", "tracing_subscriber, SystemTime"),
         };
         Row { group, name, description }
     }
@@ -283,7 +273,6 @@ impl Kind {
                 | Self::FormatSpansFmt
                 | Self::FormatJsonFmt
                 | Self::FormatJsonSpansFmt
-                | Self::TimerSystemTime
         )
     }
 
@@ -375,8 +364,6 @@ impl Kind {
                 Box::new(Short::of(ours(directory, PREFIX).layer().with_writer(sink).json()).in_spans())
             }
             Self::FormatJsonSpansFmt => Box::new(Short::of(fmt::layer().json().with_writer(sink)).in_spans()),
-            Self::TimerPrefork => Box::new(Timer(ours(directory, PREFIX).timer())),
-            Self::TimerSystemTime => Box::new(Timer(SystemTime)),
         })
     }
 }
@@ -400,19 +387,9 @@ pub(crate) trait Subject: Send + Sync {
     fn flush(&self) {}
 }
 
-/// Our buffer, with its ring in memory that no file system writes back.
-pub(crate) fn buffered_in_memory(directory: &Path) -> Result<Box<dyn Subject>, Box<dyn Error>> {
-    let logs = buffered_by(Buffering::default().ring_directory("/dev/shm"), directory)?;
-    Ok(Box::new(Buffered { subject: Lines(logs.clone()), logs }))
-}
-
 fn buffered(directory: &Path) -> Result<Appender, Box<dyn Error>> {
-    buffered_by(Buffering::default(), directory)
-}
-
-fn buffered_by(buffering: Buffering, directory: &Path) -> Result<Appender, Box<dyn Error>> {
     let builder = Appender::builder().filename_prefix(PREFIX).on_error(|error| panic!("{error}"));
-    Ok(builder.buffered(buffering).build(directory)?)
+    Ok(builder.buffered(Buffering::default()).build(directory)?)
 }
 
 /// Lines that wait in our ring.
@@ -519,19 +496,5 @@ impl Subject for Events {
                 tracing::info!(request, method = "GET", path = "/orders/17", us = 481, "answered");
             }
         });
-    }
-}
-
-struct Timer<T>(T);
-
-impl<T: FormatTime + Send + Sync> Subject for Timer<T> {
-    fn run(&self, times: u64) {
-        let mut text = String::with_capacity(64);
-        for _ in 0..times {
-            text.clear();
-            self.0.format_time(&mut Writer::new(&mut text)).expect("a string takes a time");
-            black_box(&text);
-        }
-        assert!(times == 0 || text.ends_with('Z'), "{text:?} is no time");
     }
 }

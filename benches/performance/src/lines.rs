@@ -4,7 +4,8 @@ use regex::bytes::Regex;
 use std::collections::HashSet;
 use std::error::Error;
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What a measurement has left in its directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,14 +18,34 @@ pub(crate) struct Found {
     pub(crate) torn: u64,
 }
 
-/// Looks for the events of so many writers, each with the numbers below `events`. Hidden files are the loggers' own.
-pub(crate) fn find(directory: &Path, writers: u64, events: u64) -> Result<Found, Box<dyn Error>> {
-    let mut names: Vec<_> =
-        fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+/// The log files of a directory: how many, and how many bytes they have together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Size {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+}
+
+pub(crate) fn size(directory: &Path) -> io::Result<Size> {
+    let mut size = Size::default();
+    for path in files(directory)? {
+        let bytes = path.metadata()?.len();
+        size = Size { files: size.files + u64::from(bytes > 0), bytes: size.bytes + bytes };
+    }
+    Ok(size)
+}
+
+/// Hidden files are the loggers' own. A link leads to a file that is read by its own name.
+fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut names: Vec<_> = fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    names.retain(|path| path.is_file() && !path.is_symlink() && !is_hidden(path));
     names.sort();
+    Ok(names)
+}
+
+/// Looks for the events of so many writers, each with the numbers below `events`.
+pub(crate) fn find(directory: &Path, writers: u64, events: u64) -> Result<Found, Box<dyn Error>> {
     let mut search = Search::new()?;
-    // A link leads to a file that is read by its own name.
-    for path in names.iter().filter(|path| path.is_file() && !path.is_symlink() && !is_hidden(path)) {
+    for path in files(directory)? {
         search.read(&fs::read(path)?);
     }
     Ok(search.found(writers, events))

@@ -18,6 +18,8 @@ pub(crate) struct Load {
     /// Events of all threads together.
     pub(crate) events: u64,
     pub(crate) limit: Option<u64>,
+    /// Whether there is a file for each second.
+    pub(crate) each_second: bool,
     /// Events a second of each thread, each of them timed. `None`: as many as go.
     pub(crate) rate: Option<u64>,
 }
@@ -33,7 +35,12 @@ pub(crate) struct Measured {
     pub(crate) memory: f64,
     /// The median, p99, p99.9, p99.99 and the longest, in microseconds.
     pub(crate) times: [f64; 5],
+    /// The longest of each second, and the least of these, in microseconds.
+    pub(crate) longest_of_a_second: f64,
     pub(crate) found: Found,
+    pub(crate) files: u64,
+    /// Bytes of a line.
+    pub(crate) line: f64,
 }
 
 /// Events of each process before those that are measured: enough for each page of a buffer to have been touched.
@@ -56,6 +63,9 @@ pub(crate) fn measure(logger: &Logger, load: Load, parent: &Path) -> Result<Meas
         {
             command.arg(format!("--{name}={value}"));
         }
+        if load.each_second {
+            command.arg("--each-second");
+        }
         processes.push(Process::start(&mut command, errors.try_clone()?)?);
     }
     let are_ready = processes.iter_mut().try_for_each(Process::expect_ready);
@@ -64,6 +74,7 @@ pub(crate) fn measure(logger: &Logger, load: Load, parent: &Path) -> Result<Meas
         are_ready.and_then(|()| processes.into_iter().map(Process::finish).collect::<Result<Vec<Figures>, _>>());
     let figures = figures.map_err(|error| format!("{error}{}", first_line(&mut errors)))?;
     let found = lines::find(directory.path(), writers, warm_up + each)?;
+    let size = lines::size(directory.path())?;
     directory.close()?;
 
     let start = figures.iter().map(|figures| figures.start).min().unwrap_or_default();
@@ -74,7 +85,10 @@ pub(crate) fn measure(logger: &Logger, load: Load, parent: &Path) -> Result<Meas
         cpu: figures.iter().map(|figures| figures.cpu).sum::<u64>() as f64 / events,
         memory: figures.iter().map(|figures| figures.memory).max().unwrap_or_default() as f64 / 1024.0,
         times: figures[0].times.map(|ns| ns as f64 / 1e3),
+        longest_of_a_second: figures[0].longest_of_a_second as f64 / 1e3,
         found,
+        files: size.files,
+        line: size.bytes as f64 / (writers * (warm_up + each)) as f64,
     })
 }
 
@@ -97,33 +111,40 @@ fn without_folders(line: &str) -> String {
     line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-struct Process {
+/// A process that this program has started itself.
+pub(crate) struct Process {
     child: Child,
     output: BufReader<ChildStdout>,
 }
 
 impl Process {
-    fn start(command: &mut Command, errors: File) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(command: &mut Command, errors: File) -> Result<Self, Box<dyn Error>> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn()?;
         let output = BufReader::new(child.stdout.take().ok_or("a process without an output")?);
         Ok(Self { child, output })
     }
 
-    fn expect_ready(&mut self) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn expect_ready(&mut self) -> Result<(), Box<dyn Error>> {
         let mut word = String::new();
         self.output.read_line(&mut word)?;
         if word == READY { Ok(()) } else { Err("a process ended before its first event".into()) }
     }
 
-    fn begin(&mut self) {
+    /// Ends its input.
+    pub(crate) fn begin(&mut self) {
         drop(self.child.stdin.take());
     }
 
-    fn finish(mut self) -> Result<Figures, Box<dyn Error>> {
+    fn finish(self) -> Result<Figures, Box<dyn Error>> {
+        Figures::parse(&self.printed()?)
+    }
+
+    /// What it printed until its end.
+    pub(crate) fn printed(mut self) -> Result<String, Box<dyn Error>> {
         let mut text = String::new();
         self.output.read_to_string(&mut text)?;
         let status = self.child.wait()?;
-        if status.success() { Figures::parse(&text) } else { Err(format!("a process ended with {status}").into()) }
+        if status.success() { Ok(text) } else { Err(format!("a process ended with {status}").into()) }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Peers that know nothing of `tracing`.
 
 use crate::events::{Global, Records};
-use crate::loggers::{Files, KEPT, Open, Opened};
+use crate::loggers::{Files, Open, Opened};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,11 +11,15 @@ use std::time::Duration;
 const NO_LIMIT: u64 = 1 << 40;
 
 pub(crate) fn flexi(files: Files<'_>) -> Opened {
-    use flexi_logger::{Cleanup, Criterion, FileSpec, LogSpecification, Logger, Naming, WriteMode};
+    use flexi_logger::{Age, Cleanup, Criterion, FileSpec, LogSpecification, Logger, Naming, WriteMode};
     let file = FileSpec::default().directory(files.directory).basename("app").suppress_timestamp();
     let mut logger = Logger::with(LogSpecification::info()).log_to_file(file).append();
-    if let Some(limit) = files.limit {
-        logger = logger.rotate(Criterion::Size(limit), Naming::Numbers, Cleanup::KeepLogFiles(KEPT));
+    let criterion = match files.limit {
+        Some(limit) => Some(Criterion::Size(limit)),
+        None => files.each_second.then_some(Criterion::Age(Age::Second)),
+    };
+    if let Some(criterion) = criterion {
+        logger = logger.rotate(criterion, Naming::Numbers, Cleanup::KeepLogFiles(files.kept));
     }
     let (log, handle) = logger.format(flexi_logger::detailed_format).write_mode(WriteMode::Direct).build()?;
     Ok(Box::new(Records { log, flush: move || handle.flush() }))
@@ -25,13 +29,23 @@ pub(crate) fn log4rs(files: Files<'_>) -> Opened {
     use log4rs::append::rolling_file::RollingFileAppender;
     use log4rs::append::rolling_file::policy::compound::CompoundPolicy;
     use log4rs::append::rolling_file::policy::compound::roll::fixed_window::FixedWindowRoller;
+    use log4rs::append::rolling_file::policy::compound::trigger::Trigger;
     use log4rs::append::rolling_file::policy::compound::trigger::size::SizeTrigger;
+    use log4rs::append::rolling_file::policy::compound::trigger::time::{
+        TimeTrigger, TimeTriggerConfig, TimeTriggerInterval,
+    };
     use log4rs::config::{Appender, Config, Root};
     let old = files.directory.join("app.{}.log");
     // The window is as large as a run needs: each file of it is renamed at each rollover.
-    let roller = FixedWindowRoller::builder().build(old.to_str().ok_or("a directory in UTF-8")?, 1000)?;
-    let trigger = SizeTrigger::new(files.limit.unwrap_or(NO_LIMIT));
-    let policy = CompoundPolicy::new(Box::new(trigger), Box::new(roller));
+    let window = files.kept.min(1000) as u32;
+    let roller = FixedWindowRoller::builder().build(old.to_str().ok_or("a directory in UTF-8")?, window)?;
+    let trigger: Box<dyn Trigger> = if files.each_second {
+        let interval = TimeTriggerInterval::Second(1);
+        Box::new(TimeTrigger::new(TimeTriggerConfig { interval, modulate: false, max_random_delay: 0 }))
+    } else {
+        Box::new(SizeTrigger::new(files.limit.unwrap_or(NO_LIMIT)))
+    };
+    let policy = CompoundPolicy::new(trigger, Box::new(roller));
     let file = RollingFileAppender::builder().build(files.directory.join("app.log"), Box::new(policy))?;
     let config = Config::builder()
         .appender(Appender::builder().build("file", Box::new(file)))
@@ -44,7 +58,7 @@ pub(crate) fn logforth(files: Files<'_>) -> Opened {
     use logforth::layout::TextLayout;
     let mut file = FileBuilder::new(files.directory, "app").filename_suffix("log");
     if let Some(limit) = files.limit.and_then(|limit| NonZeroUsize::new(limit as usize)) {
-        file = file.rollover_size(limit).max_log_files(NonZeroUsize::new(KEPT).ok_or("more than none")?);
+        file = file.rollover_size(limit).max_log_files(NonZeroUsize::new(files.kept).ok_or("more than none")?);
     }
     let file = file.layout(TextLayout::default().no_color()).build()?;
     logforth::starter_log::builder().dispatch(|dispatch| dispatch.append(file)).try_apply()?;
@@ -71,7 +85,7 @@ pub(crate) fn spdlog(files: Files<'_>) -> Opened {
     let sink: Arc<dyn Sink> = match files.limit {
         Some(limit) => {
             let policy = RotationPolicy::FileSize(limit);
-            Arc::new(RotatingFileSink::builder().base_path(path).rotation_policy(policy).max_files(KEPT).build()?)
+            Arc::new(RotatingFileSink::builder().base_path(path).rotation_policy(policy).max_files(files.kept).build()?)
         }
         None => Arc::new(FileSink::builder().path(path).build()?),
     };
@@ -94,16 +108,17 @@ pub(crate) fn ftlog(files: Files<'_>) -> Opened {
 
 pub(crate) fn fast_log(files: Files<'_>) -> Opened {
     use fast_log::consts::LogSize;
-    use fast_log::plugin::file_split::{KeepType, Rolling, RollingType};
+    use fast_log::plugin::file_split::{DateType, KeepType, Rolling, RollingType};
     use fast_log::plugin::packer::LogPacker;
     let path = files.directory.join("app.log");
     let path = path.to_str().ok_or("a directory in UTF-8")?;
     let config = fast_log::Config::new().chan_len(Some(100_000)).level(log::LevelFilter::Info);
-    let config = match files.limit {
-        Some(limit) => {
-            let rolling = Rolling::new(RollingType::BySize(LogSize::B(limit as usize)));
-            config.file_split(path, rolling, KeepType::All, LogPacker {})
-        }
+    let rolling = match files.limit {
+        Some(limit) => Some(RollingType::BySize(LogSize::B(limit as usize))),
+        None => files.each_second.then_some(RollingType::ByDate(DateType::Sec)),
+    };
+    let config = match rolling {
+        Some(rolling) => config.file_split(path, Rolling::new(rolling), KeepType::All, LogPacker {}),
         None => config.file(path),
     };
     fast_log::init(config)?;
@@ -132,7 +147,7 @@ impl Open for LowLatency {
 pub(crate) fn low_latency(files: Files<'_>) -> Opened {
     let limit = low_latency_log::RollingCondition::new().max_size(files.limit.unwrap_or(NO_LIMIT));
     let directory = files.directory.to_str().ok_or("a directory in UTF-8")?.to_owned();
-    let logger = low_latency_log::Logger::new(limit, directory, "app.log".to_owned()).max_files(KEPT);
+    let logger = low_latency_log::Logger::new(limit, directory, "app.log".to_owned()).max_files(files.kept);
     Ok(Box::new(LowLatency(std::sync::Mutex::new(Some(logger.init()?)))))
 }
 
@@ -152,6 +167,6 @@ impl Open for Emit {
 
 pub(crate) fn emit_file(files: Files<'_>) -> Opened {
     let limit = files.limit.unwrap_or(NO_LIMIT) as usize;
-    let set = emit_file::set(files.directory.join("app.log")).max_file_size_bytes(limit).max_files(KEPT);
+    let set = emit_file::set(files.directory.join("app.log")).max_file_size_bytes(limit).max_files(files.kept);
     Ok(Box::new(Emit(emit::setup().emit_to(set.spawn()).init())))
 }

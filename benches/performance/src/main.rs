@@ -1,7 +1,7 @@
 //! Loggers that write files, side by side in one run. Writes `docs/performance.md` and its pictures:
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/performance/Cargo.toml -- page --docs docs
+//! cargo run --release --manifest-path benches/performance/Cargo.toml -- page --docs docs --readme README.md
 //! ```
 //!
 //! Each measurement is a process of its own, or several, which log the same event with two fields: the number of their
@@ -9,10 +9,12 @@
 //!
 //! With `server` instead of `page` it writes `docs/performance-server.md`: an axum server under load, with each logger.
 
+mod busy_disk;
 mod chart;
 #[path = "../../src/counted.rs"]
 mod counted;
 mod events;
+mod latency;
 mod lines;
 mod load;
 mod log_peers;
@@ -21,10 +23,10 @@ mod loggers;
 mod machine;
 mod ours;
 mod page;
-#[path = "../../src/percentiles.rs"]
 mod percentiles;
 mod rounds;
 mod server;
+mod summary;
 mod tracing_peers;
 mod versions;
 mod worker;
@@ -54,6 +56,9 @@ enum Mode {
     /// The server of a measurement: started by this program itself.
     #[command(hide = true)]
     Serve(server::ServeArguments),
+    /// The process that keeps the disk busy: started by this program itself.
+    #[command(hide = true)]
+    DiskFiller(busy_disk::Arguments),
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
@@ -68,6 +73,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         }
         Mode::Worker(arguments) => worker::work(&arguments),
         Mode::Serve(arguments) => server::serve(&arguments),
+        Mode::DiskFiller(arguments) => busy_disk::fill(&arguments),
     }
 }
 

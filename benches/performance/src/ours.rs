@@ -1,11 +1,12 @@
 //! The floor, and tracing-prefork.
 
 use crate::events::Events;
-use crate::loggers::{Files, KEPT, Open, Opened};
+use crate::loggers::{Files, Open, Opened};
 use std::fs::{File, OpenOptions};
+use std::hint::black_box;
 use std::io::Write;
 use std::ops::Range;
-use tracing_prefork::{Appender, Buffering, BuildError, Builder};
+use tracing_prefork::{Appender, Buffering, BuildError, Builder, Rotation};
 
 /// `write(2)`, and nothing else: the line is put together before.
 struct Floor(File);
@@ -32,12 +33,27 @@ pub(crate) fn floor(files: Files<'_>) -> Opened {
     Ok(Box::new(Floor(file)))
 }
 
+struct Nothing;
+
+impl Open for Nothing {
+    fn log(&self, writer: u64, numbers: Range<u64>) {
+        black_box((writer, numbers));
+    }
+
+    fn flush(&self) {}
+}
+
+pub(crate) fn nothing(_: Files<'_>) -> Opened {
+    Ok(Box::new(Nothing))
+}
+
 fn builder(files: Files<'_>) -> Builder {
     let builder = Appender::builder().filename_prefix("app.log").on_error(|error| panic!("{error}"));
-    match files.limit {
-        Some(limit) => builder.max_file_bytes(limit).max_log_files(KEPT),
+    let builder = match files.limit {
+        Some(limit) => builder.max_file_bytes(limit).max_log_files(files.kept),
         None => builder,
-    }
+    };
+    if files.each_second { builder.rotation(Rotation::SECONDLY) } else { builder }
 }
 
 fn open(builder: Builder, files: Files<'_>) -> Result<Appender, BuildError> {
@@ -63,6 +79,15 @@ pub(crate) fn locked(files: Files<'_>) -> Opened {
 }
 
 pub(crate) fn buffered(files: Files<'_>) -> Opened {
-    let logs = open(builder(files).buffered(Buffering::default()), files)?;
+    buffered_by(Buffering::default(), files)
+}
+
+/// No file system writes that memory back.
+pub(crate) fn buffered_in_memory(files: Files<'_>) -> Opened {
+    buffered_by(Buffering::default().ring_directory("/dev/shm"), files)
+}
+
+fn buffered_by(buffering: Buffering, files: Files<'_>) -> Opened {
+    let logs = open(builder(files).buffered(buffering), files)?;
     Ok(Box::new(Events::of(logs.layer(), move || logs.flush().expect("the file takes the lines"))))
 }

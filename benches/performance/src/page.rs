@@ -1,10 +1,11 @@
 //! `docs/performance.md`: all measurements, and what they came to.
 
 use crate::chart::{self, Bar, number};
+use crate::latency::{self, Plan};
 use crate::load::{Load, Measured};
 use crate::loggers::{self, Logger};
-use crate::percentiles::{self, Line, PERCENTILES};
 use crate::rounds::{Row, interleave};
+use crate::summary::Summary;
 use crate::{machine, versions};
 use clap::Args;
 use std::error::Error;
@@ -17,6 +18,9 @@ pub(crate) struct Arguments {
     /// Where `performance.md` and `pictures/` go.
     #[arg(long)]
     docs: PathBuf,
+    /// A page that has the sentences of "In short", too: they are written there as well.
+    #[arg(long)]
+    readme: Option<PathBuf>,
     /// Rounds of each measurement.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -26,6 +30,9 @@ pub(crate) struct Arguments {
     /// Seconds in which events are timed one by one.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
+    /// Bytes of each file with which another process keeps the disk busy.
+    #[arg(long, default_value_t = 400_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    busy_bytes: u64,
     /// Where the log files go, and are removed again.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     directory: PathBuf,
@@ -37,42 +44,47 @@ const SHAPES: [(u64, u64); 7] = [(1, 1), (1, 2), (1, 4), (2, 1), (4, 1), (16, 1)
 /// How many of them are one process.
 const THREADS: usize = 3;
 
-/// Events a second of the timed ones.
-const RATE: u64 = 20_000;
-
 /// The most bytes of a file where eight processes share a directory.
 const LIMIT: u64 = 256 << 10;
 
-const PEER: &str = "tracing-appender";
+pub(crate) const PEER: &str = "tracing-appender";
 
 pub(crate) fn write(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let all: Vec<&'static Logger> = loggers::ALL.iter().collect();
     let (docs, parent, rounds) = (&*arguments.docs, &*arguments.directory, arguments.rounds);
     fs::create_dir_all(docs.join("pictures"))?;
-    let mut page = head(arguments)?;
+    let head = head(arguments)?;
 
     let mut shapes = Vec::new();
     for (processes, threads) in SHAPES {
         eprintln!("{processes} processes of {threads} threads; load {}", machine::load());
-        let load = Load { processes, threads, events: arguments.events, limit: None, rate: None };
-        shapes.push(interleave(&all, load, rounds, parent)?);
+        let events = arguments.events;
+        let load = Load { processes, threads, events, limit: None, each_second: false, rate: None };
+        shapes.push(interleave(&all, |_| load, rounds, parent)?);
     }
-    page += &throughput(&shapes, docs)?;
+    let throughput = throughput(&shapes, docs)?;
 
     eprintln!("events one by one; load {}", machine::load());
-    let events = RATE * arguments.seconds;
-    let load = Load { processes: 1, threads: 1, events, limit: None, rate: Some(RATE) };
-    page += &latency(&interleave(&all, load, rounds.min(3), parent)?, arguments, docs)?;
+    let &Arguments { seconds, busy_bytes, .. } = arguments;
+    let plan = Plan { rounds: rounds.min(3), seconds, busy_bytes, parent, pictures: &docs.join("pictures") };
+    let (quiet, rows) = latency::quiet(plan)?;
+    eprintln!("events one by one beside rollovers; load {}", machine::load());
+    let rollovers = latency::beside_rollovers(plan, &rows)?;
+    eprintln!("events one by one beside a busy disk; load {}", machine::load());
+    let (busy, busy_rows) = latency::beside_busy_disk(plan)?;
 
     eprintln!("a directory that processes share; load {}", machine::load());
     let limited: Vec<&'static Logger> = all.iter().copied().filter(|logger| logger.has_limit).collect();
-    let load = Load { processes: 8, threads: 1, events: arguments.events, limit: Some(LIMIT), rate: None };
-    page += &sharing(&interleave(&limited, load, rounds.min(3), parent)?, load);
+    let limit = Some(LIMIT);
+    let load = Load { processes: 8, threads: 1, events: arguments.events, limit, each_second: false, rate: None };
+    let sharing = sharing(&interleave(&limited, |_| load, rounds.min(3), parent)?, load);
 
-    let _ = writeln!(page, "\nLoad of the machine at the end: {}.\n", machine::load());
-    page += "[design-buffering]: design.md#buffering\n[performance-server]: performance-server.md\n";
+    let summary = Summary::of(&shapes[0], &shapes[1], &shapes[4], &busy_rows)?;
+    let load = machine::load();
+    let end = format!("\nLoad of the machine at the end: {load}.\n\n[performance-server]: performance-server.md\n");
+    let page = head + &summary.section() + &throughput + &quiet + &rollovers + &busy + &sharing + &end;
     fs::write(docs.join("performance.md"), wrapped(&page))?;
-    Ok(())
+    arguments.readme.as_deref().map_or(Ok(()), |readme| summary.update(readme))
 }
 
 fn head(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
@@ -83,17 +95,18 @@ fn head(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
          [performance of a server][performance-server].\n\n\
          All figures of this page are of one run of one command:\n\n\
          ```text\n\
-         cargo run --release --manifest-path benches/performance/Cargo.toml -- page --docs docs\n\
+         cargo run --release --manifest-path benches/performance/Cargo.toml -- page --docs docs --readme README.md\n\
          ```\n\n",
     );
     let machine = machine::describe(&arguments.directory)?;
     let _ = writeln!(text, "* *Machine*: {machine}.");
     text += "* *Event*: one message and two numbers. Each logger prints it in its own format, with a timestamp.\n\
              * *Rounds*: in each round each logger is measured once, in processes of its own and in a new directory. \
-             The \
-             order moves on by one. A figure is the median of the rounds; a ratio is the median of the rounds' \
+             The order moves on by one. A figure is the median of the rounds; a ratio is the median of the rounds' \
              ratios.\n\
-             * *Check*: afterwards each event is looked for in the files.\n\n";
+             * *Check*: afterwards each event is looked for in the files.\n\
+             * *Parts*: `cargo bench --manifest-path benches/performance/Cargo.toml` takes the times of the parts of \
+             an event, one by one.\n\n";
     text += "| name | crate | what |\n|---|---|---|\n";
     for Logger { name, krate, about, .. } in loggers::ALL {
         let _ = writeln!(text, "| `{name}` | {krate} {} | {about} |", versions::version(krate));
@@ -101,7 +114,7 @@ fn head(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     Ok(text)
 }
 
-fn row_of<'a>(rows: &'a [Row], name: &str) -> Option<&'a Row> {
+pub(crate) fn row_of<'a>(rows: &'a [Row], name: &str) -> Option<&'a Row> {
     rows.iter().find(|row| row.logger.name == name)
 }
 
@@ -138,8 +151,7 @@ fn throughput(shapes: &[Vec<Row>], docs: &Path) -> Result<String, Box<dyn Error>
     let mut text = String::from(
         "\n## How many events a second\n\n\
          Millions of events a second, of all threads and processes together, until all lines are in the one file. \
-         More is \
-         better.\n\n![Events a second, one thread](pictures/throughput-thread.svg)\n\n\
+         More is better.\n\n![Events a second, one thread](pictures/throughput-thread.svg)\n\n\
          ![Events a second, four processes](pictures/throughput-processes.svg)\n\n",
     );
     text += &throughput_table(&shapes[..THREADS], &SHAPES[..THREADS]);
@@ -162,10 +174,8 @@ fn throughput(shapes: &[Vec<Row>], docs: &Path) -> Result<String, Box<dyn Error>
 
     text += "\n## What an event costs\n\n\
              Of one thread. *Time* and *processor* are nanoseconds an event until all lines are in the file; \
-             *processor* \
-             counts all threads. Less is better. *Memory* is the most that the process has had, in MiB. The ratio is \
-             the \
-             processor time beside that of tracing-appender.\n\n\
+             *processor* counts all threads. Less is better. *Memory* is the most that the process has had, in MiB. \
+             The ratio is the processor time beside that of tracing-appender.\n\n\
              ![Processor time of an event](pictures/processor.svg)\n\n\
              | name | time | processor | ratio | memory |\n|---|---|---|---|---|\n";
     let peer = row_of(thread, PEER).ok_or("no peer")?;
@@ -186,38 +196,12 @@ fn throughput(shapes: &[Vec<Row>], docs: &Path) -> Result<String, Box<dyn Error>
     Ok(text)
 }
 
-fn latency(rows: &[Row], arguments: &Arguments, docs: &Path) -> Result<String, Box<dyn Error>> {
-    let mut text = format!(
-        "\n## How long a call takes\n\n\
-         One thread, {RATE} events a second for {} seconds, each event timed, on a disk that nobody else keeps busy. \
-         Microseconds; less is better. Beside a busy disk: [design][design-buffering].\n\n\
-         ![Percentiles of a call](pictures/latency.svg)\n\n| name | {} |\n|---|---|---|---|---|---|\n",
-        arguments.seconds,
-        PERCENTILES.join(" | "),
-    );
-    for row in rows {
-        let cells: Vec<String> = (0..5).map(|at| cell(row.median(|measured| measured.times[at]))).collect();
-        let _ = writeln!(text, "| `{}` | {} |", row.logger.name, cells.join(" | "));
-    }
-    let shown = ["prefork", "prefork-buffered", PEER, "tracing-appender-queue", "spdlog-rs", "flexi_logger"];
-    let line = |name: &&'static str| {
-        let row = row_of(rows, name)?;
-        let values: Option<Vec<f64>> = (0..5).map(|at| row.median(|measured| measured.times[at])).collect();
-        Some(Line { name, values: values?.try_into().ok()? })
-    };
-    let lines: Vec<Line<'_>> = shown.iter().filter_map(line).collect();
-    percentiles::draw(&docs.join("pictures/latency.svg"), "How long a call takes (less is better)", &lines)?;
-    let left_out = left_out(rows, "events one by one");
-    Ok(if left_out.is_empty() { text } else { text + "\n" + &left_out })
-}
-
 fn sharing(rows: &[Row], load: Load) -> String {
     let mut text = format!(
         "\n## Eight processes in one directory\n\n\
          Each process has a logger of its own for the same files, which go on to another file at {} KiB, and no file \
-         is to \
-         be removed. {} events together. *Lost* events are in no file afterwards; *torn* lines are no whole event. The \
-         worst of the rounds. Loggers without a limit on the size are left out: {}.\n\n\
+         is to be removed. {} events together. *Lost* events are in no file afterwards; *torn* lines are no whole \
+         event. The worst of the rounds. Loggers without a limit on the size are left out: {}.\n\n\
          | name | lost | repeated | torn |\n|---|---|---|---|\n",
         LIMIT >> 10,
         load.events,
@@ -241,7 +225,7 @@ fn sharing(rows: &[Row], load: Load) -> String {
 }
 
 /// Who could not be measured, and why.
-fn left_out(rows: &[Row], place: &str) -> String {
+pub(crate) fn left_out(rows: &[Row], place: &str) -> String {
     let line = |row: &Row| {
         let error = row.rounds.as_ref().err()?;
         let error = error.trim_end_matches([':', '.']).replace('`', "'");
@@ -251,7 +235,7 @@ fn left_out(rows: &[Row], place: &str) -> String {
 }
 
 /// Whose lines were not all in the one file.
-fn losses(rows: &[Row], place: &str) -> String {
+pub(crate) fn losses(rows: &[Row], place: &str) -> String {
     let line = |row: &Row| {
         let rounds = row.rounds.as_ref().ok()?;
         let lost: u64 = rounds.iter().map(|measured| measured.found.lost).sum();

@@ -2,6 +2,7 @@
 
 use crate::load::{self, Load, Measured};
 use crate::loggers::Logger;
+use crate::machine;
 use std::error::Error;
 use std::path::Path;
 
@@ -35,17 +36,18 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
 
 pub(crate) fn interleave(
     loggers: &[&'static Logger],
-    load: Load,
+    load: impl Fn(&Logger) -> Load,
     rounds: usize,
     parent: &Path,
 ) -> Result<Vec<Row>, Box<dyn Error>> {
     let mut rows: Vec<Row> = loggers.iter().map(|logger| Row { logger, rounds: Ok(Vec::new()) }).collect();
     for first in 0..rounds {
+        eprintln!("    round {} of {rounds}; load {}", first + 1, machine::load());
         for step in 0..rows.len() {
             let at = (first + step) % rows.len();
             let row = &mut rows[at];
             let Ok(measured) = &mut row.rounds else { continue };
-            match load::measure(row.logger, load, parent) {
+            match load::measure(row.logger, load(row.logger), parent) {
                 Ok(one) => measured.push(one),
                 Err(error) => row.rounds = Err(error.to_string()),
             }

@@ -2,7 +2,7 @@
 
 use crate::counted::Counted;
 use crate::events::Events;
-use crate::loggers::{Files, KEPT, Open, Opened};
+use crate::loggers::{Files, Open, Opened};
 use file_rotate::{ContentLimit, FileRotate, compression::Compression, suffix::AppendCount};
 use rolling_file::{BasicRollingFileAppender, RollingConditionBasic};
 use std::io::Write;
@@ -53,23 +53,24 @@ fn behind_a_mutex(writer: impl Write + Send + 'static) -> Opened {
 
 pub(crate) fn file_rotate(files: Files<'_>) -> Opened {
     let limit = match files.limit {
-        Some(limit) => ContentLimit::Bytes(limit as usize),
+        // `Bytes` would cut lines.
+        Some(limit) => ContentLimit::BytesSurpassed(limit as usize),
         None => ContentLimit::None,
     };
     let path = files.directory.join("app.log");
-    behind_a_mutex(FileRotate::new(path, AppendCount::new(KEPT), limit, Compression::None, None))
+    behind_a_mutex(FileRotate::new(path, AppendCount::new(files.kept), limit, Compression::None, None))
 }
 
 pub(crate) fn rolling_file(files: Files<'_>) -> Opened {
     let condition = RollingConditionBasic::new().max_size(files.limit.unwrap_or(u64::MAX));
     // Without a buffer of its own, which a kill would lose.
     let path = files.directory.join("app.log");
-    behind_a_mutex(BasicRollingFileAppender::new_with_buffer_capacity(path, condition, KEPT, 0)?)
+    behind_a_mutex(BasicRollingFileAppender::new_with_buffer_capacity(path, condition, files.kept, 0)?)
 }
 
 pub(crate) fn logroller(files: Files<'_>) -> Opened {
     use logroller::{LogRollerBuilder, Rotation, RotationSize};
     let limit = Rotation::SizeBased(RotationSize::Bytes(files.limit.unwrap_or(u64::MAX)));
     let builder = LogRollerBuilder::new(files.directory, "app.log".as_ref()).rotation(limit);
-    behind_a_mutex(builder.max_keep_files(KEPT as u64).build()?)
+    behind_a_mutex(builder.max_keep_files(files.kept as u64).build()?)
 }

@@ -28,6 +28,8 @@ pub(crate) struct Arguments {
     first_writer: u64,
     #[arg(long)]
     limit: Option<u64>,
+    #[arg(long)]
+    each_second: bool,
     /// So many events a second, each of them timed.
     #[arg(long)]
     rate: Option<u64>,
@@ -48,26 +50,33 @@ pub(crate) struct Figures {
     pub(crate) memory: u64,
     /// The median, p99, p99.9, p99.99 and the longest of the timed events, in nanoseconds.
     pub(crate) times: [u64; 5],
+    /// The longest of each second, and the least of these, in nanoseconds.
+    pub(crate) longest_of_a_second: u64,
 }
 
 impl Figures {
     fn print(&self) -> String {
         let [median, p99, p999, p9999, longest] = self.times;
-        let Self { start, end, flushed, cpu, memory, .. } = self;
-        format!("{start} {end} {flushed} {cpu} {memory} {median} {p99} {p999} {p9999} {longest}\n")
+        let Self { start, end, flushed, cpu, memory, longest_of_a_second, .. } = self;
+        format!(
+            "{start} {end} {flushed} {cpu} {memory} {longest_of_a_second} {median} {p99} {p999} {p9999} {longest}\n"
+        )
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
         let numbers: Vec<u64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        let [start, end, flushed, cpu, memory, times @ ..] =
-            <[u64; 10]>::try_from(numbers).map_err(|numbers| format!("a process printed {} numbers", numbers.len()))?;
-        Ok(Self { start, end, flushed, cpu, memory, times })
+        let [start, end, flushed, cpu, memory, longest_of_a_second, times @ ..] =
+            <[u64; 11]>::try_from(numbers).map_err(|numbers| format!("a process printed {} numbers", numbers.len()))?;
+        Ok(Self { start, end, flushed, cpu, memory, times, longest_of_a_second })
     }
 }
 
 pub(crate) fn work(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let logger = loggers::named(&arguments.logger)?;
-    let opened = (logger.open)(Files { directory: &arguments.directory, limit: arguments.limit })?;
+    let &Arguments { ref directory, limit, each_second, rate, .. } = arguments;
+    // Some loggers ask for each file that is kept when they roll over. Where that is timed, few are kept.
+    let kept = if rate.is_some() { 100 } else { 100_000 };
+    let opened = (logger.open)(Files { directory, limit, each_second, kept })?;
     let (opened, writers) = (&*opened, arguments.first_writer..arguments.first_writer + arguments.threads);
     in_threads(writers.clone(), |writer| opened.log(writer, 0..arguments.warm_up));
     opened.settle();
@@ -81,7 +90,7 @@ pub(crate) fn work(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         None => {
             let start = monotonic();
             opened.log(writer, numbers.clone());
-            (start, monotonic(), [0; 5])
+            (start, monotonic(), Times::default())
         }
         Some(rate) => timed(opened, writer, numbers.clone(), rate),
     });
@@ -92,7 +101,8 @@ pub(crate) fn work(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         flushed: monotonic(),
         cpu: now(ClockId::CLOCK_PROCESS_CPUTIME_ID)? - cpu,
         memory: most_memory(),
-        times: spans[0].2,
+        times: spans[0].2.places,
+        longest_of_a_second: spans[0].2.longest_of_a_second,
     };
     stdout().write_all(figures.print().as_bytes())?;
     Ok(())
@@ -115,7 +125,7 @@ fn in_threads<T: Send>(writers: std::ops::Range<u64>, work: impl Fn(u64) -> T + 
 }
 
 /// Events at their times. The thread does not sleep in between: a processor that sleeps is slow for a while.
-fn timed(opened: &dyn Open, writer: u64, numbers: std::ops::Range<u64>, rate: u64) -> (u64, u64, [u64; 5]) {
+fn timed(opened: &dyn Open, writer: u64, numbers: std::ops::Range<u64>, rate: u64) -> (u64, u64, Times) {
     let start = monotonic();
     let mut times = Vec::with_capacity((numbers.end - numbers.start) as usize);
     let mut due = start;
@@ -128,10 +138,27 @@ fn timed(opened: &dyn Open, writer: u64, numbers: std::ops::Range<u64>, rate: u6
         opened.log(writer, number..number + 1);
         times.push(monotonic() - began);
     }
-    let end = monotonic();
-    times.sort_unstable();
-    let place = |share: f64| times.get((share * (times.len() as f64 - 1.0)).round() as usize).copied();
-    (start, end, [0.5, 0.99, 0.999, 0.9999, 1.0].map(|share| place(share).unwrap_or_default()))
+    (start, monotonic(), Times::of(times, rate))
+}
+
+/// What the times of single events come to, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Times {
+    /// The median, p99, p99.9, p99.99 and the longest.
+    places: [u64; 5],
+    /// The longest of each second, and the least of these.
+    longest_of_a_second: u64,
+}
+
+impl Times {
+    fn of(mut times: Vec<u64>, rate: u64) -> Self {
+        let longest = times.chunks_exact(rate as usize).filter_map(|second| second.iter().copied().max());
+        let longest_of_a_second = longest.min().unwrap_or_default();
+        times.sort_unstable();
+        let place = |share: f64| times.get((share * (times.len() as f64 - 1.0)).round() as usize).copied();
+        let places = [0.5, 0.99, 0.999, 0.9999, 1.0].map(|share| place(share).unwrap_or_default());
+        Self { places, longest_of_a_second }
+    }
 }
 
 /// `VmHWM` of `proc_pid_status(5)`. `getrusage(2)` counts what stood in the memory before this program began.
@@ -148,4 +175,17 @@ fn monotonic() -> u64 {
 fn now(clock: ClockId) -> nix::Result<u64> {
     let time = Duration::from(clock_gettime(clock)?);
     Ok(time.as_nanos() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_percentiles_and_the_longest_of_a_second() {
+        let times = Times::of((0..=10_000).rev().collect(), 4000);
+        assert_eq!(times.places, [5000, 9900, 9990, 9999, 10_000]);
+        assert_eq!(times.longest_of_a_second, 6000, "of 10000 and 6000; the last second is not a whole one");
+        assert_eq!(Times::of(Vec::new(), 4000), Times::default());
+    }
 }

@@ -256,7 +256,6 @@ macro_rules! page {
         /// [Unreleased]: crate::_changelog#unreleased
         /// [crate-words]: crate#words
         /// [design]: crate::_design
-        /// [design-buffering]: crate::_design#buffering
         /// [from-tracing-appender]: crate::_migrating_from_tracing_appender
         /// [guarantees]: crate::_guarantees
         /// [guarantees-buffered]: crate::_guarantees#buffered
@@ -276,6 +275,7 @@ macro_rules! page {
         /// [object-storage]: crate::_object_storage
         /// [performance]: crate::_performance
         /// [performance-server]: crate::_performance_server
+        /// [performance-busy]: crate::_performance#beside-a-busy-disk
         /// [prefork-log]: crate::_prefork_log
         /// [prefork-log-speed]: crate::_prefork_log#how-fast-it-is
         /// [shipping]: crate::_shipping

@@ -158,3 +158,39 @@ fn each_test_that_the_guarantees_name_exists() {
     }
     assert!(named > 30, "only {named} tests are named");
 }
+
+/// The points of the section "In short" of a page, each as one line.
+fn in_short(page: &str) -> Vec<String> {
+    let section = page.split("\n## In short\n\n* ").nth(1).and_then(|rest| rest.split("\n\n").next());
+    section.into_iter().flat_map(|section| section.split("\n* ")).map(words).collect()
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The points of a page that another page does not have, word by word.
+fn missing(page: &str, readme: &str) -> Vec<String> {
+    let readme = words(readme);
+    in_short(page).into_iter().filter(|point| !readme.contains(point)).collect()
+}
+
+#[test]
+fn the_readme_has_the_figures_of_the_performance_page() {
+    let [page, readme] =
+        ["docs/performance.md", "README.md"].map(|page| fs::read_to_string(root().join(page)).expect("readable"));
+    let points = in_short(&page);
+    assert!(
+        points.len() == 2 && points.iter().all(|point| point.contains(|it: char| it.is_ascii_digit())),
+        "{points:?}"
+    );
+    assert_eq!(missing(&page, &readme), [""; 0], ".ci/performance writes both pages");
+}
+
+#[test]
+fn the_check_of_figures_finds_another_figure() {
+    let page = "# A\n\n## In short\n\n* It takes\n  12 us.\n* It costs 3.\n\n## B\n\n* 4\n";
+    assert_eq!(in_short(page), ["It takes 12 us.", "It costs 3."]);
+    assert_eq!(missing(page, "Yes: it\n  costs. It takes 12\nus. It costs 3. Much."), [""; 0]);
+    assert_eq!(missing(page, "It takes 13 us. It costs 3."), ["It takes 12 us."]);
+}

@@ -1,8 +1,10 @@
-//! Percentiles as a chart in SVG. The program in `performance` uses this file too.
+//! Percentiles as a chart in SVG.
 
-use std::{error::Error, ops::Range, path::Path};
-
+use crate::chart::number;
 use plotters::prelude::*;
+use std::error::Error;
+use std::ops::Range;
+use std::path::Path;
 
 /// A line of a chart.
 #[derive(Debug)]
@@ -31,22 +33,29 @@ pub(crate) fn draw(path: &Path, title: &str, lines: &[Line<'_>]) -> Result<(), B
 }
 
 fn text_of(title: &str, lines: &[Line<'_>]) -> Result<String, Box<dyn Error>> {
+    if lines.len() > COLOURS.len() {
+        return Err(format!("{} lines in one chart", lines.len()).into());
+    }
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, (900, 480)).into_drawing_area();
         root.fill(&WHITE)?;
+        let scale = decades(lines);
         let mut chart = ChartBuilder::on(&root)
             .caption(title, ("sans-serif", 20))
             .margin(16)
             .margin_right(48)
-            .x_label_area_size(36)
+            .x_label_area_size(52)
             .y_label_area_size(80)
-            .build_cartesian_2d(0.0..(PERCENTILES.len() - 1) as f64, decades(lines).log_scale())?;
+            // The lowest power of ten has a label if the axis begins a little below it.
+            .build_cartesian_2d(0.0..(PERCENTILES.len() - 1) as f64, (scale.start * 0.99..scale.end).log_scale())?;
         chart
             .configure_mesh()
             .disable_x_mesh()
             .x_labels(PERCENTILES.len())
             .x_label_formatter(&|at| PERCENTILES.get(*at as usize).copied().unwrap_or_default().to_owned())
+            .x_desc("percentile of the calls")
+            .y_label_formatter(&|value| power(*value))
             .y_desc("microseconds, each step ten times the one below")
             .label_style(("sans-serif", 14))
             .draw()?;
@@ -68,6 +77,11 @@ fn text_of(title: &str, lines: &[Line<'_>]) -> Result<String, Box<dyn Error>> {
         root.present()?;
     }
     Ok(text)
+}
+
+/// A power of ten, without zeros behind a point.
+fn power(value: f64) -> String {
+    if value >= 1.0 { format!("{value:.0}") } else { number(value).trim_end_matches('0').to_owned() }
 }
 
 /// The powers of ten around all values. A clock that shows no time between two readings has no logarithm.
@@ -95,6 +109,18 @@ mod tests {
         for word in ["Time of a line", "ours", "theirs", "microseconds"].iter().chain(&PERCENTILES) {
             assert!(text.contains(word), "no {word:?} in {text}");
         }
+    }
+
+    #[test]
+    fn a_chart_with_more_lines_than_colours_is_refused() {
+        let lines = || (0..).map(|_| Line { name: "one of many", values: [1.0; 5] });
+        assert!(text_of("Six", &lines().take(6).collect::<Vec<_>>()).is_ok());
+        assert!(text_of("Seven", &lines().take(7).collect::<Vec<_>>()).is_err());
+    }
+
+    #[test]
+    fn powers_of_ten_are_short() {
+        assert_eq!([0.01, 0.1, 1.0, 10.0, 10_000.0].map(power), ["0.01", "0.1", "1", "10", "10000"]);
     }
 
     #[test]
