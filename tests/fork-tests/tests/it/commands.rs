@@ -10,8 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Subcommands of cargo, and of what `cargo install` adds.
-const SUBCOMMANDS: [&str; 10] =
-    ["build", "deny", "fuzz", "install", "package", "publish", "run", "semver-checks", "test", "tree"];
+const SUBCOMMANDS: [&str; 9] = ["bench", "build", "fuzz", "install", "package", "publish", "run", "test", "tree"];
 
 /// What stands in a page's blocks `sh`, a command a line, and between backticks in its text.
 fn commands(page: &str) -> Vec<String> {
@@ -82,6 +81,9 @@ fn wrong_with_cargo(words: &[&str], packages: &BTreeMap<String, PathBuf>) -> Opt
     }
     if let Some(unknown) = values(words, "--path").into_iter().find(|path| !root().join(path).is_dir()) {
         return Some(format!("no folder {unknown}"));
+    }
+    if let Some(unknown) = values(words, "--manifest-path").into_iter().find(|path| !root().join(path).is_file()) {
+        return Some(format!("no manifest {unknown}"));
     }
     if let ["fuzz", "run", "--fuzz-dir", folder, target, ..] = words {
         let source = root().join(folder).join(format!("fuzz_targets/{target}.rs"));
@@ -164,6 +166,7 @@ fn the_check_of_commands_finds_what_is_not_there() {
         "cargo test -p harness --test nothing",
         "cargo run -p tracing-prefork --example nothing",
         "cargo install --path crates/nothing",
+        "cargo bench --manifest-path nothing/Cargo.toml",
         "cargo +nightly fuzz run --fuzz-dir tests/fuzz nothing",
         "cargo run -p fork-tests -- walk",
         "cargo run -p fork-tests -- run nothing",
