@@ -72,7 +72,7 @@ pub(crate) fn measure(logger: &Logger, load: Load, parent: &Path) -> Result<Meas
     processes.iter_mut().for_each(Process::begin);
     let figures =
         are_ready.and_then(|()| processes.into_iter().map(Process::finish).collect::<Result<Vec<Figures>, _>>());
-    let figures = figures.map_err(|error| format!("{error}{}", first_line(&mut errors)))?;
+    let figures = figures.map_err(|error| format!("{error}{}", first_line(&mut errors, directory.path())))?;
     let found = lines::find(directory.path(), writers, warm_up + each)?;
     let size = lines::size(directory.path())?;
     directory.close()?;
@@ -93,17 +93,18 @@ pub(crate) fn measure(logger: &Logger, load: Load, parent: &Path) -> Result<Meas
 }
 
 /// The first line that was printed, behind a colon.
-fn first_line(errors: &mut File) -> String {
+fn first_line(errors: &mut File, directory: &Path) -> String {
     let mut text = String::new();
     let read = errors.seek(SeekFrom::Start(0)).and_then(|_| errors.read_to_string(&mut text));
     match (read, text.lines().find(|line| !line.trim().is_empty())) {
-        (Ok(_), Some(line)) => format!(": {}", without_folders(line.trim())),
+        (Ok(_), Some(line)) => format!(": {}", without_folders(line.trim(), directory)),
         _ => String::new(),
     }
 }
 
-/// The folder of a crate says where a machine keeps it.
-fn without_folders(line: &str) -> String {
+/// The folder of a crate says where a machine keeps it, and the folder of the log files has another name each time.
+fn without_folders(line: &str, directory: &Path) -> String {
+    let line = line.replace(&format!("{}/", directory.display()), "");
     let word = |word: &str| match word.split_once("/registry/src/").and_then(|(_, rest)| rest.split_once('/')) {
         Some((_, path)) => path.to_owned(),
         None => word.to_owned(),
@@ -153,5 +154,17 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_no_folder_of_the_machine() {
+        let line = "no /logs/1/app.log at /home/a/registry/src/index-1/krate-0.1.0/src/lib.rs:1:2, source: /logs/1/b";
+        let expected = "no app.log at krate-0.1.0/src/lib.rs:1:2, source: b";
+        assert_eq!(without_folders(line, Path::new("/logs/1")), expected);
     }
 }
