@@ -264,6 +264,9 @@ macro_rules! page {
         /// [guide]: crate::_guide
         /// [guide-all]: crate::_guide#all-of-it
         /// [guide-archives]: crate::_guide#compressed-archives
+        /// [guide-count]: crate::_guide#count-lost-lines-in-a-preforked-server
+        /// [guide-network]: crate::_guide#network-file-systems
+        /// [guide-waits]: crate::_guide#how-long-retention-waits-for-the-hook
         /// [guide-words]: crate::_guide#words
         /// [guide-killed]: crate::_guide#workers-that-are-killed-or-end-while-their-threads-log
         /// [guide-buffered]: crate::_guide#events-that-do-not-wait-for-the-disk
@@ -281,6 +284,7 @@ macro_rules! page {
         /// [shipping]: crate::_shipping
         /// [socket]: crate::_socket
         /// [troubleshooting]: crate::_troubleshooting
+        /// [troubleshooting-full]: crate::_troubleshooting#the-disk-is-full
         /// [troubleshooting-hidden]: crate::_troubleshooting#hidden-files
         #[doc = include_str!(concat!("../", $path))]
         pub mod $name {}
