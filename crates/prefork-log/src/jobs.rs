@@ -12,7 +12,7 @@ use tracing_prefork::{Builder, Error, LogFile, LogFiles};
 /// Remove the files that the limits do not keep
 ///
 /// Files that a process has open stay, and so does the current file. Where the processes hand finished files over, a
-/// file stays until it was handed over.
+/// file waits for that, as a rule for a day at most.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -63,8 +63,10 @@ pub(crate) struct Compress {
 #[command(after_long_help = "\
 Examples:
   prefork-log hand-over /var/log/app --dry-run -- true
-  prefork-log hand-over /var/log/app -- aws s3 cp {} s3://logs/
-  prefork-log hand-over /var/log/app --prefix app -- sh -c 'scp \"$1\" backup: && rm \"$1\"' sh {}")]
+  prefork-log hand-over /var/log/app -- aws s3 cp {} s3://logs/$(hostname)/
+  prefork-log hand-over /var/log/app --prefix app -- sh -c 'scp \"$1\" backup:$(hostname)/ && rm \"$1\"' sh {}
+
+All machines give their files the same names. So the name of the machine is a part of the place that a file goes to.")]
 pub(crate) struct HandOver {
     #[command(flatten)]
     names: Names,

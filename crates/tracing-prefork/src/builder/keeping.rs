@@ -21,7 +21,8 @@ impl Builder {
     /// * A file of a later period goes when its time has come. If its period begins more than an hour in the future, a
     ///   clock was ahead: the file is reported, does not count for any limit, and goes 24 hours after its last line.
     ///
-    /// If the disk has no room for a new file, the oldest file goes before the new one is made.
+    /// If the disk has no room for a new file, the oldest file goes before the new one is made, even if it waits for the
+    /// hook ([`on_finished`](Self::on_finished)).
     pub fn max_log_files(self, n: usize) -> Self {
         Self { max_log_files: Some(n), ..self }
     }
@@ -114,7 +115,7 @@ impl Builder {
     /// The oldest goes first, and this many stay, the current one included. It also does so at build, and where inodes
     /// are missing. The value must not be above [`max_log_files`](Self::max_log_files).
     ///
-    /// Without this option the line is lost, and its caller is told so. Then no file goes except those that
+    /// Without this option the line is lost. Then no file goes except those that
     /// [`max_log_files`](Self::max_log_files) gives up anyway.
     ///
     /// The files that may go are the same as with `max_log_files`. The thread that met the failure removes them, behind

@@ -8,7 +8,7 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// Writing a line. The line is lost, and its caller was told so.
+    /// Writing a line. The line is lost. Code that writes to an appender got the error, too.
     Write,
     /// Opening the file of a new period. No line is lost: lines go on into the file before it.
     Rollover,
@@ -119,9 +119,7 @@ impl Operation {
     /// The text of a report before the path, and behind the error: what failed, and what happens next.
     pub(super) fn sentence(self) -> (&'static str, &'static str) {
         match self {
-            Self::Write => {
-                ("cannot write to", "the line is lost and its caller was told so; the next line is tried as usual")
-            }
+            Self::Write => ("cannot write to", "the line is lost; the next line is tried as usual"),
             Self::Rollover => {
                 ("cannot open", "lines go on into the file before it; the next try follows within seconds")
             }

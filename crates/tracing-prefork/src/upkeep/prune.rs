@@ -70,6 +70,13 @@ struct Kept {
 }
 
 impl Kept {
+    /// `None`: it is no file of the pattern. A link of such a name is not ours.
+    fn of(found: Found) -> Option<Self> {
+        let place = found.place.or(found.archive_of).filter(|_| found.is_file)?;
+        let is_plain = found.place.is_some();
+        Some(Self { place, is_plain, name: found.name, path: found.path, grows: false })
+    }
+
     /// Whether the file waits for the user's hook.
     fn waits(&self, queue: Option<&Queue>, now: i64) -> Waits {
         queue.map_or(Waits::No, |queue| queue.waits(&self.name, &self.path, || self.has_rested(now)))
@@ -101,25 +108,53 @@ pub(crate) fn prune(
 ) -> io::Result<Outcome> {
     let Surplus { files, ahead, unreadable, disputed } = surplus(pattern, links, limits, clock, now, Look::AndTidy)?;
     let mut outcome = Outcome { failed: unreadable, ahead, disputed, ..Outcome::default() };
+    // 1. The files beyond the limits.
+    let mut left = Vec::new();
     for file in files {
-        let waits = file.waits(queue, now);
-        if waits == Waits::Yes {
-            outcome.waiting += 1;
-            continue;
-        }
-        match remove(pattern, links, &file.path, || file.goes_held(now)) {
-            Ok(Removal::Removed) => {
-                outcome.done += 1;
-                if waits == Waits::InVain {
-                    outcome.unseen = outcome.unseen.or(Some(file.path));
-                }
-            }
-            Ok(Removal::Gone) => {}
-            Ok(Removal::Held) => outcome.waiting += 1,
-            Err(error) => outcome.failed = outcome.failed.or(Some((file.path, error))),
+        if let Some(Removal::Held | Removal::Gone) = outcome.remove(&file, pattern, links, queue, now) {
+            left.push(file.place);
         }
     }
+    // 2. Once more those that were held or gone. Another process may have compressed one meanwhile, and its archive
+    // must not stay where newer files have gone.
+    let found = if left.is_empty() { Vec::new() } else { listing::list_own(pattern, now)?.found };
+    for file in found.into_iter().filter_map(Kept::of).filter(|file| left.contains(&file.place)) {
+        let removal = outcome.remove(&file, pattern, links, queue, now);
+        outcome.waiting += usize::from(removal == Some(Removal::Held));
+    }
     Ok(outcome)
+}
+
+impl Outcome {
+    /// Removes a file, and notes what has come of it. `None`: the file waits for the user's hook, or the removal failed.
+    fn remove(
+        &mut self,
+        file: &Kept,
+        pattern: &Pattern,
+        links: &[Link],
+        queue: Option<&Queue>,
+        now: i64,
+    ) -> Option<Removal> {
+        let waits = file.waits(queue, now);
+        if waits == Waits::Yes {
+            self.waiting += 1;
+            return None;
+        }
+        match remove(pattern, links, &file.path, || file.goes_held(now)) {
+            Ok(removal) => {
+                let is_removed = removal == Removal::Removed;
+                self.done += usize::from(is_removed);
+                if is_removed && waits == Waits::InVain {
+                    self.unseen.get_or_insert_with(|| file.path.clone());
+                }
+                Some(removal)
+            }
+            Err(error) => {
+                self.note_failure(&file.path, error);
+                None
+            }
+        }
+    }
 }
 
 /// The paths of the files that [`prune`] would remove now, the oldest first.
@@ -179,15 +214,10 @@ fn surplus(
         clear_empty_directories(&empty, pattern);
     }
     for found in found {
-        match found.place.or(found.archive_of) {
-            // A link of that name is not ours.
-            Some(place) if found.is_file => {
-                let (is_plain, grows) = (found.place.is_some(), false);
-                files.push(Kept { place, is_plain, name: found.name, path: found.path, grows });
-            }
-            Some(_) => {}
-            None if look == Look::AndTidy => clear_left_behind(&found, pattern, links, now),
-            None => {}
+        if found.file().is_some() {
+            files.extend(Kept::of(found));
+        } else if look == Look::AndTidy {
+            clear_left_behind(&found, pattern, links, now);
         }
     }
     files.sort_unstable_by_key(|file| (file.place.order(), file.is_plain));
