@@ -1,6 +1,7 @@
 //! A ring that is full, while the thread that writes its lines comes no further.
 
-use crate::buffer::options::Buffering;
+use crate::buffer::live::Pushed;
+use crate::buffer::options::{Buffering, WhenFull};
 use crate::{Appender, sys};
 use std::io::Write;
 use std::sync::mpsc;
@@ -31,4 +32,49 @@ fn lines_for_a_full_ring_do_not_overtake_those_in_it() {
     let text = std::fs::read_to_string(logs.path()).expect("the file");
     let wrong = text.lines().enumerate().find(|(number, line)| *line != number.to_string());
     assert_eq!((wrong, text.lines().count()), (None, 5000));
+}
+
+/// A thread was kept from running while it copied its line, so the line was given up. Then the ring ran full, and all
+/// its lines went to the file.
+#[test]
+fn a_ring_takes_lines_again_when_a_given_up_one_is_over() {
+    for when_full in [WhenFull::Write, WhenFull::Drop] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let buffering = Buffering::default().ring_bytes(1).when_full(when_full);
+        let builder = Appender::builder().filename_prefix("app.log").buffered(buffering);
+        let logs = builder.build(directory.path()).expect("builds");
+        let put = |line: &str| (&logs).write_all(line.as_bytes()).expect("taken");
+        put("first\n");
+        logs.flush().expect("flushes");
+        let buffer = logs.sink().buffer().expect("is buffered");
+        let live = buffer.live().expect("a ring");
+        // 1. The line is given up.
+        let entries = live.entries();
+        let reserved = entries.reserve(10).expect("room");
+        sys::wait(Duration::from_secs(10), || {
+            buffer.give_up_first(live);
+            (live.next() > reserved.index).then_some(())
+        });
+        // 2. The ring runs full, and its lines go to the file.
+        let now = buffer.second_of_now().at;
+        let pushed =
+            std::iter::repeat_with(|| live.push(b"filler\n", now)).take_while(|pushed| *pushed != Pushed::Full);
+        let fillers = pushed.count();
+        buffer.drain(live).expect("drains");
+        // 3. As long as the thread is kept from running, lines go straight to the file, or are dropped.
+        put("second\n");
+        let text = std::fs::read_to_string(logs.path()).expect("the file");
+        let dropped = u64::from(when_full == WhenFull::Drop);
+        assert_eq!(text.lines().filter(|line| *line == "second").count() as u64, 1 - dropped, "{when_full:?}");
+        assert_eq!(logs.stats().lines_dropped, dropped);
+        // 4. The thread comes to its end. The ring takes lines again.
+        assert!(!entries.publish(reserved, now), "its line must go another way");
+        let end = entries.end();
+        put("third\n");
+        assert_eq!(entries.end(), end + 1, "{when_full:?}");
+        logs.flush().expect("flushes");
+        let text = std::fs::read_to_string(logs.path()).expect("the file");
+        assert!(fillers > 100 && text.ends_with("third\n"), "{fillers} fillers, {when_full:?}");
+        assert_eq!(text.lines().count(), fillers + 3 - dropped as usize);
+    }
 }

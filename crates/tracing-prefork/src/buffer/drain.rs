@@ -4,7 +4,7 @@ use crate::buffer::batch::{Head, MOST, OwnJournal};
 use crate::buffer::buffer::Buffer;
 use crate::buffer::live::Live;
 use crate::ring::journal::Journal;
-use crate::sys::{self, PATIENCE, Patience, Progress};
+use crate::sys::{self, PATIENCE, Progress};
 use crate::write::lines::Lines;
 use std::io;
 use std::time::Duration;
@@ -31,8 +31,21 @@ impl Buffer {
         // A signal handler could fork a child that goes on here, and that has other memory in the place of the ring.
         sys::uninterrupted(|| {
             let _turn = self.state.consume.try_take()?;
-            Some(self.drain_now(live, end))
+            let drained = self.drain_now(live, end);
+            // Also if there was nothing to write: a thread whose line was given up may have come to its end since.
+            live.entries().free(live.next());
+            Some(drained)
         })
+    }
+
+    /// Frees the places of lines that are in their files. A line that was given up keeps its place, and those behind it,
+    /// until its thread comes to its end.
+    pub(crate) fn free(&self, live: &Live) {
+        sys::uninterrupted(|| {
+            if let Some(_turn) = self.state.consume.try_take() {
+                live.entries().free(live.next());
+            }
+        });
     }
 
     fn drain_now(&self, live: &Live, end: u64) -> Drained {
@@ -67,16 +80,17 @@ impl Buffer {
     /// nothing has been written for [`BOUND`]: then they stay in the ring.
     pub(crate) fn drain(&self, live: &Live) -> io::Result<()> {
         let end = live.entries().end();
-        let (mut patience, mut copying) = (Progress::since(live.next(), BOUND), Patience::of(PATIENCE));
+        let progress = |bound| Progress::since(live.next(), bound);
+        let (mut patience, mut copying) = (progress(BOUND), progress(PATIENCE));
         loop {
             let goes_on = match self.try_drain(live, end) {
                 Some(Drained::Empty { .. }) => return Ok(()),
                 Some(Drained::Failed(error)) => return Err(error),
                 Some(Drained::NotYet) if self.state.consume.is_taken_here() => false,
                 Some(Drained::NotYet) => {
-                    if !copying.goes_on() {
+                    if !copying.goes_on(live.next()) {
                         self.give_up_first(live);
-                        copying = Patience::of(PATIENCE);
+                        copying = progress(PATIENCE);
                     }
                     true
                 }

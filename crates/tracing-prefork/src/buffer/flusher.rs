@@ -47,7 +47,9 @@ pub(super) fn start(buffer: &Buffer, live: Arc<Live>) -> io::Result<()> {
 #[derive(Debug, Default)]
 struct Rest {
     naps_in_vain: u32,
+    /// How often in a row that line was being copied.
     copies: u32,
+    copied: u64,
     failures: u32,
     /// How many files this process had opened when the rings of the dead were looked for.
     rollovers: u64,
@@ -105,7 +107,8 @@ impl Rest {
                 Sleep::Nap(buffer.options.max_delay)
             }
             Some(Drained::NotYet) => {
-                self.copies += 1;
+                let is_another = std::mem::replace(&mut self.copied, live.next()) != live.next();
+                self.copies = if is_another { 1 } else { self.copies + 1 };
                 if self.copies > COPIES {
                     self.copies = 0;
                     buffer.give_up_first(live);
@@ -121,5 +124,37 @@ impl Rest {
             // Another thread writes lines.
             None => Sleep::Nap(buffer.options.max_delay),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COPIES, Rest};
+    use crate::buffer::options::Buffering;
+    use std::io::Write;
+    use std::time::Duration;
+
+    /// Each line is being copied for less than a second. A second goes by while lines are copied, one after the other.
+    #[test]
+    fn a_line_is_given_up_only_if_that_line_does_not_come() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let buffering = Buffering::default().max_delay(Duration::from_secs(3600));
+        let builder = crate::Appender::builder().filename_prefix("app.log").buffered(buffering);
+        let logs = builder.build(directory.path()).expect("builds");
+        (&logs).write_all(b"first\n").expect("taken");
+        logs.flush().expect("flushes");
+        let buffer = logs.sink().buffer().expect("is buffered");
+        let live = buffer.live().expect("a ring");
+        let (entries, now, mut rest) = (live.entries(), buffer.second_of_now().at, Rest::default());
+        let mut before = None;
+        for line in 0..4 {
+            let reserved = entries.reserve(1).expect("room");
+            if let Some(before) = before.replace(reserved) {
+                assert!(entries.publish(before, now), "line {line} was given up");
+            }
+            (0..COPIES - 100).for_each(|_| assert!(rest.after(buffer, live).is_some()));
+        }
+        (0..200).for_each(|_| assert!(rest.after(buffer, live).is_some()));
+        assert!(!entries.publish(before.expect("a line"), now), "this one does not come");
     }
 }

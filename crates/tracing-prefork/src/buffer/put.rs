@@ -56,15 +56,27 @@ impl Buffer {
         match refused {
             // Its parent has the line.
             _ if live.is_of_parent() => Ok(()),
-            Pushed::Full if self.options.when_full == WhenFull::Drop && !urgent => {
-                self.drop_line();
-                Ok(())
-            }
+            Pushed::Full if self.options.when_full == WhenFull::Drop && !urgent => self.put_or_drop(live, line, second),
             Pushed::Full => self.put_into_full(live, line, second, urgent),
             // The lines before this one come first.
             Pushed::Sealed => self.put_long(live, line, second),
             Pushed::GivenUp | Pushed::Yes | Pushed::NearlyFull => self.log.put(line, Some(second)),
         }
+    }
+
+    /// Drops the line, unless the ring is full of places that only wait to be freed.
+    fn put_or_drop(&self, live: &Live, line: &[u8], second: Second) -> Result<(), Unwritten> {
+        if live.has_lines() {
+            self.drop_line();
+            return Ok(());
+        }
+        self.free(live);
+        match live.push(line, second.at) {
+            Pushed::Yes | Pushed::NearlyFull => live.bell.wake(),
+            Pushed::GivenUp => return self.log.put(line, Some(second)),
+            Pushed::Full | Pushed::Sealed => self.drop_line(),
+        }
+        Ok(())
     }
 
     /// Makes room, and puts the line in. While another thread writes lines, this waits as long as that goes on. If
@@ -75,7 +87,9 @@ impl Buffer {
         loop {
             // Half of the ring, so that not each line writes one.
             let half = live.next() + live.entries().words.len() as u64 / 2;
-            match self.try_drain(live, half) {
+            let drained = self.try_drain(live, half);
+            let is_empty = matches!(drained, Some(Drained::Empty { .. })) && !live.has_lines();
+            match drained {
                 _ if live.is_of_parent() => return Ok(()),
                 Some(Drained::Failed(error)) => return self.lose(error, line, second),
                 Some(_) => {}
@@ -85,6 +99,9 @@ impl Buffer {
             match live.push(line, second.at) {
                 Pushed::Yes | Pushed::NearlyFull if urgent => return self.put_urgently(live),
                 Pushed::Yes | Pushed::NearlyFull => return Ok(()),
+                // The thread of a line that was given up does not come to its end, and so no place becomes free. All
+                // lines before this one are in the file.
+                Pushed::Full if is_empty => break,
                 Pushed::Full if patience.goes_on(live.next()) => {}
                 _ if live.is_of_parent() => return Ok(()),
                 _ => break,

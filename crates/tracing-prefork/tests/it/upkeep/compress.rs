@@ -1,11 +1,13 @@
 //! Closed files become archives, and no line is lost on the way.
 
 use crate::common::compress::{KINDS, TOMORROW, compress, daily, lines, text, with_ending, yesterday};
-use crate::common::{DAY, Hand, NOW, TODAY, Told, at, eventually, log, names, operations, telling};
+use crate::common::{DAY, Hand, NOW, TODAY, Told, at, eventually, log, names, operations, telling, write_files};
 use crate::interposed::at_sync;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 use tracing_prefork::{Operation, Rotation};
 
@@ -43,6 +45,34 @@ fn a_short_lived_program_compresses_what_others_have_left() {
     assert!(plain.exists(), "building starts no thread");
     log(&logs, "the first event");
     eventually("the file is compressed", || with_ending(&plain, ending).exists() && !plain.exists());
+}
+
+/// Another process puts an archive in the place of a file that is beyond the limit, whenever pruning asks the clock.
+#[test]
+fn a_file_compressed_during_pruning_goes_before_newer_ones() {
+    let (kind, ending) = KINDS[0];
+    for step in 1..=6 {
+        let directory = tempfile::tempdir().expect("a directory");
+        let old: Vec<_> = (1..=9).map(|day| format!("app.2026-11-0{day}.log")).collect();
+        let plain = directory.path().join(&old[2]);
+        // Zero until the test prunes.
+        let calls = Arc::new(AtomicUsize::new(0));
+        let (counted, replaced) = (Arc::clone(&calls), plain.clone());
+        let builder = daily(&Hand::at(NOW), kind).max_total_bytes(9).clock(move || {
+            if counted.load(SeqCst) > 0 && counted.fetch_add(1, SeqCst) == step {
+                // At a later step the file has gone already.
+                let _ = fs::rename(&replaced, with_ending(&replaced, ending));
+            }
+            at(NOW)
+        });
+        let logs = builder.build(directory.path()).expect("builds");
+        write_files(directory.path(), &old.iter().map(String::as_str).collect::<Vec<_>>());
+        calls.store(1, SeqCst);
+        logs.prune().expect("prunes");
+        calls.store(0, SeqCst);
+        let left = names(directory.path());
+        assert!(left.len() > 2 && !left.iter().any(|name| name.starts_with(&old[2])), "step {step}: {left:?}");
+    }
 }
 
 #[test]

@@ -104,35 +104,6 @@ fn files_that_are_not_of_the_pattern_are_never_touched() {
     assert_eq!(after, expected);
 }
 
-/// Another process puts an archive in the place of a file that is beyond the limit, at each step of pruning at which the
-/// clock is asked.
-#[test]
-#[cfg(feature = "gzip")]
-fn a_file_compressed_during_pruning_goes_before_newer_ones() {
-    for step in 1..=6 {
-        let directory = tempfile::tempdir().expect("a directory");
-        let hand = Hand::at(NOW);
-        let (folder, clock, asked) =
-            (directory.path().to_owned(), hand.clone(), Arc::new(AtomicUsize::new(usize::MAX)));
-        let armed = Arc::clone(&asked);
-        let compresses = move || {
-            if asked.fetch_add(1, SeqCst) == step {
-                fs::rename(folder.join("app.2026-11-03.log"), folder.join("app.2026-11-03.log.gz")).expect("renamed");
-            }
-            clock.now()
-        };
-        let builder = hand.builder().clock(compresses).rotation(Rotation::DAILY).compress(Compression::Gzip);
-        let logs = builder.max_total_bytes(9).build(directory.path()).expect("builds");
-        let old: Vec<_> = (1..=9).map(|day| format!("app.2026-11-0{day}.log")).collect();
-        write_files(directory.path(), &old.iter().map(String::as_str).collect::<Vec<_>>());
-        armed.store(1, SeqCst);
-        logs.prune().expect("prunes");
-        armed.store(usize::MAX, SeqCst);
-        let left = names(directory.path());
-        assert!(left.len() > 2 && !left.contains(&"app.2026-11-03.log.gz".to_owned()), "step {step}: {left:?}");
-    }
-}
-
 #[test]
 fn a_rollover_prunes_only_files_before_the_current_period() {
     let directory = tempfile::tempdir().expect("a directory");
