@@ -128,6 +128,7 @@ impl Rest {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may panic")]
 mod tests {
     use super::{COPIES, Rest};
     use crate::buffer::options::Buffering;
