@@ -1,5 +1,6 @@
-//! A ring that is full, while the thread that writes its lines comes no further.
+//! Threads that come no further: the thread that writes the lines of a ring, and a thread that copies its line.
 
+use crate::buffer::flusher::{COPIES, Rest};
 use crate::buffer::live::Pushed;
 use crate::buffer::options::{Buffering, WhenFull};
 use crate::{Appender, sys};
@@ -77,4 +78,28 @@ fn a_ring_takes_lines_again_when_a_given_up_one_is_over() {
         assert!(fillers > 100 && text.ends_with("third\n"), "{fillers} fillers, {when_full:?}");
         assert_eq!(text.lines().count(), fillers + 3 - dropped as usize);
     }
+}
+
+/// Each line is being copied for less than a second. A second goes by while lines are copied, one after the other.
+#[test]
+fn a_line_is_given_up_only_if_that_line_does_not_come() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let buffering = Buffering::default().max_delay(Duration::from_secs(3600));
+    let builder = Appender::builder().filename_prefix("app.log").buffered(buffering);
+    let logs = builder.build(directory.path()).expect("builds");
+    (&logs).write_all(b"first\n").expect("taken");
+    logs.flush().expect("flushes");
+    let buffer = logs.sink().buffer().expect("is buffered");
+    let live = buffer.live().expect("a ring");
+    let (entries, now, mut rest) = (live.entries(), buffer.second_of_now().at, Rest::default());
+    let mut before = None;
+    for line in 0..4 {
+        let reserved = entries.reserve(1).expect("room");
+        if let Some(before) = before.replace(reserved) {
+            assert!(entries.publish(before, now), "line {line} was given up");
+        }
+        (0..COPIES - 100).for_each(|_| assert!(rest.after(buffer, live).is_some()));
+    }
+    (0..200).for_each(|_| assert!(rest.after(buffer, live).is_some()));
+    assert!(!entries.publish(before.expect("a line"), now), "this one does not come");
 }

@@ -38,8 +38,8 @@ impl Buffer {
         })
     }
 
-    /// Frees the places of lines that are in their files. A line that was given up keeps its place, and those behind it,
-    /// until its thread comes to its end.
+    /// Frees the places of lines that are in their files. A line that was given up keeps its place, and the places
+    /// behind it, until its thread comes to its end.
     pub(crate) fn free(&self, live: &Live) {
         sys::uninterrupted(|| {
             if let Some(_turn) = self.state.consume.try_take() {

@@ -19,7 +19,7 @@ const NAPS: u32 = 2;
 
 /// How long a thread that copies its line is waited for at a time, and how often.
 const COPYING: Duration = Duration::from_millis(1);
-const COPIES: u32 = 1000;
+pub(crate) const COPIES: u32 = 1000;
 
 /// How long the next try waits if lines cannot be written, at first and at most.
 const FAILED: Duration = Duration::from_millis(20);
@@ -45,7 +45,7 @@ pub(super) fn start(buffer: &Buffer, live: Arc<Live>) -> io::Result<()> {
 
 /// What the flusher has found lately.
 #[derive(Debug, Default)]
-struct Rest {
+pub(crate) struct Rest {
     naps_in_vain: u32,
     /// How often in a row that line was being copied.
     copies: u32,
@@ -57,7 +57,7 @@ struct Rest {
 
 /// How long to sleep.
 #[derive(Clone, Copy, Debug)]
-enum Sleep {
+pub(crate) enum Sleep {
     /// Until somebody wakes the flusher. Not at all if there are lines.
     UntilWoken,
     Nap(Duration),
@@ -79,7 +79,7 @@ impl Rest {
     }
 
     /// Writes what is there. `None`: the ring has been ended, and has no lines.
-    fn after(&mut self, buffer: &Buffer, live: &Live) -> Option<Sleep> {
+    pub(crate) fn after(&mut self, buffer: &Buffer, live: &Live) -> Option<Sleep> {
         if live.has_ended() && !live.has_lines() {
             live.remove();
             return None;
@@ -124,38 +124,5 @@ impl Rest {
             // Another thread writes lines.
             None => Sleep::Nap(buffer.options.max_delay),
         })
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::expect_used, reason = "a test may panic")]
-mod tests {
-    use super::{COPIES, Rest};
-    use crate::buffer::options::Buffering;
-    use std::io::Write;
-    use std::time::Duration;
-
-    /// Each line is being copied for less than a second. A second goes by while lines are copied, one after the other.
-    #[test]
-    fn a_line_is_given_up_only_if_that_line_does_not_come() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let buffering = Buffering::default().max_delay(Duration::from_secs(3600));
-        let builder = crate::Appender::builder().filename_prefix("app.log").buffered(buffering);
-        let logs = builder.build(directory.path()).expect("builds");
-        (&logs).write_all(b"first\n").expect("taken");
-        logs.flush().expect("flushes");
-        let buffer = logs.sink().buffer().expect("is buffered");
-        let live = buffer.live().expect("a ring");
-        let (entries, now, mut rest) = (live.entries(), buffer.second_of_now().at, Rest::default());
-        let mut before = None;
-        for line in 0..4 {
-            let reserved = entries.reserve(1).expect("room");
-            if let Some(before) = before.replace(reserved) {
-                assert!(entries.publish(before, now), "line {line} was given up");
-            }
-            (0..COPIES - 100).for_each(|_| assert!(rest.after(buffer, live).is_some()));
-        }
-        (0..200).for_each(|_| assert!(rest.after(buffer, live).is_some()));
-        assert!(!entries.publish(before.expect("a line"), now), "this one does not come");
     }
 }

@@ -7,7 +7,7 @@ pub(crate) mod batch;
 pub(crate) mod buffer;
 pub(crate) mod drain;
 pub(crate) mod ends;
-mod flusher;
+pub(crate) mod flusher;
 pub(crate) mod live;
 mod making;
 pub(crate) mod options;

@@ -21,8 +21,8 @@ impl Builder {
     /// * A file of a later period goes when its time has come. If its period begins more than an hour in the future, a
     ///   clock was ahead: the file is reported, does not count for any limit, and goes 24 hours after its last line.
     ///
-    /// If the disk has no room for a new file, the oldest file goes before the new one is made, even if it waits for the
-    /// hook ([`on_finished`](Self::on_finished)).
+    /// If the disk has no room for a new file, the oldest file goes before the new one is made. It also goes if it
+    /// waits for the hook ([`on_finished`](Self::on_finished)).
     pub fn max_log_files(self, n: usize) -> Self {
         Self { max_log_files: Some(n), ..self }
     }

@@ -34,7 +34,8 @@ pub struct Stats {
     /// Writes that went into a file. As a rule each is an event. One call on the [`Write`](std::io::Write) of an
     /// appender counts as one, however many lines it has.
     pub writes: u64,
-    /// Lines that could not be written. Code that writes to an appender got the error; a macro of `tracing` returns none.
+    /// Lines that could not be written. Code that writes to an appender got the error. A macro of `tracing` returns
+    /// nothing.
     pub lines_lost: u64,
     /// The bytes of those lines.
     pub bytes_lost: u64,

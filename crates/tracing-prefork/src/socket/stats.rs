@@ -16,7 +16,7 @@ pub struct SocketStats {
     pub resent: u64,
     /// Lines that this process has written to the files of the [`fallback`](crate::SocketBuilder::fallback).
     pub written_directly: u64,
-    /// Lines that were refused. Code that writes to the writer got the error; a macro of `tracing` returns none.
+    /// Lines that were refused. Code that writes to the writer got the error. A macro of `tracing` returns nothing.
     pub dropped: u64,
     /// Connections after the first one.
     pub reconnects: u64,

@@ -126,7 +126,8 @@ pub(crate) fn prune(
 }
 
 impl Outcome {
-    /// Removes a file, and notes what has come of it. `None`: the file waits for the user's hook, or the removal failed.
+    /// Removes a file, and notes what has come of it. `None`: the file waits for the user's hook, or it could not be
+    /// removed.
     fn remove(
         &mut self,
         file: &Kept,
