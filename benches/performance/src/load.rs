@@ -44,7 +44,7 @@ pub(crate) struct Measured {
 }
 
 /// Events of each process before those that are measured: enough for each page of a buffer to have been touched.
-const WARM_UP: u64 = 20_000;
+pub(crate) const WARM_UP: u64 = 20_000;
 
 pub(crate) fn measure(logger: &Logger, load: Load, parent: &Path) -> Result<Measured, Box<dyn Error>> {
     let directory = tempfile::Builder::new().prefix("performance.").tempdir_in(parent)?;

@@ -2,7 +2,7 @@
 
 use crate::chart::{self, Bar, number};
 use crate::latency::{self, Plan};
-use crate::load::{Load, Measured};
+use crate::load::{Load, Measured, WARM_UP};
 use crate::loggers::{self, Logger};
 use crate::rounds::{Row, interleave};
 use crate::summary::Summary;
@@ -204,7 +204,7 @@ fn sharing(rows: &[Row], load: Load) -> String {
          event. The worst of the rounds. Loggers without a limit on the size are left out: {}.\n\n\
          | name | lost | repeated | torn |\n|---|---|---|---|\n",
         LIMIT >> 10,
-        load.events,
+        load.events + WARM_UP,
         loggers::ALL
             .iter()
             .filter(|logger| !logger.has_limit)
