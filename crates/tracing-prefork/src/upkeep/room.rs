@@ -3,13 +3,18 @@
 use crate::names::site::Site;
 use crate::process::user_code;
 use crate::report::Operation;
-use crate::sys::{self, Holder, JobLock, PATIENCE, Refused};
+use crate::sys::{self, Holder, JobLock, Refused};
 use crate::upkeep::job::Job;
 use crate::upkeep::{Upkeep, prune};
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// How long a line waits for the turn to prune. The line would be lost otherwise, and on a busy machine a process can
+/// be kept from running for more than a second.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What there is no room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,8 +94,8 @@ impl Upkeep {
         }
     }
 
-    /// Takes the turn to prune. A holder that keeps it all the time may have been stopped: it is waited for once, and
-    /// not again for each line.
+    /// Takes the turn to prune. A holder that keeps the turn all the time may have been stopped: one line waits for it,
+    /// and those after it do not.
     fn turn_to_make_room(&self, lock: &Path) -> io::Result<Turn> {
         let mut waited = false;
         let mut ask = || match JobLock::try_take(lock, self.site.creation()) {
