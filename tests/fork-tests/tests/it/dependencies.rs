@@ -1,6 +1,7 @@
 //! What `deny.toml` says of licences and sources holds, also where there is no cargo-deny.
 
-use crate::package::{cargo, root};
+use crate::package::cargo;
+use crate::pages::root;
 use std::collections::BTreeSet;
 use std::fs;
 

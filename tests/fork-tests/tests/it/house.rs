@@ -1,9 +1,10 @@
 //! The library's modules stand in rooms, and an import points down the list of the rooms or stays in its room. Files,
 //! functions, lines and names keep to their limits, and tests stand where they belong.
 
+use crate::pages::root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// From the top down. Those of one line stand side by side.
 const ROOMS: [&[&str]; 14] = [
@@ -44,10 +45,6 @@ fn sources(directory: &Path, above: &str, found: &mut BTreeMap<String, String>) 
             found.insert(module, fs::read_to_string(&path).expect("readable"));
         }
     }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The sources below a folder of the repository, by the path of their module.

@@ -1,13 +1,10 @@
 //! The package has what a reader needs, and no tests. The links of its documentation lead somewhere.
 
+use crate::pages::root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the workspace").to_owned()
-}
 
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
