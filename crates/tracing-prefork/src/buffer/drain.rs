@@ -32,20 +32,11 @@ impl Buffer {
         sys::uninterrupted(|| {
             let _turn = self.state.consume.try_take()?;
             let drained = self.drain_now(live, end);
-            // Also if there was nothing to write: a thread whose line was given up may have come to its end since.
+            // Also if there was nothing to write. A line that was given up keeps its place, and the places behind it,
+            // until its thread comes to its end.
             live.entries().free(live.next());
             Some(drained)
         })
-    }
-
-    /// Frees the places of lines that are in their files. A line that was given up keeps its place, and the places
-    /// behind it, until its thread comes to its end.
-    pub(crate) fn free(&self, live: &Live) {
-        sys::uninterrupted(|| {
-            if let Some(_turn) = self.state.consume.try_take() {
-                live.entries().free(live.next());
-            }
-        });
     }
 
     fn drain_now(&self, live: &Live, end: u64) -> Drained {

@@ -47,9 +47,9 @@ pub(super) fn start(buffer: &Buffer, live: Arc<Live>) -> io::Result<()> {
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     naps_in_vain: u32,
-    /// How often in a row that line was being copied.
-    copies: u32,
+    /// The line that was being copied, and how often in a row it was.
     copied: u64,
+    copies: u32,
     failures: u32,
     /// How many files this process had opened when the rings of the dead were looked for.
     rollovers: u64,

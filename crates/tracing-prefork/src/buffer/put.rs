@@ -70,7 +70,8 @@ impl Buffer {
             self.drop_line();
             return Ok(());
         }
-        self.free(live);
+        // Writes nothing, and frees.
+        let _ = self.try_drain(live, live.next());
         match live.push(line, second.at) {
             Pushed::Yes | Pushed::NearlyFull => live.bell.wake(),
             Pushed::GivenUp => return self.log.put(line, Some(second)),

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// How long a line waits for the turn to prune. The line would be lost otherwise, and on a busy machine a process can
 /// be kept from running for more than a second.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE_FOR_ROOM: Duration = Duration::from_secs(5);
 
 /// What there is no room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Upkeep {
             Err(error) => Some(Err(error)),
         };
         let is_stuck = &self.state.pruner_stuck;
-        let turn = if is_stuck.load(Relaxed) { ask() } else { sys::wait(PATIENCE, ask) };
+        let turn = if is_stuck.load(Relaxed) { ask() } else { sys::wait(PATIENCE_FOR_ROOM, ask) };
         is_stuck.store(turn.is_none(), Relaxed);
         Ok(match turn.transpose()? {
             None => Turn::Never,
